@@ -1,0 +1,1 @@
+//! Redox data models as data: what a user's body leaves out is filled as Redox does.
