@@ -1,0 +1,17 @@
+//! Where a feed stands.
+
+use jiff::Timestamp;
+
+/// Where a feed stands: always a value that the source showed or gave, never one that was made from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cursor {
+    /// An instant by the source's clock, as exact as the source showed it.
+    Time(Timestamp),
+    /// A sequence number, as decimal digits, because it may exceed what an integer type holds.
+    Number(String),
+    /// An opaque token of the source. It may carry anything, so it is not shown in logs.
+    Token(crate::Phi<String>),
+    /// The feed has no cursor: every round asks for everything, and the ledger tells what is new. Kept so that a feed
+    /// that has had its baseline can be told from one that was never run.
+    Sweep,
+}

@@ -1,0 +1,45 @@
+//! What one changed record becomes.
+
+use crate::{
+    ActionName, ChangeKind, ContainerId, Document, LookupName, NotificationId, OrderingKey,
+    RecordId, Version,
+};
+use jiff::Timestamp;
+
+/// Something that the notification should have had and has not: marked, never silent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The lookup whose answer is missing.
+    pub lookup: LookupName,
+    /// The status that the EHR answered, 404 or 410.
+    pub status: u16,
+}
+
+/// What one changed record becomes: one body, one stable id.
+#[derive(Debug, Clone)]
+pub struct Notification {
+    /// The same on every attempt and after every crash.
+    pub id: NotificationId,
+    /// The container it came from.
+    pub container: ContainerId,
+    /// The action.
+    pub action: ActionName,
+    /// The record.
+    pub record_id: RecordId,
+    /// The record's state that it tells of.
+    pub version: Version,
+    /// First seen, or changed.
+    pub kind: ChangeKind,
+    /// What it is called, `Scheduling.New` or the action's name: no patient data.
+    pub event: String,
+    /// Whose order it keeps.
+    pub ordering_key: OrderingKey,
+    /// What the receiver gets, byte for byte, on every attempt.
+    pub body: Document,
+    /// What is missing in it.
+    pub gaps: Vec<Gap>,
+    /// When the change was committed, by our clock.
+    pub detected_at: Timestamp,
+    /// When the notification was made, by our clock.
+    pub created_at: Timestamp,
+}

@@ -1,0 +1,102 @@
+//! One polled API action.
+
+use super::{Feed, RequestRule, RetrySchedule, Schedule};
+use crate::{ActionName, ConnectionName, DestinationName, LookupName};
+use rounds_map::models::Model;
+use rounds_map::{Body, Filter};
+
+/// One API action that is polled, with its own interval.
+#[derive(Debug, Clone)]
+pub struct Action {
+    /// Its name.
+    pub name: ActionName,
+    /// Which EHR it asks.
+    pub connection: ConnectionName,
+    /// When.
+    pub schedule: Schedule,
+    /// Its change query. (More feeds into the same ledger come later.)
+    pub feed: Feed,
+    /// Follow-up requests, each after those whose answers it uses.
+    pub lookups: Vec<Lookup>,
+    /// What is told.
+    pub notify: Notify,
+    /// To whom; may be empty.
+    pub to: Vec<DestinationName>,
+    /// When a container whose lookup or mapping failed is tried again.
+    pub retry: RetrySchedule,
+}
+
+/// A follow-up request by identifier. Templates may use `record`, `previous`, `change` and the lookups before it.
+#[derive(Debug, Clone)]
+pub struct Lookup {
+    /// Under which name the answer is placed.
+    pub name: LookupName,
+    /// What is asked.
+    pub request: RequestRule,
+    /// What a 404 or 410 means.
+    pub when_missing: WhenMissing,
+}
+
+/// What it means that a lookup's record is not there (404 or 410).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenMissing {
+    /// The answer is null and the notification is marked with the gap.
+    #[default]
+    Null,
+    /// The container waits; it may still come.
+    Park,
+    /// The change is not told.
+    Drop,
+}
+
+/// What is told of a change.
+#[derive(Debug, Clone)]
+pub struct Notify {
+    /// How the body is made.
+    pub body: BodyRule,
+    /// Whose order is kept.
+    pub order_by: OrderBy,
+}
+
+/// How a notification's body is made. Expressions read `{record, previous, change, <lookups>}`.
+#[derive(Debug, Clone)]
+pub enum BodyRule {
+    /// The container as it is: `{record, previous, change, <lookups>}`.
+    Whole,
+    /// As the user wrote it.
+    Free(Body),
+    /// As the user wrote it, completed by a data model.
+    Model {
+        /// The model.
+        model: &'static Model,
+        /// Which of its events.
+        event: EventRule,
+        /// The user's leaves.
+        body: Body,
+    },
+}
+
+/// Which event of a data model a change is.
+#[derive(Debug, Clone)]
+pub enum EventRule {
+    /// The model's event for a record seen for the first time, or for a changed one.
+    ByKind {
+        /// For a record seen for the first time.
+        created: String,
+        /// For a changed one.
+        updated: String,
+    },
+    /// An expression over the container that gives the event's name.
+    Expression(Filter),
+}
+
+/// Which notifications keep their order towards each other.
+#[derive(Debug, Clone)]
+pub enum OrderBy {
+    /// Those of one record.
+    Record,
+    /// Those whose records give the same text or number here.
+    Expression(Filter),
+    /// All of the action's.
+    Action,
+}

@@ -1,0 +1,46 @@
+//! What is to be done, ready to run: the configuration with every name resolved, every expression compiled and every
+//! default filled in.
+//!
+//! `rounds-config` makes a [`Plan`] out of what the user wrote and the engine carries it out. Nothing in a plan can be
+//! wrong any more: whatever can be checked was checked before.
+
+mod action;
+mod connection;
+mod destination;
+mod feed;
+mod retry;
+mod schedule;
+mod secret;
+
+pub use action::{Action, BodyRule, EventRule, Lookup, Notify, OrderBy, WhenMissing};
+pub use connection::{Authentication, Connection, Limits, Rate};
+pub use destination::{AddressRange, Challenge, Destination, DestinationTimeouts, HeaderSource};
+pub use feed::{
+    CursorRule, Feed, Paging, PagingRule, RequestRule, Start, TimeCursor, TimeFormat, VersionRule,
+};
+pub use retry::RetrySchedule;
+pub use schedule::{Cadence, Schedule, WeekdayRange, Window};
+pub use secret::SecretReference;
+
+use crate::{ConnectionName, DestinationName};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything that one process does.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// The EHR instances.
+    pub connections: BTreeMap<ConnectionName, Arc<Connection>>,
+    /// The polled actions, in the order in which they were written.
+    pub actions: Vec<Arc<Action>>,
+    /// Where notifications go.
+    pub destinations: BTreeMap<DestinationName, Arc<Destination>>,
+    /// How long what is finished (delivered, dropped) is kept.
+    pub keep_finished: Duration,
+}
+
+impl Plan {
+    /// [`Plan::keep_finished`] where the user says nothing: 30 days.
+    pub const DEFAULT_KEEP_FINISHED: Duration = Duration::from_hours(30 * 24);
+}

@@ -1,0 +1,83 @@
+//! Requests to EHRs.
+
+use crate::{Code, ConnectionName};
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::fmt;
+use std::time::Duration;
+use url::Url;
+
+/// The way to all EHRs: through each connection's gate, with its authentication, bounded in time and bytes.
+#[async_trait]
+pub trait Ehr: Send + Sync + 'static {
+    /// Sends one request and reads its whole answer. Any status is an answer; redirects are not followed.
+    async fn send(&self, request: EhrRequest) -> Result<EhrResponse, EhrError>;
+}
+
+/// One request. Its URL may name a patient, so Debug shows the origin only.
+#[derive(Clone)]
+pub struct EhrRequest {
+    /// Through which gate, with whose authentication.
+    pub connection: ConnectionName,
+    /// The method.
+    pub method: http::Method,
+    /// The whole URL. Must have the connection's origin: credentials do not travel to another.
+    pub url: Url,
+    /// Further headers.
+    pub headers: http::HeaderMap,
+    /// How long the whole exchange may take, not counting the wait at the gate; None means the connection's.
+    pub timeout: Option<Duration>,
+}
+
+impl fmt::Debug for EhrRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EhrRequest")
+            .field("connection", &self.connection)
+            .field("method", &self.method)
+            .field("origin", &self.url.origin().ascii_serialization())
+            .finish_non_exhaustive()
+    }
+}
+
+/// One answer. Its body is patient data, so Debug shows its size only.
+#[derive(Clone)]
+pub struct EhrResponse {
+    /// The status.
+    pub status: http::StatusCode,
+    /// The headers.
+    pub headers: http::HeaderMap,
+    /// The body, decompressed.
+    pub body: Bytes,
+}
+
+impl fmt::Debug for EhrResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EhrResponse")
+            .field("status", &self.status)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why no answer came. The message names the origin, never the path or the query.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct EhrError {
+    /// The stable code.
+    pub code: Code,
+    /// The operation, its operand, what went wrong.
+    pub message: String,
+    /// How to mend it, if known.
+    pub hint: Option<String>,
+    /// Whether the same request may go better a little later.
+    pub transience: Transience,
+}
+
+/// Whether trying again may help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transience {
+    /// It may: a refused connection, a timeout, a reset.
+    Passing,
+    /// It will not until someone changes something: a missing secret, another host, a body over the limit.
+    Lasting,
+}

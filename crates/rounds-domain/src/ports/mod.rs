@@ -1,0 +1,20 @@
+//! What the engine is given (law 9): a clock, randomness, the EHRs, the destinations, the store.
+//!
+//! Each port is a trait with a real implementation in its own crate and a simulated one in the test kit, so that
+//! years of rounds, faults and crashes run in seconds, from a seed, the same way twice.
+
+mod clock;
+mod destination;
+mod ehr;
+mod operations;
+mod store;
+
+pub use clock::{Clock, Randomness};
+pub use destination::{ChallengeFailure, Destinations, Message};
+pub use ehr::{Ehr, EhrError, EhrRequest, EhrResponse, Transience};
+pub use operations::{
+    ActionOverview, ContainerDetail, ContainerFilter, ContainerSummary, DeliveryDetail,
+    DeliveryFilter, DeliverySummary, DestinationOverview, NotificationDetail, NotificationFilter,
+    NotificationSummary, Operations, Overview, PageRequest, Selection,
+};
+pub use store::{Claimed, DestinationState, Store, StoreError, StoreErrorKind};

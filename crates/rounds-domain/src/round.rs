@@ -1,0 +1,122 @@
+//! One run of one feed, as the store sees it.
+
+use crate::{Change, Code, Cursor, FeedKey};
+use jiff::Timestamp;
+
+/// What is known of a feed between two rounds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FeedState {
+    /// Where it stands; None until its first round was committed.
+    pub cursor: Option<Cursor>,
+    /// When its last round started, by our clock.
+    pub last_started_at: Option<Timestamp>,
+    /// When its last successful round ended, by our clock.
+    pub last_succeeded_at: Option<Timestamp>,
+    /// How many rounds have failed since the last success.
+    pub failures_in_a_row: u32,
+    /// The last round's failure, if it failed.
+    pub failure: Option<RoundFailure>,
+    /// Rounds that were due and were not made: the former one was still running, or Rounds was not.
+    pub missed_ticks: u64,
+    /// Rounds that succeeded since the database was made.
+    pub rounds: u64,
+    /// Records dated later than the source's own clock that were seen in the last round.
+    pub future_dated: u64,
+}
+
+/// Why a round failed, without any patient data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoundFailure {
+    /// The stable code.
+    pub code: Code,
+    /// One sentence: the operation, its operand, what went wrong.
+    pub message: String,
+    /// How to mend it, if known.
+    pub hint: Option<String>,
+}
+
+/// What a round counted. Each number says what happened to that many records or requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RoundCounts {
+    /// Requests sent for pages, retries included.
+    pub requests: u64,
+    /// Pages read.
+    pub pages: u64,
+    /// Records read.
+    pub records: u64,
+    /// Records whose version was known already.
+    pub unchanged: u64,
+    /// Records that became containers.
+    pub changed: u64,
+    /// Records that entered the ledger silently, because the feed starts from now.
+    pub baselined: u64,
+    /// Records younger than `settle`, left for a later round.
+    pub unsettled: u64,
+    /// Records dated later than the source's own clock.
+    pub future_dated: u64,
+    /// Records whose cursor field was absent or could not be read.
+    pub undated: u64,
+    /// Records without an identity: each is kept as a dead container.
+    pub unidentified: u64,
+}
+
+impl RoundCounts {
+    /// Adds another page's or round's counts.
+    pub fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.pages += other.pages;
+        self.records += other.records;
+        self.unchanged += other.unchanged;
+        self.changed += other.changed;
+        self.baselined += other.baselined;
+        self.unsettled += other.unsettled;
+        self.future_dated += other.future_dated;
+        self.undated += other.undated;
+        self.unidentified += other.unidentified;
+    }
+}
+
+/// How a commit ends a round, or that it does not end it yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoundEnd {
+    /// More of the same round follows: a drain too large to be held in memory is committed in parts, and only the
+    /// last part moves the cursor.
+    Unfinished,
+    /// The whole result was drained.
+    Succeeded,
+    /// The round ended early. What was drained is committed, the cursor stays.
+    Failed(RoundFailure),
+}
+
+/// One transaction: ledger entries, containers and cursor of a round (law 1).
+#[derive(Debug, Clone)]
+pub struct RoundCommit {
+    /// The feed.
+    pub feed: FeedKey,
+    /// The lane its containers wait in: the connection's name.
+    pub lane: crate::ConnectionName,
+    /// The records to tell of. Only those whose version differs from the ledger become containers, which makes a
+    /// repeated commit harmless; `previous` is taken from the ledger inside the transaction.
+    pub changes: Vec<Change>,
+    /// The new cursor, if it moves. Given only where that is honest (law 2).
+    pub cursor: Option<Cursor>,
+    /// When the round started, by our clock.
+    pub started_at: Timestamp,
+    /// When this commit is made, by our clock.
+    pub committed_at: Timestamp,
+    /// Ticks that passed without a round before this one; added once per round.
+    pub missed_ticks: u64,
+    /// What this part of the round counted.
+    pub counts: RoundCounts,
+    /// Whether and how this commit ends the round.
+    pub end: RoundEnd,
+}
+
+/// What became of a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CommitReceipt {
+    /// How many containers were made.
+    pub containers: u64,
+    /// How many changes the ledger knew already.
+    pub known: u64,
+}
