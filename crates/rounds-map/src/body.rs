@@ -19,15 +19,143 @@ pub enum Body {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{path}`: {source}")]
 pub struct BodyError {
-    /// Like `Visit.Location.Department` or `Patient.Identifiers[0].ID`.
+    /// Like `Visit.Location.Department` or `Patient.Identifiers[0].ID`; `.` for a body that is one expression.
     pub path: String,
     /// What failed there.
     pub source: EvaluateError,
 }
 
 impl Body {
-    /// Evaluates every leaf over `scope`.
-    pub fn render(&self, _scope: &Json) -> Result<Json, BodyError> {
-        unimplemented!()
+    /// Evaluates every leaf over `scope`. A leaf that gives more than one value is an error, as is a body that is one
+    /// expression and gives nothing.
+    pub fn render(&self, scope: &Json) -> Result<Json, BodyError> {
+        let mut path = Path::default();
+        let rendered = self.render_at(scope, &mut path)?;
+        rendered.ok_or_else(|| path.error(EvaluateError::Count { count: 0 }))
+    }
+
+    fn render_at(&self, scope: &Json, path: &mut Path) -> Result<Option<Json>, BodyError> {
+        Ok(Some(match self {
+            Self::Literal(value) => value.clone(),
+            Self::Expression(filter) => return filter.optional(scope).map_err(|source| path.error(source)),
+            Self::Array(items) => {
+                let mut rendered = Vec::with_capacity(items.len());
+                for (index, item) in items.iter().enumerate() {
+                    rendered.extend(path.within_item(index, |path| item.render_at(scope, path))?);
+                }
+                Json::array(rendered)
+            }
+            Self::Object(members) => {
+                let mut rendered = Vec::with_capacity(members.len());
+                for (key, member) in members {
+                    let value = path.within_member(key, |path| member.render_at(scope, path))?;
+                    rendered.extend(value.map(|value| (key.as_str(), value)));
+                }
+                Json::object(rendered)
+            }
+        }))
+    }
+
+    /// All expressions with the paths to them, in the order of the tree.
+    pub fn leaves(&self) -> impl Iterator<Item = (String, &Filter)> {
+        let mut leaves = Vec::new();
+        self.leaves_at(&mut Path::default(), &mut leaves);
+        leaves.into_iter()
+    }
+
+    fn leaves_at<'b>(&'b self, path: &mut Path, leaves: &mut Vec<(String, &'b Filter)>) {
+        match self {
+            Self::Literal(_) => {}
+            Self::Expression(filter) => leaves.push((path.shown(), filter)),
+            Self::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    path.within_item(index, |path| item.leaves_at(path, leaves));
+                }
+            }
+            Self::Object(members) => {
+                for (key, member) in members {
+                    path.within_member(key, |path| member.leaves_at(path, leaves));
+                }
+            }
+        }
+    }
+}
+
+/// Where in a tree we are, written as users write it.
+#[derive(Debug, Default)]
+pub(crate) struct Path(String);
+
+impl Path {
+    pub(crate) fn within_member<R>(&mut self, key: &str, inside: impl FnOnce(&mut Self) -> R) -> R {
+        let length = self.0.len();
+        if !self.0.is_empty() {
+            self.0.push('.');
+        }
+        self.0.push_str(key);
+        let result = inside(self);
+        self.0.truncate(length);
+        result
+    }
+
+    pub(crate) fn within_item<R>(&mut self, index: usize, inside: impl FnOnce(&mut Self) -> R) -> R {
+        let length = self.0.len();
+        self.0.push_str(&format!("[{index}]"));
+        let result = inside(self);
+        self.0.truncate(length);
+        result
+    }
+
+    pub(crate) fn shown(&self) -> String {
+        if self.0.is_empty() { ".".to_owned() } else { self.0.clone() }
+    }
+
+    fn error(&self, source: EvaluateError) -> BodyError {
+        BodyError { path: self.shown(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expression(text: &str) -> Body {
+        Body::Expression(Filter::compile(text).expect("compiles"))
+    }
+
+    fn object(members: impl IntoIterator<Item = (&'static str, Body)>) -> Body {
+        Body::Object(members.into_iter().map(|(key, member)| (key.to_owned(), member)).collect())
+    }
+
+    fn scope() -> Json {
+        Json::parse(br#"{"record":{"id":12345678901234567890,"cost":1.10,"phones":["1","2"]}}"#).expect("is JSON")
+    }
+
+    #[test]
+    fn leaves_are_filled_and_what_gives_nothing_is_left_out() {
+        let body = object([
+            ("ID", expression(".record.id")),
+            ("Cost", expression(".record.cost")),
+            ("Gone", expression("empty")),
+            ("List", Body::Array(vec![Body::Literal(Json::integer(1)), expression("empty"), expression("null")])),
+        ]);
+        let rendered = body.render(&scope()).expect("renders").to_bytes();
+        assert_eq!(String::from_utf8_lossy(&rendered), r#"{"ID":12345678901234567890,"Cost":1.10,"List":[1,null]}"#);
+    }
+
+    #[test]
+    fn a_failing_leaf_is_named_by_its_path() {
+        let two = Body::Array(vec![object([("ID", expression(".record.phones[]"))])]);
+        let error = object([("Patient", object([("Identifiers", two)]))]).render(&scope()).expect_err("gives two");
+        assert_eq!(error.path, "Patient.Identifiers[0].ID");
+        assert_eq!(error.source, EvaluateError::Count { count: 2 });
+        let error = expression("empty").render(&scope()).expect_err("gives none");
+        assert_eq!(error.to_string(), "`.`: the expression gave 0 values where one is needed");
+    }
+
+    #[test]
+    fn all_leaves_are_listed() {
+        let body = object([("A", expression(".a")), ("B", Body::Array(vec![expression(".b"), expression(".c")]))]);
+        let leaves: Vec<_> = body.leaves().map(|(path, filter)| format!("{path} = {}", filter.text())).collect();
+        assert_eq!(leaves, ["A = .a", "B[0] = .b", "B[1] = .c"]);
     }
 }

@@ -1,63 +1,186 @@
 //! One JSON value, numbers kept as they were written, never shown by Debug.
+//!
+//! A record id of `12345678901234567890` or an amount of `1.10` must leave Rounds as it came in, so a number is never
+//! passed through a float: whole numbers are kept as integers of any size, all others as their text. Objects keep the
+//! order of their keys; of a key that comes twice the last value counts, as in jq.
+
+mod read;
+mod write;
 
 use crate::ParseError;
+use jaq_json::{Map, Num, Val};
+use sha2::{Digest, Sha256};
+
+/// How deep arrays and objects may nest in JSON text that is read. Deeper text is refused: all code that walks or
+/// drops a value recurses, and a hostile answer of a million `[` must not end the process.
+pub const MAX_NESTING: usize = 256;
+
+/// How long one number may be, in bytes. JSON sets no bound, but turning a million digits into an integer takes minutes.
+pub const MAX_NUMBER_BYTES: usize = 1_024;
 
 /// A JSON value: cheap to clone, exact in its numbers, redacted in Debug.
-#[derive(Clone)]
-pub struct Json(pub(crate) jaq_json::Val);
+///
+/// Two values are equal if their content is: `1` equals `1.0`, and the order of keys does not matter.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Json(pub(crate) Val);
+
+/// What a JSON value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonKind {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Boolean,
+    /// Any number.
+    Number,
+    /// A string.
+    String,
+    /// An array.
+    Array,
+    /// An object.
+    Object,
+}
+
+impl JsonKind {
+    /// With its article, for messages: "an array".
+    pub const fn with_article(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean => "a boolean",
+            Self::Number => "a number",
+            Self::String => "a string",
+            Self::Array => "an array",
+            Self::Object => "an object",
+        }
+    }
+}
 
 impl Json {
-    /// Reads JSON text.
-    pub fn parse(_text: &[u8]) -> Result<Self, ParseError> {
-        unimplemented!()
+    /// Reads JSON text (RFC 8259): UTF-8, nested at most [`MAX_NESTING`] deep, numbers of at most
+    /// [`MAX_NUMBER_BYTES`]. What other readers let pass (comments, `NaN`, a byte order mark, two values) is refused.
+    pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
+        read::read(text).map(Self)
     }
+
     /// The JSON null.
     pub fn null() -> Self {
-        unimplemented!()
+        Self(Val::Null)
     }
+
     /// A string.
-    pub fn string(_text: impl Into<String>) -> Self {
-        unimplemented!()
+    pub fn string(text: impl Into<String>) -> Self {
+        Self(Val::from(text.into()))
     }
+
     /// A whole number.
-    pub fn integer(_number: i64) -> Self {
-        unimplemented!()
+    pub fn integer(number: i64) -> Self {
+        Self(Val::Num(Num::from_integral(number)))
     }
+
     /// A boolean.
-    pub fn boolean(_value: bool) -> Self {
-        unimplemented!()
+    pub fn boolean(value: bool) -> Self {
+        Self(Val::Bool(value))
     }
+
     /// An array.
-    pub fn array(_items: impl IntoIterator<Item = Json>) -> Self {
-        unimplemented!()
+    pub fn array(items: impl IntoIterator<Item = Json>) -> Self {
+        Self(items.into_iter().map(|item| item.0).collect())
     }
+
     /// An object; later keys win; order is kept.
-    pub fn object<K: Into<String>>(_entries: impl IntoIterator<Item = (K, Json)>) -> Self {
-        unimplemented!()
+    pub fn object<K: Into<String>>(entries: impl IntoIterator<Item = (K, Json)>) -> Self {
+        let entries = entries.into_iter();
+        Self(Val::obj(entries.map(|(key, value)| (Val::from(key.into()), value.0)).collect::<Map>()))
     }
+
+    /// What it is.
+    pub fn kind(&self) -> JsonKind {
+        match &self.0 {
+            Val::Null => JsonKind::Null,
+            Val::Bool(_) => JsonKind::Boolean,
+            Val::Num(_) => JsonKind::Number,
+            Val::TStr(_) | Val::BStr(_) => JsonKind::String,
+            Val::Arr(_) => JsonKind::Array,
+            Val::Obj(_) => JsonKind::Object,
+        }
+    }
+
     /// Whether it is null.
     pub fn is_null(&self) -> bool {
-        unimplemented!()
+        matches!(self.0, Val::Null)
     }
+
+    /// The boolean, if it is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self.0 {
+            Val::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The text, if it is a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.0 {
+            Val::TStr(text) => std::str::from_utf8(text).ok(),
+            _ => None,
+        }
+    }
+
     /// The member of an object, if it is an object that has it.
-    pub fn get(&self, _key: &str) -> Option<Json> {
-        unimplemented!()
+    pub fn get(&self, key: &str) -> Option<Json> {
+        match &self.0 {
+            Val::Obj(map) => map.get(&Val::from(key.to_owned())).cloned().map(Self),
+            _ => None,
+        }
     }
+
+    /// The items of an array in order; nothing if it is no array.
+    pub fn items(&self) -> impl Iterator<Item = Json> + '_ {
+        let items = match &self.0 {
+            Val::Arr(items) => items.as_slice(),
+            _ => &[],
+        };
+        items.iter().cloned().map(Self)
+    }
+
+    /// The members of an object in order; nothing if it is no object.
+    pub fn members(&self) -> impl Iterator<Item = (&str, Json)> + '_ {
+        let map = match &self.0 {
+            Val::Obj(map) => Some(map),
+            _ => None,
+        };
+        map.into_iter().flat_map(|map| map.iter()).filter_map(|(key, value)| match key {
+            Val::TStr(key) => Some((std::str::from_utf8(key).ok()?, Self(value.clone()))),
+            _ => None,
+        })
+    }
+
     /// A string's text, a number exactly as written, `true` or `false`; None for null, arrays and objects.
     pub fn scalar_text(&self) -> Option<String> {
-        unimplemented!()
+        match &self.0 {
+            Val::Null | Val::Arr(_) | Val::Obj(_) => None,
+            Val::Bool(value) => Some(value.to_string()),
+            Val::Num(number) => Some(number.to_string()),
+            Val::TStr(text) | Val::BStr(text) => Some(String::from_utf8_lossy(text).into_owned()),
+        }
     }
+
     /// Compact JSON text; numbers exactly as they came.
     pub fn to_bytes(&self) -> Vec<u8> {
-        unimplemented!()
+        write::compact(&self.0, write::Keys::AsTheyCame)
     }
-    /// Compact JSON text with keys sorted, for comparing content.
+
+    /// Compact JSON text with keys sorted (by their bytes, at every level), for comparing content.
     pub fn canonical_bytes(&self) -> Vec<u8> {
-        unimplemented!()
+        write::compact(&self.0, write::Keys::Sorted)
     }
+
     /// The first 16 bytes of the SHA-256 of the canonical text.
     pub fn fingerprint(&self) -> [u8; 16] {
-        unimplemented!()
+        let digest: [u8; 32] = Sha256::digest(self.canonical_bytes()).into();
+        let mut first = [0; 16];
+        first.copy_from_slice(&digest[..16]);
+        first
     }
 }
 
@@ -66,3 +189,6 @@ impl std::fmt::Debug for Json {
         f.write_str("Json(redacted)")
     }
 }
+
+#[cfg(test)]
+mod tests;

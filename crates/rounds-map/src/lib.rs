@@ -4,13 +4,16 @@
 
 mod body;
 mod error;
+mod evaluator;
 mod filter;
 mod json;
 pub mod models;
+mod nearest;
 mod template;
 
 pub use body::{Body, BodyError};
 pub use error::{CompileError, EvaluateError, ParseError};
-pub use filter::Filter;
-pub use json::Json;
+pub use evaluator::{Evaluator, Panicked};
+pub use filter::{Filter, Limits};
+pub use json::{Json, JsonKind, MAX_NESTING, MAX_NUMBER_BYTES};
 pub use template::{Escape, Template};

@@ -1,0 +1,7 @@
+# What the guards put in place of jaq's own. Read after jaq's definitions, because it uses them.
+
+def while(cond; update): def rec: if cond then ., (update | __step | rec) else empty end; rec;
+def until(cond; update): def rec: if cond then . else update | __step | rec end; rec;
+def tonumber: if isnumber then . else __tonumber end;
+def toboolean: if isboolean then . elif . == "true" then true elif . == "false" then false
+  else error("cannot parse as boolean") end;
