@@ -5,7 +5,7 @@
 
 use crate::{
     ActionName, Code, CommitReceipt, ConnectionName, Container, ContainerSettlement, DeliveryJob,
-    DeliverySettlement, DestinationName, FeedKey, FeedState, InstanceId, RecordId, RoundCommit,
+    DeliverySettlement, DestinationName, Document, FeedKey, FeedState, InstanceId, RecordId, RoundCommit,
     Version,
 };
 use async_trait::async_trait;
@@ -27,6 +27,13 @@ pub trait Store: Send + Sync + 'static {
         action: &ActionName,
         records: &[RecordId],
     ) -> Result<Vec<Option<Version>>, StoreError>;
+
+    /// The states of these records that the ledger keeps, in order: what `previous` would be.
+    async fn known_records(
+        &self,
+        action: &ActionName,
+        records: &[RecordId],
+    ) -> Result<Vec<Option<Document>>, StoreError>;
 
     /// Ledger, containers and cursor of a round, or of a part of it, in one transaction (law 1).
     async fn commit_round(&self, commit: RoundCommit) -> Result<CommitReceipt, StoreError>;
