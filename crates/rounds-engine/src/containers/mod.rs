@@ -1,0 +1,202 @@
+//! From a container to its notification: lookups, then the mapping.
+//!
+//! A container is durable before any of this begins and until its notification is, so every step may fail, be cut
+//! short or be repeated. What fails parks this container and no other (law 4); the answers it has already stay with it.
+//! When its schedule of retries is used up it is dead: shown, and waiting for a person.
+
+mod lookups;
+mod mapping;
+mod work;
+
+pub(crate) use lookups::LookupDesk;
+pub(crate) use work::ContainerWork;
+
+use crate::Ports;
+use crate::backoff::next_wait;
+use lookups::Looked;
+use rounds_domain::plan::{Action, Plan, WhenMissing};
+use rounds_domain::{Code, Container, ContainerSettlement, Gap, LookupAnswer, Notification};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The code of a container whose action is not in the configuration any more.
+const ACTION_GONE: Code = Code::new("R0402");
+/// The code of a container whose lookup's record is not there, where the policy is to wait for it.
+const MISSING: Code = Code::new("R0403");
+/// The code of a container that was dropped by a lookup's policy.
+pub(crate) const DROPPED: Code = Code::new("R0404");
+/// How long a container waits whose action is not in the configuration.
+const UNTIL_CONFIGURED: Duration = Duration::from_hours(1);
+
+/// Why a container did not become a notification this time. Without patient data.
+#[derive(Debug, Clone)]
+pub(crate) struct Trouble {
+    /// The stable code.
+    pub(crate) code: Code,
+    /// In words.
+    pub(crate) reason: String,
+    /// What the EHR asked to wait.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// Fills one container and maps it.
+pub(crate) async fn process(
+    ports: &Ports,
+    plan: &Plan,
+    desk: &LookupDesk,
+    container: Container,
+) -> ContainerSettlement {
+    let Some(action) = plan
+        .actions
+        .iter()
+        .find(|action| action.name == container.action)
+    else {
+        return ContainerSettlement::Parked {
+            id: container.id,
+            code: ACTION_GONE,
+            reason: format!("the configuration has no action `{}`", container.action),
+            due_at: later(ports, UNTIL_CONFIGURED),
+            answers: container.answers,
+        };
+    };
+    let mut answers = container.answers.clone();
+    match fill_and_map(ports, plan, desk, action, &container, &mut answers).await {
+        Ok(Filled::Told(notification)) => ContainerSettlement::Notified {
+            notification: *notification,
+            destinations: action.to.clone(),
+        },
+        Ok(Filled::Dropped(gap)) => ContainerSettlement::Dropped {
+            id: container.id,
+            reason: format!(
+                "lookup `{}` found nothing, and its `when_missing` is `drop`",
+                gap.lookup
+            ),
+            gaps: vec![gap],
+            at: ports.clock.now(),
+        },
+        Err(trouble) => park_or_bury(ports, action, container, trouble, answers),
+    }
+}
+
+enum Filled {
+    Told(Box<Notification>),
+    Dropped(Gap),
+}
+
+async fn fill_and_map(
+    ports: &Ports,
+    plan: &Plan,
+    desk: &LookupDesk,
+    action: &Arc<Action>,
+    container: &Container,
+    answers: &mut Vec<LookupAnswer>,
+) -> Result<Filled, Trouble> {
+    let mut scope = mapping::Scope::of(container)?;
+    let mut gaps = Vec::new();
+    for lookup in &action.lookups {
+        if let Some(kept) = answers
+            .iter()
+            .find(|answer| answer.name == lookup.name && answer.body.is_some())
+        {
+            scope.add(kept)?;
+            continue;
+        }
+        let connection = plan
+            .connections
+            .get(&action.connection)
+            .ok_or_else(|| Trouble {
+                code: ACTION_GONE,
+                reason: format!(
+                    "the configuration has no connection `{}`",
+                    action.connection
+                ),
+                retry_after: None,
+            })?;
+        let looked = desk
+            .look_up(ports, connection, container, lookup, &scope)
+            .await?;
+        let answer = match looked {
+            Looked::Found { body, at } => LookupAnswer {
+                name: lookup.name.clone(),
+                body: Some(body),
+                fetched_at: at,
+            },
+            Looked::Missing { status, at } => {
+                let gap = Gap {
+                    lookup: lookup.name.clone(),
+                    status,
+                };
+                match lookup.when_missing {
+                    WhenMissing::Null => gaps.push(gap),
+                    WhenMissing::Drop => return Ok(Filled::Dropped(gap)),
+                    WhenMissing::Park => {
+                        return Err(Trouble {
+                            code: MISSING,
+                            reason: format!(
+                                "lookup `{}`: the EHR answered {status}, and its `when_missing` is `park`",
+                                lookup.name
+                            ),
+                            retry_after: None,
+                        });
+                    }
+                }
+                LookupAnswer {
+                    name: lookup.name.clone(),
+                    body: None,
+                    fetched_at: at,
+                }
+            }
+        };
+        scope.add(&answer)?;
+        answers.push(answer);
+    }
+    scope.mark_missing(&gaps);
+    mapping::notification(ports, action, container, scope, gaps)
+        .await
+        .map(|notification| Filled::Told(Box::new(notification)))
+}
+
+fn park_or_bury(
+    ports: &Ports,
+    action: &Action,
+    container: Container,
+    trouble: Trouble,
+    answers: Vec<LookupAnswer>,
+) -> ContainerSettlement {
+    let Trouble {
+        code,
+        reason,
+        retry_after,
+    } = trouble;
+    match next_wait(
+        &action.retry,
+        container.attempts,
+        retry_after,
+        &*ports.randomness,
+    ) {
+        Some(wait) => ContainerSettlement::Parked {
+            id: container.id,
+            code,
+            reason,
+            due_at: later(ports, wait),
+            answers: answers
+                .into_iter()
+                .filter(|answer| answer.body.is_some())
+                .collect(),
+        },
+        None => ContainerSettlement::Dead {
+            id: container.id,
+            code,
+            reason,
+            at: ports.clock.now(),
+        },
+    }
+}
+
+fn later(ports: &Ports, wait: Duration) -> jiff::Timestamp {
+    ports
+        .clock
+        .now()
+        .checked_add(wait)
+        .unwrap_or(jiff::Timestamp::MAX)
+}

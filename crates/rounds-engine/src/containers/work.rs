@@ -1,0 +1,95 @@
+//! The lane of one connection's containers.
+
+use super::{LookupDesk, process};
+use crate::lane::{LEASE, Work};
+use crate::{Ports, Signals};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rounds_domain::plan::Plan;
+use rounds_domain::ports::{Claimed, StoreError};
+use rounds_domain::{ConnectionName, Container, ContainerId, ContainerSettlement};
+use std::sync::Arc;
+
+/// Fills and maps the containers of all actions of one connection.
+pub(crate) struct ContainerWork {
+    /// The connection.
+    pub(crate) lane: ConnectionName,
+    /// What is to be done.
+    pub(crate) plan: Arc<Plan>,
+    /// What the engine was given.
+    pub(crate) ports: Ports,
+    /// Where equal lookups meet.
+    pub(crate) desk: LookupDesk,
+    /// Whom to tell that deliveries are due.
+    pub(crate) signals: Arc<Signals>,
+}
+
+#[async_trait]
+impl Work for ContainerWork {
+    type Item = Container;
+    type Settlement = ContainerSettlement;
+    type Key = ContainerId;
+
+    fn name(&self) -> String {
+        format!("containers of {}", self.lane)
+    }
+
+    fn key(&self, container: &Container) -> ContainerId {
+        container.id.clone()
+    }
+
+    async fn claim(&self, now: Timestamp, limit: usize) -> Result<Claimed<Container>, StoreError> {
+        self.ports
+            .store
+            .claim_containers(&self.lane, now, LEASE, limit)
+            .await
+    }
+
+    async fn process(&self, container: Container) -> ContainerSettlement {
+        process(&self.ports, &self.plan, &self.desk, container).await
+    }
+
+    async fn settle(&self, settlements: Vec<ContainerSettlement>) -> Result<(), StoreError> {
+        self.ports.store.settle_containers(settlements).await
+    }
+
+    fn settled(&self, settlements: &[ContainerSettlement]) {
+        for settlement in settlements {
+            match settlement {
+                ContainerSettlement::Notified {
+                    notification,
+                    destinations,
+                } => {
+                    tracing::debug!(
+                        action = %notification.action,
+                        notification = %notification.id,
+                        event = %notification.event,
+                        gaps = notification.gaps.len(),
+                        "a change became a notification"
+                    );
+                    for name in destinations {
+                        self.signals.deliveries_of(name);
+                    }
+                }
+                ContainerSettlement::Parked {
+                    id,
+                    code,
+                    reason,
+                    due_at,
+                    ..
+                } => {
+                    tracing::warn!(container = %id, %code, next_try = %due_at, "container parked: {reason}");
+                }
+                ContainerSettlement::Dead {
+                    id, code, reason, ..
+                } => {
+                    tracing::error!(container = %id, %code, "container given up: {reason}");
+                }
+                ContainerSettlement::Dropped { id, reason, .. } => {
+                    tracing::info!(container = %id, "container dropped: {reason}");
+                }
+                ContainerSettlement::Released { .. } => {}
+            }
+        }
+    }
+}

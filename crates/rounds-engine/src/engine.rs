@@ -1,0 +1,107 @@
+//! The engine: all parts at work, until it is told to stop.
+
+use crate::containers::{ContainerWork, LookupDesk};
+use crate::delivery::DeliveryWork;
+use crate::{Ports, Signals, Stop, housekeeping, lane, rounds};
+use futures_util::future::{BoxFuture, FutureExt, try_join_all};
+use rounds_domain::plan::Plan;
+use rounds_domain::ports::StoreError;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Containers of one connection under way at once, beyond what its gate lets through: one can be mapped while another
+/// waits for its lookup.
+const CONTAINERS_BEYOND_GATE: usize = 12;
+
+/// Carries a plan out until it is told to stop.
+pub struct Engine {
+    plan: Arc<Plan>,
+    ports: Ports,
+    signals: Arc<Signals>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// Everything under way was finished.
+    Clean,
+    /// Time ran out and work was cut short. It is taken up again at the next start: nothing is lost, and what was being
+    /// sent may be sent again with the same id.
+    CutShort,
+}
+
+impl Engine {
+    /// Prepares to carry out `plan`.
+    pub fn new(plan: Arc<Plan>, ports: Ports) -> Self {
+        let signals = Arc::new(Signals::new(&plan));
+        Self {
+            plan,
+            ports,
+            signals,
+        }
+    }
+
+    /// Says that the store was changed from outside (an operator's command): look again now. Cheap.
+    pub fn nudge(&self) {
+        self.signals.all();
+    }
+
+    /// Runs until `stop` ends, then lets what is under way finish, for at most `drain_for`.
+    ///
+    /// # Errors
+    ///
+    /// When the store is damaged or closed. Trouble that can pass (a full disk) is waited for.
+    pub async fn run(
+        &self,
+        stop: impl Future<Output = ()> + Send,
+        drain_for: Duration,
+    ) -> Result<Drained, StoreError> {
+        let (saying, heard) = Stop::new();
+        let mut parts = try_join_all(self.parts(&heard));
+        let mut stop = pin!(stop);
+        tokio::select! {
+            ended = &mut parts => return ended.map(|_| Drained::Clean),
+            () = &mut stop => saying.say(),
+        }
+        tokio::select! {
+            biased;
+            ended = &mut parts => ended.map(|_| Drained::Clean),
+            () = self.ports.clock.sleep(drain_for) => Ok(Drained::CutShort),
+        }
+    }
+
+    fn parts<'a>(&'a self, stop: &'a Stop) -> Vec<BoxFuture<'a, Result<(), StoreError>>> {
+        let (plan, ports, signals) = (&*self.plan, &self.ports, &*self.signals);
+        let mut parts = vec![
+            rounds::run(plan, ports, signals, stop).boxed(),
+            housekeeping::run(plan, ports, stop).map(Ok).boxed(),
+        ];
+        for (name, connection) in &plan.connections {
+            let work = ContainerWork {
+                lane: name.clone(),
+                plan: Arc::clone(&self.plan),
+                ports: ports.clone(),
+                desk: LookupDesk::default(),
+                signals: Arc::clone(&self.signals),
+            };
+            let gate = usize::try_from(connection.limits.in_flight).unwrap_or(usize::MAX);
+            let in_flight = gate.saturating_add(CONTAINERS_BEYOND_GATE);
+            if let Some(signal) = signals.containers(name) {
+                parts.push(
+                    async move { lane::run(&work, ports, in_flight, signal, stop).await }.boxed(),
+                );
+            }
+        }
+        for (name, destination) in &plan.destinations {
+            let work = DeliveryWork::new(Arc::clone(destination), ports.clone());
+            let in_flight = usize::try_from(destination.in_flight).unwrap_or(usize::MAX);
+            if let Some(signal) = signals.deliveries(name) {
+                parts.push(
+                    async move { lane::run(&work, ports, in_flight, signal, stop).await }.boxed(),
+                );
+            }
+        }
+        parts
+    }
+}

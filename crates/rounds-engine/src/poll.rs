@@ -1,0 +1,233 @@
+//! One round by hand: what `rounds poll` shows.
+//!
+//! A dry run goes through the very same code as a real round. Only the store is another: [`Rehearsal`] reads from the
+//! real one and keeps the commits to itself, so nothing is changed and nothing is pretended.
+
+mod rehearsal;
+
+use crate::containers::{self, LookupDesk};
+use crate::round::{self, RoundOutcome};
+use crate::{Ports, round::feed_key};
+use rehearsal::Rehearsal;
+use rounds_domain::plan::Plan;
+use rounds_domain::ports::{EhrError, EhrRequest, EhrResponse, StoreError};
+use rounds_domain::{
+    ActionName, ContainerSettlement, Cursor, Document, Notification, Phi, RecordId, RoundCounts,
+    RoundEnd,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Whether a single round is for real.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PollMode {
+    /// Nothing is written.
+    DryRun,
+    /// Cursor, ledger and containers are committed; the containers wait for `rounds run`.
+    Commit,
+}
+
+/// Everything that one round did or would have done, to be shown to the person who asked.
+#[derive(Debug, Clone)]
+pub struct PollReport {
+    /// The cursor before the round.
+    pub cursor_before: Option<Cursor>,
+    /// The cursor after it.
+    pub cursor_after: Option<Cursor>,
+    /// The requests for pages, then (dry run only) the lookups.
+    pub exchanges: Vec<Exchange>,
+    /// The records, with what was decided for each.
+    pub records: Vec<ChosenRecord>,
+    /// The notifications that would be sent (dry run only).
+    pub notifications: Vec<Notification>,
+    /// Containers that could not be made into notifications (dry run only): which record, the code, the reason.
+    pub failures: Vec<(RecordId, String, String)>,
+    /// What was counted.
+    pub counts: RoundCounts,
+    /// How the round ended.
+    pub end: RoundEnd,
+}
+
+/// One request and its answer.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// The method.
+    pub method: String,
+    /// The whole URL: may name a patient, for the terminal of the person who asked only.
+    pub url: Phi<String>,
+    /// The answer's status, or why there was none.
+    pub outcome: Result<u16, String>,
+    /// The size of the answer.
+    pub body_bytes: usize,
+    /// How long it took, the wait at the gate included.
+    pub took: Duration,
+}
+
+impl Exchange {
+    /// What is shown of a request and its answer.
+    pub(crate) fn of(
+        request: &EhrRequest,
+        answer: &Result<EhrResponse, EhrError>,
+        took: Duration,
+    ) -> Self {
+        Self {
+            method: request.method.to_string(),
+            url: Phi::new(request.url.to_string()),
+            outcome: answer
+                .as_ref()
+                .map(|response| response.status.as_u16())
+                .map_err(|error| error.message.clone()),
+            body_bytes: answer.as_ref().map_or(0, |response| response.body.len()),
+            took,
+        }
+    }
+}
+
+/// One record and what was decided for it.
+#[derive(Debug, Clone)]
+pub struct ChosenRecord {
+    /// Which; None if it has no identity.
+    pub id: Option<RecordId>,
+    /// The record.
+    pub record: Document,
+    /// What was decided.
+    pub choice: Choice,
+}
+
+/// What was decided for a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// First seen: told.
+    Created,
+    /// Known with another version: told.
+    Updated,
+    /// This version is known.
+    Unchanged,
+    /// Enters the ledger silently: the feed starts from now.
+    Baselined,
+    /// Younger than `settle`: left for later.
+    Unsettled,
+    /// Has no identity: kept as a dead container.
+    Unidentified,
+    /// Came again in the same round: told once, with its later state.
+    Superseded,
+}
+
+/// Sees what happens inside a round. The running engine does not look.
+pub(crate) trait Observer: Send {
+    /// A request was answered, or not.
+    fn exchanged(&mut self, _exchange: Exchange) {}
+
+    /// A record was decided on.
+    fn chose(&mut self, _chosen: ChosenRecord) {}
+}
+
+/// Looks away.
+pub(crate) struct NoObserver;
+
+impl Observer for NoObserver {}
+
+/// Why no round could be made at all. (A round that failed is a report.)
+#[derive(Debug, thiserror::Error)]
+pub enum PollError {
+    /// No such action.
+    #[error("there is no action `{0}`")]
+    UnknownAction(ActionName),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(Default)]
+struct Recorder {
+    exchanges: Vec<Exchange>,
+    records: Vec<ChosenRecord>,
+}
+
+impl Observer for Recorder {
+    fn exchanged(&mut self, exchange: Exchange) {
+        self.exchanges.push(exchange);
+    }
+
+    fn chose(&mut self, chosen: ChosenRecord) {
+        self.records.push(chosen);
+    }
+}
+
+/// Makes one round of one action, now.
+pub async fn poll(
+    plan: &Plan,
+    ports: &Ports,
+    action: &ActionName,
+    mode: PollMode,
+) -> Result<PollReport, PollError> {
+    let unknown = || PollError::UnknownAction(action.clone());
+    let action = plan
+        .actions
+        .iter()
+        .find(|known| known.name == *action)
+        .ok_or_else(unknown)?;
+    let connection = plan
+        .connections
+        .get(&action.connection)
+        .ok_or_else(unknown)?;
+
+    let rehearsal = Arc::new(Rehearsal::over(
+        Arc::clone(&ports.store),
+        Arc::clone(&ports.ehr),
+    ));
+    let ports = match mode {
+        PollMode::Commit => ports.clone(),
+        PollMode::DryRun => Ports {
+            store: Arc::clone(&rehearsal) as _,
+            ehr: Arc::clone(&rehearsal) as _,
+            ..ports.clone()
+        },
+    };
+    let state = ports
+        .store
+        .feed_states(&[feed_key(action)])
+        .await?
+        .pop()
+        .unwrap_or_default();
+    let mut recorder = Recorder::default();
+    let RoundOutcome {
+        end,
+        counts,
+        cursor,
+        ..
+    } = round::run(&ports, connection, action, &state, 0, &mut recorder).await?;
+
+    let mut report = PollReport {
+        cursor_before: state.cursor,
+        cursor_after: cursor,
+        exchanges: recorder.exchanges,
+        records: recorder.records,
+        notifications: Vec::new(),
+        failures: Vec::new(),
+        counts,
+        end,
+    };
+    rehearsal.forget_exchanges();
+    let desk = LookupDesk::default();
+    for container in rehearsal.containers(action) {
+        let record_id = container.record_id.clone();
+        match containers::process(&ports, plan, &desk, container).await {
+            ContainerSettlement::Notified { notification, .. } => {
+                report.notifications.push(notification);
+            }
+            ContainerSettlement::Parked { code, reason, .. }
+            | ContainerSettlement::Dead { code, reason, .. } => {
+                report.failures.push((record_id, code.to_string(), reason));
+            }
+            ContainerSettlement::Dropped { reason, .. } => {
+                report
+                    .failures
+                    .push((record_id, containers::DROPPED.to_string(), reason));
+            }
+            ContainerSettlement::Released { .. } => {}
+        }
+    }
+    report.exchanges.extend(rehearsal.exchanges());
+    Ok(report)
+}

@@ -1,0 +1,188 @@
+//! The store and the EHR of a dry run: the real ones, read only, with what would have been written kept aside.
+
+use super::Exchange;
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rounds_domain::plan::Action;
+use rounds_domain::ports::{
+    Claimed, DestinationState, Ehr, EhrError, EhrRequest, EhrResponse, Store, StoreError,
+};
+use rounds_domain::{
+    ActionName, Change, ChangeKind, CommitReceipt, ConnectionName, Container, ContainerSettlement,
+    DeliveryJob, DeliverySettlement, DestinationName, Document, FeedKey, FeedState, InstanceId,
+    RecordId, Resolution, RoundCommit, Version,
+};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Reads from a real store and writes nowhere.
+pub(super) struct Rehearsal {
+    store: Arc<dyn Store>,
+    ehr: Arc<dyn Ehr>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    changes: Vec<(Change, Option<Document>)>,
+    committed_at: Option<Timestamp>,
+    exchanges: Vec<Exchange>,
+}
+
+impl Rehearsal {
+    pub(super) fn over(store: Arc<dyn Store>, ehr: Arc<dyn Ehr>) -> Self {
+        Self {
+            store,
+            ehr,
+            kept: Mutex::default(),
+        }
+    }
+
+    /// The containers that the round would have made.
+    pub(super) fn containers(&self, action: &Action) -> Vec<Container> {
+        let kept = self.kept();
+        let detected_at = kept.committed_at.unwrap_or(Timestamp::UNIX_EPOCH);
+        let told = kept
+            .changes
+            .iter()
+            .filter(|(change, _)| change.resolution == Resolution::Tell);
+        told.map(|(change, previous)| Container {
+            id: change.container.clone(),
+            action: action.name.clone(),
+            round: 0,
+            record_id: change.record_id.clone(),
+            version: change.version,
+            kind: if previous.is_some() {
+                ChangeKind::Updated
+            } else {
+                ChangeKind::Created
+            },
+            ordering_key: change.ordering_key.clone(),
+            record: change.record.clone(),
+            previous: previous.clone(),
+            detected_at,
+            attempts: 0,
+            answers: Vec::new(),
+        })
+        .collect()
+    }
+
+    /// Forgets the exchanges so far: those of the pages are known from the round itself.
+    pub(super) fn forget_exchanges(&self) {
+        self.kept().exchanges.clear();
+    }
+
+    /// The exchanges since then.
+    pub(super) fn exchanges(&self) -> Vec<Exchange> {
+        std::mem::take(&mut self.kept().exchanges)
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Ehr for Rehearsal {
+    async fn send(&self, request: EhrRequest) -> Result<EhrResponse, EhrError> {
+        let answer = self.ehr.send(request.clone()).await;
+        self.kept()
+            .exchanges
+            .push(Exchange::of(&request, &answer, Duration::ZERO));
+        answer
+    }
+}
+
+#[async_trait]
+impl Store for Rehearsal {
+    async fn instance(&self) -> Result<InstanceId, StoreError> {
+        self.store.instance().await
+    }
+
+    async fn feed_states(&self, feeds: &[FeedKey]) -> Result<Vec<FeedState>, StoreError> {
+        self.store.feed_states(feeds).await
+    }
+
+    async fn known_versions(
+        &self,
+        action: &ActionName,
+        records: &[RecordId],
+    ) -> Result<Vec<Option<Version>>, StoreError> {
+        self.store.known_versions(action, records).await
+    }
+
+    async fn known_records(
+        &self,
+        action: &ActionName,
+        records: &[RecordId],
+    ) -> Result<Vec<Option<Document>>, StoreError> {
+        self.store.known_records(action, records).await
+    }
+
+    async fn commit_round(&self, commit: RoundCommit) -> Result<CommitReceipt, StoreError> {
+        let ids: Vec<RecordId> = commit
+            .changes
+            .iter()
+            .map(|change| change.record_id.clone())
+            .collect();
+        let previous = self.store.known_records(&commit.feed.action, &ids).await?;
+        let mut kept = self.kept();
+        kept.committed_at = Some(commit.committed_at);
+        kept.changes
+            .extend(commit.changes.into_iter().zip(previous));
+        Ok(CommitReceipt::default())
+    }
+
+    async fn claim_containers(
+        &self,
+        _lane: &ConnectionName,
+        _now: Timestamp,
+        _lease: Duration,
+        _limit: usize,
+    ) -> Result<Claimed<Container>, StoreError> {
+        Ok(Claimed {
+            items: Vec::new(),
+            next_due: None,
+        })
+    }
+
+    async fn settle_containers(&self, _: Vec<ContainerSettlement>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn claim_deliveries(
+        &self,
+        _destination: &DestinationName,
+        _now: Timestamp,
+        _lease: Duration,
+        _limit: usize,
+    ) -> Result<Claimed<DeliveryJob>, StoreError> {
+        Ok(Claimed {
+            items: Vec::new(),
+            next_due: None,
+        })
+    }
+
+    async fn settle_deliveries(&self, _: Vec<DeliverySettlement>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn destination_state(
+        &self,
+        destination: &DestinationName,
+    ) -> Result<DestinationState, StoreError> {
+        self.store.destination_state(destination).await
+    }
+
+    async fn set_destination_state(
+        &self,
+        _destination: &DestinationName,
+        _state: DestinationState,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn prune(&self, _before: Timestamp, _limit: usize) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+}

@@ -1,0 +1,30 @@
+//! What the engine is given.
+
+use rounds_domain::ports::{Clock, Destinations, Ehr, Randomness, Store};
+use rounds_map::Evaluator;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the engine is given (law 9). Cheap to clone.
+#[derive(Clone)]
+pub struct Ports {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub randomness: Arc<dyn Randomness>,
+    /// The way to the EHRs.
+    pub ehr: Arc<dyn Ehr>,
+    /// The way to the destinations.
+    pub destinations: Arc<dyn Destinations>,
+    /// What is kept.
+    pub store: Arc<dyn Store>,
+    /// Where expressions are evaluated.
+    pub evaluator: Evaluator,
+}
+
+impl Ports {
+    /// How long it is since the clock's monotonic time was `began`.
+    pub(crate) fn elapsed_since(&self, began: Duration) -> Duration {
+        self.clock.monotonic().saturating_sub(began)
+    }
+}

@@ -1,0 +1,98 @@
+//! From a rule of the plan to a request: the one place where URLs are made.
+
+use http::{HeaderMap, HeaderValue};
+use rounds_domain::Code;
+use rounds_domain::plan::{Connection, RequestRule};
+use rounds_domain::ports::EhrRequest;
+use rounds_map::{Escape, EvaluateError, Json, Template};
+use url::Url;
+
+/// Why a request could not be made. Names the template, never a value.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RequestError {
+    /// A placeholder gave nothing usable.
+    #[error("`{template}`: {source}")]
+    Template {
+        /// The template as the user wrote it.
+        template: String,
+        /// What its placeholder gave.
+        source: EvaluateError,
+    },
+    /// What came out is no URL.
+    #[error("`{template}` does not give a URL under the connection's base_url")]
+    Url {
+        /// The path's template as the user wrote it.
+        template: String,
+    },
+    /// What came out is no header value.
+    #[error("header `{header}`: `{template}` gives bytes that a header cannot carry")]
+    Header {
+        /// The header's name.
+        header: String,
+        /// The template as the user wrote it.
+        template: String,
+    },
+}
+
+impl RequestError {
+    /// The stable code.
+    pub(crate) const CODE: Code = Code::new("R0310");
+}
+
+/// Fills a rule's templates from `scope`.
+pub(crate) fn build(
+    connection: &Connection,
+    rule: &RequestRule,
+    scope: &Json,
+) -> Result<EhrRequest, RequestError> {
+    let path = render(&rule.path, scope, Escape::PathSegment)?;
+    let mut url = Url::parse(&format!(
+        "{}{}",
+        connection.base_url,
+        path.trim_start_matches('/')
+    ))
+    .map_err(|_| RequestError::Url {
+        template: rule.path.text().to_owned(),
+    })?;
+    if !rule.query.is_empty() {
+        let mut pairs = url.query_pairs_mut();
+        for (name, template) in &rule.query {
+            let value = render(template, scope, Escape::Verbatim)?;
+            // A placeholder without a value (a token that was not given yet) leaves its parameter out.
+            if !value.is_empty() || template.roots().is_empty() {
+                pairs.append_pair(name, &value);
+            }
+        }
+    }
+
+    let mut headers = HeaderMap::new();
+    // A server may answer a repeated search from a cache of its own (HAPI FHIR does for 60 s), which hides changes.
+    headers.insert(
+        http::header::CACHE_CONTROL,
+        HeaderValue::from_static("no-cache"),
+    );
+    for (name, template) in &rule.headers {
+        let value = render(template, scope, Escape::Verbatim)?;
+        let value = HeaderValue::from_str(&value).map_err(|_| RequestError::Header {
+            header: name.to_string(),
+            template: template.text().to_owned(),
+        })?;
+        headers.append(name, value);
+    }
+    Ok(EhrRequest {
+        connection: connection.name.clone(),
+        method: rule.method.clone(),
+        url,
+        headers,
+        timeout: rule.timeout,
+    })
+}
+
+fn render(template: &Template, scope: &Json, escape: Escape) -> Result<String, RequestError> {
+    template
+        .render(scope, escape)
+        .map_err(|source| RequestError::Template {
+            template: template.text().to_owned(),
+            source,
+        })
+}

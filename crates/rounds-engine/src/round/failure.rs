@@ -1,0 +1,102 @@
+//! Why a round failed, in words for the person who has to mend it.
+
+use rounds_domain::ports::{EhrError, EhrResponse};
+use rounds_domain::{Code, RoundFailure};
+
+/// The EHR refused the credentials.
+pub(crate) const REFUSED_CREDENTIALS: Code = Code::new("R0311");
+/// The EHR said that it was asked too often.
+pub(crate) const THROTTLED: Code = Code::new("R0312");
+/// The EHR answered with another status that is no success.
+pub(crate) const UNEXPECTED_STATUS: Code = Code::new("R0313");
+/// The EHR's answer is not JSON.
+pub(crate) const NOT_JSON: Code = Code::new("R0314");
+/// `records` failed on a page.
+pub(crate) const RECORDS_FAILED: Code = Code::new("R0315");
+/// Pages repeat themselves.
+pub(crate) const PAGES_LOOP: Code = Code::new("R0316");
+/// There are more pages than allowed.
+pub(crate) const TOO_MANY_PAGES: Code = Code::new("R0317");
+/// A next link cannot be followed.
+pub(crate) const NEXT_LINK: Code = Code::new("R0318");
+/// The EHR seems to ignore the change filter.
+pub(crate) const FILTER_IGNORED: Code = Code::new("R0319");
+/// The cursor in the answer cannot be used.
+pub(crate) const CURSOR_UNUSABLE: Code = Code::new("R0320");
+/// The cursor cannot be written into the request.
+pub(crate) const CURSOR_UNWRITABLE: Code = Code::new("R0321");
+/// An evaluation was given up by the evaluator itself.
+pub(crate) const EVALUATOR: Code = Code::new("R0322");
+
+/// A failure with a mend.
+pub(crate) fn failure(
+    code: Code,
+    message: impl Into<String>,
+    hint: impl Into<String>,
+) -> RoundFailure {
+    RoundFailure {
+        code,
+        message: message.into(),
+        hint: Some(hint.into()),
+    }
+}
+
+/// No answer came.
+pub(crate) fn no_answer(error: &EhrError) -> RoundFailure {
+    RoundFailure {
+        code: error.code,
+        message: error.message.clone(),
+        hint: error.hint.clone(),
+    }
+}
+
+/// An answer came whose status is no success.
+pub(crate) fn status(response: &EhrResponse, what: &str) -> RoundFailure {
+    let status = response.status;
+    let (code, hint) = match status.as_u16() {
+        401 | 403 => (
+            REFUSED_CREDENTIALS,
+            "check the connection's `auth` and what the EHR allows this credential",
+        ),
+        429 => (
+            THROTTLED,
+            "the EHR allows fewer requests than are made: set the connection's `limits.rate`, or a longer `every`",
+        ),
+        300..=399 => (
+            UNEXPECTED_STATUS,
+            "redirects are not followed, so that credentials stay with one host: put the final address into `base_url`",
+        ),
+        400..=499 => (
+            UNEXPECTED_STATUS,
+            "the EHR does not accept the request: `rounds poll ACTION --dry-run` shows it whole",
+        ),
+        _ => (
+            UNEXPECTED_STATUS,
+            "the trouble is at the EHR; Rounds goes on asking",
+        ),
+    };
+    failure(code, format!("{what}: the EHR answered {status}"), hint)
+}
+
+/// An answer came that is not JSON.
+pub(crate) fn not_json(
+    response: &EhrResponse,
+    what: &str,
+    error: &rounds_map::ParseError,
+) -> RoundFailure {
+    let kind = response
+        .headers
+        .get(http::header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .map_or_else(String::new, |kind| {
+            format!(" (it calls itself `{}`)", kind.escape_debug())
+        });
+    failure(
+        NOT_JSON,
+        format!(
+            "{what}: the answer of {} bytes is {error}{kind}",
+            response.body.len(),
+        ),
+        "an HTML page often comes from a login form or a proxy in between: check `base_url` and the path with `rounds poll ACTION --dry-run`",
+    )
+}

@@ -1,0 +1,275 @@
+//! Instants as EHRs write them.
+//!
+//! Asking too late loses changes and asking too early costs nothing, because the ledger knows what was told. So
+//! everything here leans to the earlier side: an instant is cut down to what the request can express and never rounded
+//! up; a local time that comes twice (the hour that is repeated when clocks go back) is asked from before that hour,
+//! because nobody knows which of the two the EHR takes it for; a field in such an hour is read as the first of the two.
+
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{SignedDuration, Timestamp, Zoned};
+use rounds_domain::plan::{TimeCursor, TimeFormat};
+use rounds_map::Json;
+use std::time::Duration;
+
+/// An instant as it goes into a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// The text.
+    pub(crate) text: String,
+    /// The instant that the text stands for: the given one or an earlier one.
+    pub(crate) instant: Timestamp,
+}
+
+/// Writes an instant, cut down to the cursor's granularity.
+pub(crate) fn write(moment: Timestamp, rule: &TimeCursor) -> Result<Written, jiff::Error> {
+    let local = cut(moment, rule)?;
+    let local = match &rule.format {
+        TimeFormat::Strftime(format) if !tells_offset(format) => before_repeated_hour(local)?,
+        _ => local,
+    };
+    let instant = local.timestamp();
+    let text = match &rule.format {
+        TimeFormat::Strftime(format) => jiff::fmt::strtime::format(format, &local)?,
+        TimeFormat::Rfc3339 => rfc3339(&local, rule.granularity),
+        TimeFormat::EpochSeconds => instant.as_second().to_string(),
+        TimeFormat::EpochMilliseconds => instant.as_millisecond().to_string(),
+    };
+    Ok(Written { text, instant })
+}
+
+/// Reads a record's field. Anything with an offset is taken as it is; a time without one is in the cursor's zone.
+pub(crate) fn read(value: &Json, rule: &TimeCursor) -> Option<Timestamp> {
+    let text = value.scalar_text()?;
+    let text = text.trim();
+    match rule.format {
+        TimeFormat::EpochSeconds => return epoch(text, 1_000_000_000),
+        TimeFormat::EpochMilliseconds => return epoch(text, 1_000_000),
+        TimeFormat::Rfc3339 | TimeFormat::Strftime(_) => {}
+    }
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Some(instant);
+    }
+    if let Ok(local) = text.parse::<DateTime>() {
+        return earlier_of(local, &rule.zone);
+    }
+    let TimeFormat::Strftime(format) = &rule.format else {
+        return None;
+    };
+    let parsed = jiff::fmt::strtime::parse(format, text).ok()?;
+    if let Ok(instant) = parsed.to_timestamp() {
+        return Some(instant);
+    }
+    let local = parsed
+        .to_datetime()
+        .or_else(|_| {
+            parsed
+                .to_date()
+                .map(|date| date.to_datetime(jiff::civil::Time::midnight()))
+        })
+        .ok()?;
+    earlier_of(local, &rule.zone)
+}
+
+/// Whether text written so says which of two equal local times is meant.
+fn tells_offset(format: &str) -> bool {
+    ["%z", "%:z", "%Z", "%s"]
+        .iter()
+        .any(|directive| format.contains(directive))
+}
+
+fn cut(moment: Timestamp, rule: &TimeCursor) -> Result<Zoned, jiff::Error> {
+    let local = moment.to_zoned(rule.zone.clone());
+    let granule = i64::try_from(rule.granularity.as_nanos())
+        .unwrap_or(i64::MAX)
+        .max(1);
+    let midnight = local.date().to_datetime(jiff::civil::Time::midnight());
+    let since_midnight = local.datetime().duration_since(midnight).as_nanos();
+    let excess = since_midnight.rem_euclid(i128::from(granule));
+    let cut = local.datetime().checked_sub(SignedDuration::from_nanos(
+        i64::try_from(excess).unwrap_or(0),
+    ))?;
+    if cut == local.datetime() {
+        return Ok(local);
+    }
+    // Cutting may step over a clock change, and then the same local time may mean two instants: the earlier one.
+    let instant = earlier_of(cut, &rule.zone).unwrap_or(moment).min(moment);
+    Ok(instant.to_zoned(rule.zone.clone()))
+}
+
+fn before_repeated_hour(local: Zoned) -> Result<Zoned, jiff::Error> {
+    let ambiguous = local.time_zone().to_ambiguous_timestamp(local.datetime());
+    let AmbiguousOffset::Fold { before, after } = ambiguous.offset() else {
+        return Ok(local);
+    };
+    let repeated = before.duration_since(after).abs();
+    ambiguous
+        .earlier()?
+        .checked_sub(repeated)
+        .map(|instant| instant.to_zoned(local.time_zone().clone()))
+}
+
+fn earlier_of(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
+    zone.to_ambiguous_timestamp(local).earlier().ok()
+}
+
+fn epoch(text: &str, nanoseconds_per_unit: i128) -> Option<Timestamp> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let whole: i128 = whole.parse().ok()?;
+    let digits: String = fraction.chars().take(9).collect();
+    let scale = 10_i128.pow(u32::try_from(digits.len()).ok()?);
+    let part: i128 = if digits.is_empty() {
+        0
+    } else {
+        digits.parse().ok()?
+    };
+    let part = if text.starts_with('-') { -part } else { part };
+    let nanoseconds = whole
+        .checked_mul(nanoseconds_per_unit)?
+        .checked_add((part * nanoseconds_per_unit).div_euclid(scale))?;
+    Timestamp::from_nanosecond(nanoseconds).ok()
+}
+
+fn rfc3339(local: &Zoned, granularity: Duration) -> String {
+    let digits: u8 = match granularity.subsec_nanos() {
+        0 => 0,
+        nanoseconds if nanoseconds % 1_000_000 == 0 => 3,
+        nanoseconds if nanoseconds % 1_000 == 0 => 6,
+        _ => 9,
+    };
+    let printer = jiff::fmt::temporal::DateTimePrinter::new().precision(Some(digits));
+    if local.time_zone() == &TimeZone::UTC || local.offset().is_zero() {
+        printer.timestamp_to_string(&local.timestamp())
+    } else {
+        printer.timestamp_with_offset_to_string(&local.timestamp(), local.offset())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(format: &str, zone: &str, granularity: Duration) -> TimeCursor {
+        TimeCursor {
+            format: match format {
+                "rfc3339" => TimeFormat::Rfc3339,
+                "epoch_seconds" => TimeFormat::EpochSeconds,
+                "epoch_milliseconds" => TimeFormat::EpochMilliseconds,
+                format => TimeFormat::Strftime(format.to_owned()),
+            },
+            zone: TimeZone::get(zone).expect("a zone"),
+            granularity,
+            overlap: Duration::ZERO,
+            settle: Duration::ZERO,
+            field: None,
+        }
+    }
+
+    fn written(moment: &str, rule: &TimeCursor) -> (String, String) {
+        let written = write(moment.parse().expect("an instant"), rule).expect("can be written");
+        (written.text, written.instant.to_string())
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const NAIVE: &str = "%Y-%m-%dT%H:%M:%S";
+
+    #[test]
+    fn an_instant_is_cut_down_and_never_rounded_up() {
+        assert_eq!(
+            written("2026-05-01T10:00:59.999Z", &rule(NAIVE, "UTC", SECOND)),
+            ("2026-05-01T10:00:59".into(), "2026-05-01T10:00:59Z".into())
+        );
+        assert_eq!(
+            written(
+                "2026-05-01T03:59:59Z",
+                &rule("%m/%d/%Y", "America/New_York", Duration::from_hours(24))
+            ),
+            ("04/30/2026".into(), "2026-04-30T04:00:00Z".into())
+        );
+        assert_eq!(
+            written(
+                "2026-05-01T10:00:00.123456789Z",
+                &rule("rfc3339", "UTC", Duration::from_millis(1))
+            ),
+            (
+                "2026-05-01T10:00:00.123Z".into(),
+                "2026-05-01T10:00:00.123Z".into()
+            )
+        );
+    }
+
+    #[test]
+    fn local_time_is_written_in_the_zone_that_the_ehr_reads() {
+        let asked = "2026-04-26T23:29:50Z";
+        assert_eq!(
+            written(asked, &rule(NAIVE, "America/New_York", SECOND)).0,
+            "2026-04-26T19:29:50"
+        );
+        assert_eq!(
+            written(asked, &rule(NAIVE, "Asia/Bangkok", SECOND)).0,
+            "2026-04-27T06:29:50"
+        );
+        assert_eq!(
+            written(asked, &rule("rfc3339", "Asia/Bangkok", SECOND)).0,
+            "2026-04-27T06:29:50+07:00"
+        );
+    }
+
+    #[test]
+    fn an_hour_that_comes_twice_is_asked_from_before_it() {
+        let rule = rule(NAIVE, "America/New_York", SECOND);
+        for moment in ["2026-11-01T05:30:00Z", "2026-11-01T06:30:00Z"] {
+            let (text, instant) = written(moment, &rule);
+            assert_eq!(text, "2026-11-01T00:30:00");
+            assert_eq!(instant, "2026-11-01T04:30:00Z");
+        }
+        assert_eq!(
+            written("2026-11-01T07:00:00Z", &rule).0,
+            "2026-11-01T02:00:00"
+        );
+    }
+
+    #[test]
+    fn an_hour_that_does_not_exist_is_read_from_before_it() {
+        let rule = rule(NAIVE, "America/New_York", SECOND);
+        let read = read(&Json::string("2026-03-08T02:30:00"), &rule).expect("an instant");
+        assert!(read <= "2026-03-08T07:30:00Z".parse().expect("an instant"));
+    }
+
+    #[test]
+    fn several_ways_of_writing_one_instant_are_read_alike_and_keep_their_digits() {
+        let rule = rule("%m/%d/%Y %I:%M %p", "UTC", Duration::from_mins(1));
+        let expected: Timestamp = "2026-01-01T00:00:00Z".parse().expect("an instant");
+        for text in [
+            "2026-01-01T00:00:00Z",
+            "2026-01-01 00:00:00",
+            "2026-01-01T07:00:00+07:00",
+            "01/01/2026 12:00 AM",
+        ] {
+            assert_eq!(read(&Json::string(text), &rule), Some(expected), "{text}");
+        }
+        let exact = read(&Json::string("2026-01-01T00:00:00.123456Z"), &rule).expect("an instant");
+        assert_eq!(exact.subsec_nanosecond(), 123_456_000);
+        assert_eq!(read(&Json::string("soon"), &rule), None);
+        assert_eq!(read(&Json::null(), &rule), None);
+    }
+
+    #[test]
+    fn seconds_and_milliseconds_since_1970_are_read_as_numbers_or_text() {
+        let seconds = rule("epoch_seconds", "UTC", SECOND);
+        let expected: Timestamp = "2026-01-01T00:00:00.5Z".parse().expect("an instant");
+        assert_eq!(
+            read(&Json::string("1767225600.5"), &seconds),
+            Some(expected)
+        );
+        let milliseconds = rule("epoch_milliseconds", "UTC", Duration::from_millis(1));
+        assert_eq!(
+            read(&Json::integer(1_767_225_600_500), &milliseconds),
+            Some(expected)
+        );
+        assert_eq!(
+            written("2026-01-01T00:00:00.5Z", &milliseconds).0,
+            "1767225600500"
+        );
+    }
+}

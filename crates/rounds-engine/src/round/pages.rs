@@ -1,0 +1,263 @@
+//! How an answer is continued, and what keeps it from going on for ever.
+
+use super::failure::{self, failure};
+use super::read::{NextPage, PageContent};
+use http::HeaderMap;
+use rounds_domain::RoundFailure;
+use rounds_domain::plan::{Paging, PagingRule};
+use rounds_domain::ports::EhrRequest;
+use std::collections::HashSet;
+use url::Url;
+
+/// The pages of one answer: gives the next request until there is none.
+pub(super) struct Pages<'a> {
+    paging: &'a Paging,
+    first: EhrRequest,
+    next: Option<EhrRequest>,
+    taken: u32,
+    records: u64,
+    asked: HashSet<Url>,
+    seen: HashSet<[u8; 16]>,
+}
+
+impl<'a> Pages<'a> {
+    /// Starts with this request; the paging's own parameters are added to it.
+    pub(super) fn new(paging: &'a Paging, first: EhrRequest) -> Self {
+        let mut pages = Self {
+            paging,
+            first,
+            next: None,
+            taken: 0,
+            records: 0,
+            asked: HashSet::new(),
+            seen: HashSet::new(),
+        };
+        pages.next = Some(match &paging.rule {
+            PagingRule::PageNumber {
+                parameter, first, ..
+            } => pages.with(parameter, *first),
+            PagingRule::Offset { parameter, .. } => pages.with(parameter, 0),
+            _ => pages.first.clone(),
+        });
+        pages
+    }
+
+    /// The next page's request.
+    pub(super) fn take(&mut self) -> Result<Option<EhrRequest>, RoundFailure> {
+        let Some(request) = self.next.take() else {
+            return Ok(None);
+        };
+        if self.taken >= self.paging.max_pages {
+            return Err(failure(
+                failure::TOO_MANY_PAGES,
+                format!("the answer has more than {} pages", self.paging.max_pages),
+                "raise `max_pages` if that many are right; if not, check `paging` with `rounds poll ACTION --dry-run`",
+            ));
+        }
+        self.taken += 1;
+        if !self.asked.insert(request.url.clone()) {
+            return Err(loops("a next page that was asked for already"));
+        }
+        Ok(Some(request))
+    }
+
+    /// Finds the next page from this one.
+    pub(super) fn advance(
+        &mut self,
+        current: &EhrRequest,
+        headers: &HeaderMap,
+        page: &PageContent,
+    ) -> Result<(), RoundFailure> {
+        if !page.records.is_empty() && !self.seen.insert(page.mark) {
+            return Err(loops(
+                "the same records again as another page of this answer",
+            ));
+        }
+        let count = u64::try_from(page.records.len()).unwrap_or(u64::MAX);
+        self.records += count;
+        self.next = match (&self.paging.rule, &page.next) {
+            (PagingRule::NextLink(_), NextPage::Pointer(link)) => Some(follow(current, link)?),
+            (PagingRule::LinkHeader { relation }, _) => match link_in(headers, relation) {
+                Some(link) => Some(follow(current, &link)?),
+                None => None,
+            },
+            (PagingRule::Token { parameter, .. }, NextPage::Pointer(token)) => {
+                Some(self.with(parameter, token))
+            }
+            (
+                PagingRule::PageNumber {
+                    parameter,
+                    first,
+                    size,
+                    ..
+                },
+                _,
+            ) => {
+                let more = count > 0 && size.is_none_or(|size| count >= size);
+                more.then(|| self.with(parameter, first + u64::from(self.taken)))
+            }
+            (
+                PagingRule::Offset {
+                    parameter, size, ..
+                },
+                _,
+            ) => (count > 0 && count >= *size).then(|| self.with(parameter, self.records)),
+            _ => None,
+        };
+        Ok(())
+    }
+
+    /// The first request with this parameter, and with the size if the rule asks for one.
+    fn with(&self, parameter: &str, value: impl ToString) -> EhrRequest {
+        let mut request = self.first.clone();
+        set(&mut request.url, parameter, &value.to_string());
+        let size = match &self.paging.rule {
+            PagingRule::PageNumber {
+                size: Some(size),
+                size_parameter,
+                ..
+            }
+            | PagingRule::Offset {
+                size,
+                size_parameter,
+                ..
+            } => size_parameter.as_ref().map(|name| (name, size)),
+            _ => None,
+        };
+        if let Some((name, size)) = size {
+            set(&mut request.url, name, &size.to_string());
+        }
+        request
+    }
+}
+
+fn set(url: &mut Url, parameter: &str, value: &str) {
+    let others: Vec<(String, String)> = url
+        .query_pairs()
+        .filter(|(name, _)| name != parameter)
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    url.query_pairs_mut()
+        .clear()
+        .extend_pairs(others)
+        .append_pair(parameter, value);
+}
+
+fn follow(current: &EhrRequest, link: &str) -> Result<EhrRequest, RoundFailure> {
+    let unusable = |message: String| {
+        failure(
+            failure::NEXT_LINK,
+            message,
+            "next links are followed as they are, within the connection's host only; if the EHR builds them from another address, set its own base URL to the one in `base_url`",
+        )
+    };
+    let url = current
+        .url
+        .join(link)
+        .map_err(|_| unusable("the next link is no URL".to_owned()))?;
+    if url.origin() != current.url.origin() {
+        return Err(unusable(format!(
+            "the next link leads to another host, {}",
+            url.origin().ascii_serialization()
+        )));
+    }
+    Ok(EhrRequest {
+        method: http::Method::GET,
+        url,
+        ..current.clone()
+    })
+}
+
+fn loops(what: &str) -> RoundFailure {
+    failure(
+        failure::PAGES_LOOP,
+        format!("paging goes in a circle: the EHR gave {what}"),
+        "the EHR may ignore the paging parameter: check `paging` with `rounds poll ACTION --dry-run`",
+    )
+}
+
+/// The target of a `Link` header's first link with this relation (RFC 8288).
+fn link_in(headers: &HeaderMap, relation: &str) -> Option<String> {
+    headers
+        .get_all(http::header::LINK)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(links)
+        .find(|(_, relations)| {
+            relations
+                .split_ascii_whitespace()
+                .any(|known| known.eq_ignore_ascii_case(relation))
+        })
+        .map(|(target, _)| target)
+}
+
+/// Targets and relations of one header value.
+fn links(value: &str) -> Vec<(String, String)> {
+    let mut links = Vec::new();
+    let mut rest = value;
+    while let Some((_, after)) = rest.split_once('<') {
+        let Some((target, after)) = after.split_once('>') else {
+            break;
+        };
+        // The parameters end at a comma that is not inside quotes.
+        let mut quoted = false;
+        let end = after
+            .find(|character| {
+                quoted ^= character == '"';
+                character == ',' && !quoted
+            })
+            .unwrap_or(after.len());
+        let relations = after[..end]
+            .split(';')
+            .filter_map(|parameter| parameter.split_once('='))
+            .find(|(name, _)| name.trim().eq_ignore_ascii_case("rel"));
+        if let Some((_, relations)) = relations {
+            links.push((
+                target.to_owned(),
+                relations.trim().trim_matches('"').to_owned(),
+            ));
+        }
+        rest = &after[end..];
+    }
+    links
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next_of(value: &str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::LINK, value.parse().expect("a header value"));
+        link_in(&headers, "next")
+    }
+
+    #[test]
+    fn a_link_header_is_read_with_its_quotes_and_its_neighbours() {
+        assert_eq!(
+            next_of("<https://a/?p=2>; rel=\"next\"").as_deref(),
+            Some("https://a/?p=2")
+        );
+        assert_eq!(
+            next_of(
+                "<https://a/?p=1>; rel=prev; title=\"a, b\", <https://a/?p=3,4>;rel=\"last next\""
+            )
+            .as_deref(),
+            Some("https://a/?p=3,4")
+        );
+        assert_eq!(next_of("<https://a/?p=1>; rel=\"prev\""), None);
+        assert_eq!(next_of("<https://a/?p=1; rel=\"next\""), None);
+    }
+
+    #[test]
+    fn setting_a_parameter_replaces_it_and_keeps_the_others() {
+        let mut url: Url = "https://a/x?offset=0&since=2026-01-01T00%3A00"
+            .parse()
+            .expect("a URL");
+        set(&mut url, "offset", "50");
+        assert_eq!(
+            url.as_str(),
+            "https://a/x?since=2026-01-01T00%3A00&offset=50"
+        );
+    }
+}

@@ -1,0 +1,181 @@
+//! From a page's body to its records: the part of a round that computes, done where expressions are evaluated.
+
+use super::cursor::Position;
+use super::failure::{self, failure};
+use super::instant;
+use rounds_domain::plan::{Action, CursorRule, Feed, OrderBy, PagingRule, VersionRule};
+use rounds_domain::ports::EhrResponse;
+use rounds_domain::{Document, OrderingKey, RecordId, RoundFailure, Version};
+use rounds_map::{Filter, Json};
+use sha2::{Digest, Sha256};
+
+/// What a page holds.
+pub(super) struct PageContent {
+    /// Its records, in its order.
+    pub(super) records: Vec<ReadRecord>,
+    /// What it says of the next page.
+    pub(super) next: NextPage,
+    /// What `cursor.number` or `cursor.token` gave.
+    pub(super) cursor: Option<Json>,
+    /// A mark of its records: two pages of one answer with the same mark repeat each other.
+    pub(super) mark: [u8; 16],
+}
+
+/// What a page's body says of the next page.
+pub(super) enum NextPage {
+    /// Nothing.
+    Unsaid,
+    /// A link or a token.
+    Pointer(String),
+}
+
+/// One record, with what a round needs to know of it.
+pub(super) struct ReadRecord {
+    /// Its identity.
+    pub(super) id: RecordId,
+    /// Whether the record said so itself.
+    pub(super) identity: Identity,
+    /// Its state.
+    pub(super) version: Version,
+    /// When it changed.
+    pub(super) position: Position,
+    /// Whose order it keeps.
+    pub(super) ordering_key: OrderingKey,
+    /// The record itself.
+    pub(super) record: Document,
+}
+
+/// Whether a record has an identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Identity {
+    /// It has.
+    Given,
+    /// `id` gave nothing usable, so it goes by its content.
+    Missing,
+}
+
+/// Reads a page.
+pub(super) fn page(action: &Action, response: &EhrResponse) -> Result<PageContent, RoundFailure> {
+    let feed = &action.feed;
+    let body = Json::parse(&response.body)
+        .map_err(|error| failure::not_json(response, "asking for changes", &error))?;
+    let failed = |what: &str, error: &rounds_map::EvaluateError| {
+        failure(
+            failure::RECORDS_FAILED,
+            format!("`{what}` failed on a page: {error}"),
+            "`rounds poll ACTION --dry-run` shows the page; an error that comes with status 200 often has another shape",
+        )
+    };
+    let records: Vec<ReadRecord> = feed
+        .records
+        .all(&body)
+        .map_err(|error| failed("records", &error))?
+        .iter()
+        .map(|record| read_record(action, record))
+        .collect();
+    let next = match &feed.paging.rule {
+        PagingRule::NextLink(from) | PagingRule::Token { from, .. } => from
+            .optional(&body)
+            .map_err(|error| failed("paging", &error))?
+            .and_then(|pointer| pointer.scalar_text())
+            .filter(|pointer| !pointer.is_empty())
+            .map_or(NextPage::Unsaid, NextPage::Pointer),
+        _ => NextPage::Unsaid,
+    };
+    let cursor = match &feed.cursor {
+        CursorRule::Number(from) | CursorRule::Token(from) => from
+            .optional(&body)
+            .map_err(|error| failed("cursor", &error))?,
+        CursorRule::Time(_) | CursorRule::None => None,
+    };
+    let mark = mark_of(&records);
+    Ok(PageContent {
+        records,
+        next,
+        cursor,
+        mark,
+    })
+}
+
+fn read_record(action: &Action, record: &Json) -> ReadRecord {
+    let feed = &action.feed;
+    let own_id = text_of(&feed.id, record).filter(|id| !id.is_empty());
+    let (id, identity) = match own_id {
+        Some(id) => (RecordId::new(id), Identity::Given),
+        None => {
+            let content = Version(record.fingerprint());
+            (
+                RecordId::new(format!("unidentified:{content}")),
+                Identity::Missing,
+            )
+        }
+    };
+    ReadRecord {
+        version: version_of(feed, record),
+        position: position_of(feed, record),
+        ordering_key: ordering_key_of(action, &id, record),
+        record: Document::new(record.to_bytes()),
+        id,
+        identity,
+    }
+}
+
+fn version_of(feed: &Feed, record: &Json) -> Version {
+    let (said, counting) = match &feed.version {
+        VersionRule::Field(field) => (field.optional(record).ok().flatten(), None),
+        VersionRule::Fingerprint { counting } => (None, counting.as_ref()),
+    };
+    if let Some(version) = said.filter(|version| !version.is_null()) {
+        return Version(version.fingerprint());
+    }
+    let counted = counting.and_then(|counting| counting.one(record).ok());
+    Version(counted.as_ref().unwrap_or(record).fingerprint())
+}
+
+fn position_of(feed: &Feed, record: &Json) -> Position {
+    let CursorRule::Time(rule) = &feed.cursor else {
+        return Position::NotAsked;
+    };
+    let Some(field) = &rule.field else {
+        return Position::NotAsked;
+    };
+    field
+        .optional(record)
+        .ok()
+        .flatten()
+        .and_then(|value| instant::read(&value, rule))
+        .map_or(Position::Undated, Position::At)
+}
+
+/// Keys of different kinds never meet: two actions share order only by an expression, where the user asked for it.
+fn ordering_key_of(action: &Action, id: &RecordId, record: &Json) -> OrderingKey {
+    let by_record = || format!("record:{}:{}", action.name, id.expose());
+    OrderingKey::new(match &action.notify.order_by {
+        OrderBy::Record => by_record(),
+        OrderBy::Action => format!("action:{}", action.name),
+        OrderBy::Expression(key) => {
+            let scope = Json::object([("record", record.clone())]);
+            text_of(key, &scope).map_or_else(by_record, |key| format!("key:{key}"))
+        }
+    })
+}
+
+fn text_of(filter: &Filter, record: &Json) -> Option<String> {
+    filter
+        .optional(record)
+        .ok()
+        .flatten()
+        .and_then(|value| value.scalar_text())
+}
+
+fn mark_of(records: &[ReadRecord]) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    for record in records {
+        hash.update(record.id.expose().len().to_be_bytes());
+        hash.update(record.id.expose());
+        hash.update(record.version.0);
+    }
+    let mut mark = [0; 16];
+    mark.copy_from_slice(&hash.finalize()[..16]);
+    mark
+}

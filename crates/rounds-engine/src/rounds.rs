@@ -1,0 +1,174 @@
+//! The rounds of all actions: one timetable, as many rounds under way as are due.
+
+use crate::backoff::doubling;
+use crate::lane::give_up_or_log;
+use crate::poll::NoObserver;
+use crate::round::{self, feed_key};
+use crate::schedule::{Due, Timetable};
+use crate::{Ports, Signals, Stop};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use rounds_domain::plan::{Action, Plan};
+use rounds_domain::ports::StoreError;
+use rounds_domain::{FeedState, RoundEnd};
+use std::time::Duration;
+
+/// Rounds under way at once, over all connections. Each waits at its connection's gate, so this bounds memory only.
+const ROUNDS_UNDER_WAY: usize = 256;
+/// The timetable is looked at least this often, in case the wall clock jumped.
+const LONGEST_LOOK: Duration = Duration::from_mins(1);
+const FIRST_STORE_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_STORE_WAIT: Duration = Duration::from_secs(30);
+
+/// Makes rounds until `stop`, then finishes those under way.
+pub(crate) async fn run(
+    plan: &Plan,
+    ports: &Ports,
+    signals: &Signals,
+    stop: &Stop,
+) -> Result<(), StoreError> {
+    let feeds: Vec<_> = plan.actions.iter().map(|action| feed_key(action)).collect();
+    let mut states = ports.store.feed_states(&feeds).await?;
+    let instance = ports.store.instance().await?;
+    let mut timetable = Timetable::new(&plan.actions, &states, instance, ports.clock.now());
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        if stop.is_stopping() && under_way.is_empty() {
+            return Ok(());
+        }
+        while !stop.is_stopping() && under_way.len() < ROUNDS_UNDER_WAY {
+            let Some(due) = timetable.take_due(ports.clock.now()) else {
+                break;
+            };
+            let state = states[due.index].clone();
+            under_way.push(make(plan, ports, signals, due, state));
+        }
+        let until_due = timetable.next_due().map_or(LONGEST_LOOK, |due| {
+            let wait = due.duration_since(ports.clock.now());
+            Duration::try_from(wait)
+                .unwrap_or(Duration::ZERO)
+                .min(LONGEST_LOOK)
+        });
+        let may_start = !stop.is_stopping() && under_way.len() < ROUNDS_UNDER_WAY;
+        tokio::select! {
+            biased;
+            Some(made) = under_way.next() => {
+                let (index, state) = made?;
+                timetable.put_back(index, ports.clock.now(), state.failures_in_a_row);
+                states[index] = state;
+            }
+            () = stop.stopping(), if !stop.is_stopping() => {}
+            () = ports.clock.sleep(until_due), if may_start => {}
+        }
+    }
+}
+
+/// Makes one round, whatever it takes of the store's patience, and gives the feed's new state.
+async fn make(
+    plan: &Plan,
+    ports: &Ports,
+    signals: &Signals,
+    due: Due,
+    state: FeedState,
+) -> Result<(usize, FeedState), StoreError> {
+    let action = &plan.actions[due.index];
+    let Some(connection) = plan.connections.get(&action.connection) else {
+        // A plan names no connection that it does not have.
+        return Ok((due.index, state));
+    };
+    let began = ports.clock.monotonic();
+    let outcome = round::run(
+        ports,
+        connection,
+        action,
+        &state,
+        due.missed_ticks,
+        &mut NoObserver,
+    )
+    .await;
+    let failures = state.failures_in_a_row + 1;
+    match outcome {
+        Ok(outcome) => {
+            if outcome.containers > 0 {
+                signals.containers_of(&action.connection);
+            }
+            log(
+                action,
+                &outcome,
+                failures,
+                due.missed_ticks,
+                ports.elapsed_since(began),
+            );
+            let feeds = [feed_key(action)];
+            let state = ports
+                .store
+                .feed_states(&feeds)
+                .await?
+                .pop()
+                .unwrap_or_default();
+            Ok((due.index, state))
+        }
+        Err(error) => {
+            // Nothing was committed, so nothing is lost: the next round asks for the same again.
+            give_up_or_log(action.name.as_str(), "committing a round", &error, failures)?;
+            ports
+                .clock
+                .sleep(doubling(FIRST_STORE_WAIT, LONGEST_STORE_WAIT, failures))
+                .await;
+            Ok((
+                due.index,
+                FeedState {
+                    failures_in_a_row: failures,
+                    ..state
+                },
+            ))
+        }
+    }
+}
+
+fn log(
+    action: &Action,
+    outcome: &round::RoundOutcome,
+    failures_in_a_row: u32,
+    missed_ticks: u64,
+    took: Duration,
+) {
+    let counts = &outcome.counts;
+    let duration_ms = took.as_millis();
+    let name = &action.name;
+    match &outcome.end {
+        RoundEnd::Failed(failure) => tracing::warn!(
+            action = %name,
+            code = %failure.code,
+            failures_in_a_row,
+            duration_ms,
+            hint = failure.hint.as_deref().unwrap_or_default(),
+            "round failed: {}", failure.message
+        ),
+        RoundEnd::Succeeded | RoundEnd::Unfinished => {
+            let quiet = counts.changed == 0 && counts.baselined == 0 && missed_ticks == 0;
+            let (records, changed, baselined, pages) = (
+                counts.records,
+                counts.changed,
+                counts.baselined,
+                counts.pages,
+            );
+            if quiet {
+                tracing::debug!(action = %name, records, pages, duration_ms, "round: nothing new");
+            } else {
+                tracing::info!(
+                    action = %name, records, changed, baselined, pages, missed_ticks, duration_ms,
+                    "round: found changes"
+                );
+            }
+            if counts.future_dated > 0 || counts.undated > 0 || counts.unidentified > 0 {
+                let (future_dated, undated, unidentified) =
+                    (counts.future_dated, counts.undated, counts.unidentified);
+                tracing::warn!(
+                    action = %name, future_dated, undated, unidentified,
+                    "round: some records are dated in the future, have no readable date, or have no id"
+                );
+            }
+        }
+    }
+}

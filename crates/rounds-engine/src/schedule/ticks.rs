@@ -1,0 +1,192 @@
+//! The ticks of one schedule.
+
+use jiff::civil::{Time, Weekday};
+use jiff::{Timestamp, ToSpan, Zoned};
+use rounds_domain::plan::{Cadence, Schedule, WeekdayRange, Window};
+use rounds_domain::{ActionName, InstanceId};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+/// A window is looked for this many days ahead; a week holds every window, and a day more every zone.
+const DAYS_AHEAD: i64 = 9;
+/// Skipped ticks are counted one by one up to here; nobody needs to know whether it was more.
+const COUNTED_AT_MOST: u64 = 100_000;
+
+/// The ticks of one action's schedule.
+#[derive(Debug)]
+pub(crate) struct Ticks<'a> {
+    schedule: &'a Schedule,
+    offset: Duration,
+}
+
+impl<'a> Ticks<'a> {
+    /// The ticks of this action in this installation.
+    pub(crate) fn new(schedule: &'a Schedule, action: &ActionName, instance: &InstanceId) -> Self {
+        let offset = match schedule.cadence {
+            Cadence::Every(every) => offset_within(every, action, instance),
+            Cadence::At(_) => Duration::ZERO,
+        };
+        Self { schedule, offset }
+    }
+
+    /// The first tick after `moment`; None if there is none (a cron expression that never comes again).
+    pub(crate) fn next_after(&self, moment: Timestamp) -> Option<Timestamp> {
+        let mut tick = self.next_unwindowed(moment)?;
+        // Each turn either ends or leaps to the next opening, so a handful is enough; the bound guards windows that no
+        // tick ever meets.
+        for _ in 0..1_000 {
+            match next_opening(
+                &self.schedule.windows,
+                &tick.to_zoned(self.schedule.zone.clone()),
+            ) {
+                Opening::Open => return Some(tick),
+                Opening::At(opening) => {
+                    let just_before = opening.checked_sub(1.nanosecond()).ok()?;
+                    tick = self.next_unwindowed(just_before.max(tick))?;
+                }
+                Opening::Never => return None,
+            }
+        }
+        None
+    }
+
+    /// How many ticks lie after `from` and not after `to`.
+    pub(crate) fn count(&self, from: Timestamp, to: Timestamp) -> u64 {
+        if let (Cadence::Every(every), true) =
+            (&self.schedule.cadence, self.schedule.windows.is_empty())
+        {
+            let until = |moment: Timestamp| self.elapsed_ticks(moment, *every);
+            return u64::try_from(until(to) - until(from)).unwrap_or(0);
+        }
+        let mut count = 0;
+        let mut tick = from;
+        while count < COUNTED_AT_MOST {
+            match self.next_after(tick) {
+                Some(next) if next <= to => tick = next,
+                _ => break,
+            }
+            count += 1;
+        }
+        count
+    }
+
+    /// Whether the windows allow a round at this moment.
+    pub(crate) fn is_open(&self, moment: Timestamp) -> bool {
+        let local = moment.to_zoned(self.schedule.zone.clone());
+        matches!(next_opening(&self.schedule.windows, &local), Opening::Open)
+    }
+
+    fn next_unwindowed(&self, moment: Timestamp) -> Option<Timestamp> {
+        match &self.schedule.cadence {
+            Cadence::Every(every) => {
+                let nanoseconds = nanoseconds(*every);
+                let next = (self.elapsed_ticks(moment, *every) + 1) * nanoseconds
+                    + i128::try_from(self.offset.as_nanos()).ok()?;
+                Timestamp::from_nanosecond(next).ok()
+            }
+            Cadence::At(cron) => {
+                let local = moment.to_zoned(self.schedule.zone.clone());
+                cron.find_next_occurrence(&local, false)
+                    .ok()
+                    .map(|next| next.timestamp())
+            }
+        }
+    }
+
+    /// How many ticks there were up to and including `moment`, counted from 1970.
+    fn elapsed_ticks(&self, moment: Timestamp, every: Duration) -> i128 {
+        let offset = i128::try_from(self.offset.as_nanos()).unwrap_or(0);
+        (moment.as_nanosecond() - offset).div_euclid(nanoseconds(every))
+    }
+}
+
+/// When an action's next round would be made, for those who only want to show it.
+pub fn next_tick_at(
+    schedule: &Schedule,
+    action: &ActionName,
+    instance: &InstanceId,
+    after: Timestamp,
+) -> Option<Timestamp> {
+    Ticks::new(schedule, action, instance).next_after(after)
+}
+
+fn nanoseconds(every: Duration) -> i128 {
+    i128::try_from(every.as_nanos()).unwrap_or(i128::MAX).max(1)
+}
+
+/// A stable place within the interval: the action's own, and this installation's own.
+fn offset_within(every: Duration, action: &ActionName, instance: &InstanceId) -> Duration {
+    let digest = Sha256::new()
+        .chain_update(instance.as_str())
+        .chain_update([0])
+        .chain_update(action.as_str())
+        .finalize();
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&digest[..8]);
+    let hash = u128::from(u64::from_be_bytes(bytes));
+    let nanoseconds = (hash * every.as_nanos()) >> 64;
+    Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0))
+}
+
+enum Opening {
+    Open,
+    At(Timestamp),
+    Never,
+}
+
+fn next_opening(windows: &[Window], moment: &Zoned) -> Opening {
+    if windows.is_empty() {
+        return Opening::Open;
+    }
+    let mut earliest: Option<Timestamp> = None;
+    // A window of yesterday may reach into today.
+    for days in -1..=DAYS_AHEAD {
+        let Ok(day) = moment.date().checked_add(days.days()) else {
+            continue;
+        };
+        for window in windows
+            .iter()
+            .filter(|window| falls_on(window.days, day.weekday()))
+        {
+            let last_day = if reaches_into_next_day(window) {
+                day.tomorrow()
+            } else {
+                Ok(day)
+            };
+            let bounds = day
+                .to_datetime(window.from)
+                .to_zoned(moment.time_zone().clone())
+                .and_then(|opens| {
+                    let closes = last_day?
+                        .to_datetime(window.to.unwrap_or(Time::midnight()))
+                        .to_zoned(moment.time_zone().clone())?;
+                    Ok((opens.timestamp(), closes.timestamp()))
+                });
+            let Ok((opens, closes)) = bounds else {
+                continue;
+            };
+            if opens <= moment.timestamp() && moment.timestamp() < closes {
+                return Opening::Open;
+            }
+            if opens > moment.timestamp() {
+                earliest = Some(earliest.map_or(opens, |known| known.min(opens)));
+            }
+        }
+    }
+    earliest.map_or(Opening::Never, Opening::At)
+}
+
+fn reaches_into_next_day(window: &Window) -> bool {
+    window.to.is_none_or(|to| to <= window.from)
+}
+
+fn falls_on(range: Option<WeekdayRange>, day: Weekday) -> bool {
+    range.is_none_or(|WeekdayRange { first, last }| {
+        let from_monday = |day: Weekday| i16::from(day.to_monday_zero_offset());
+        let span = (from_monday(last) - from_monday(first)).rem_euclid(7);
+        (from_monday(day) - from_monday(first)).rem_euclid(7) <= span
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! Pieces of a plan for unit tests.
+
+use rounds_domain::plan::{
+    Action, BodyRule, Cadence, CursorRule, Feed, Notify, OrderBy, Paging, PagingRule, RequestRule,
+    RetrySchedule, Schedule, Start, VersionRule,
+};
+use rounds_domain::{ActionName, ConnectionName, FeedName};
+use rounds_map::{Filter, Template};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An action that is polled at this interval and is otherwise as plain as can be.
+pub(crate) fn action_every(name: &str, seconds: u64) -> Arc<Action> {
+    let filter = |text| Filter::compile(text).expect("a filter");
+    Arc::new(Action {
+        name: ActionName::new(name),
+        connection: ConnectionName::new("ehr"),
+        schedule: Schedule {
+            cadence: Cadence::Every(Duration::from_secs(seconds)),
+            windows: Vec::new(),
+            zone: jiff::tz::TimeZone::UTC,
+        },
+        feed: Feed {
+            name: FeedName::new("changes"),
+            request: RequestRule {
+                method: http::Method::GET,
+                path: Template::compile("/records", &[]).expect("a template"),
+                query: Vec::new(),
+                headers: Vec::new(),
+                timeout: None,
+            },
+            cursor: CursorRule::None,
+            start: Start::Now,
+            paging: Paging {
+                rule: PagingRule::Single,
+                max_pages: 1,
+            },
+            records: filter(".[]"),
+            id: filter(".id"),
+            version: VersionRule::Fingerprint { counting: None },
+        },
+        lookups: Vec::new(),
+        notify: Notify {
+            body: BodyRule::Whole,
+            order_by: OrderBy::Record,
+        },
+        to: Vec::new(),
+        retry: RetrySchedule::containers(),
+    })
+}
