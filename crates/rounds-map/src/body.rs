@@ -41,14 +41,18 @@ impl Body {
             Self::Array(items) => {
                 let mut rendered = Vec::with_capacity(items.len());
                 for (index, item) in items.iter().enumerate() {
-                    rendered.extend(path.within_item(index, |path| item.render_at(scope, path))?);
+                    let step = path.enter_item(index);
+                    rendered.extend(item.render_at(scope, path)?);
+                    path.back(step);
                 }
                 Json::array(rendered)
             }
             Self::Object(members) => {
                 let mut rendered = Vec::with_capacity(members.len());
                 for (key, member) in members {
-                    let value = path.within_member(key, |path| member.render_at(scope, path))?;
+                    let step = path.enter_member(key);
+                    let value = member.render_at(scope, path)?;
+                    path.back(step);
                     rendered.extend(value.map(|value| (key.as_str(), value)));
                 }
                 Json::object(rendered)
@@ -69,12 +73,16 @@ impl Body {
             Self::Expression(filter) => leaves.push((path.shown(), filter)),
             Self::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
-                    path.within_item(index, |path| item.leaves_at(path, leaves));
+                    let step = path.enter_item(index);
+                    item.leaves_at(path, leaves);
+                    path.back(step);
                 }
             }
             Self::Object(members) => {
                 for (key, member) in members {
-                    path.within_member(key, |path| member.leaves_at(path, leaves));
+                    let step = path.enter_member(key);
+                    member.leaves_at(path, leaves);
+                    path.back(step);
                 }
             }
         }
@@ -85,24 +93,30 @@ impl Body {
 #[derive(Debug, Default)]
 pub(crate) struct Path(String);
 
+/// Where a path was before a step into it.
+#[must_use]
+pub(crate) struct Step(usize);
+
 impl Path {
-    pub(crate) fn within_member<R>(&mut self, key: &str, inside: impl FnOnce(&mut Self) -> R) -> R {
-        let length = self.0.len();
+    pub(crate) fn enter_member(&mut self, key: &str) -> Step {
+        let step = Step(self.0.len());
         if !self.0.is_empty() {
             self.0.push('.');
         }
         self.0.push_str(key);
-        let result = inside(self);
-        self.0.truncate(length);
-        result
+        step
     }
 
-    pub(crate) fn within_item<R>(&mut self, index: usize, inside: impl FnOnce(&mut Self) -> R) -> R {
-        let length = self.0.len();
-        self.0.push_str(&format!("[{index}]"));
-        let result = inside(self);
-        self.0.truncate(length);
-        result
+    pub(crate) fn enter_item(&mut self, index: usize) -> Step {
+        let step = Step(self.0.len());
+        self.0.push('[');
+        self.0.push_str(&index.to_string());
+        self.0.push(']');
+        step
+    }
+
+    pub(crate) fn back(&mut self, step: Step) {
+        self.0.truncate(step.0);
     }
 
     pub(crate) fn shown(&self) -> String {

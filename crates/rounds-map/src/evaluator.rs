@@ -123,3 +123,55 @@ fn serve(jobs: &Mutex<mpsc::Receiver<Job>>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{EvaluateError, Filter, Json};
+
+    #[tokio::test]
+    async fn closures_run_on_threads_of_their_own() {
+        let evaluator = Evaluator::start().expect("threads start");
+        let name = evaluator.run(|| std::thread::current().name().map(str::to_owned)).await.expect("runs");
+        assert!(name.is_some_and(|name| name.starts_with("rounds-map-")));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_and_the_threads_live_on() {
+        let evaluator = Evaluator::start().expect("threads start");
+        for _ in 0..2 * MAX_THREADS {
+            assert_eq!(evaluator.run(|| -> u8 { std::panic::resume_unwind(Box::new("defect")) }).await, Err(Panicked));
+        }
+        assert_eq!(evaluator.run(|| 7).await, Ok(7));
+        assert_eq!(Evaluator::inline().run(|| -> u8 { std::panic::resume_unwind(Box::new(1)) }).await, Err(Panicked));
+    }
+
+    #[tokio::test]
+    async fn more_closures_than_the_queue_holds_all_run() {
+        let evaluator = Evaluator::start().expect("threads start");
+        let all: Vec<_> = (0..1_000_u64).map(|n| tokio::spawn(evaluator.run(move || n * 2))).collect();
+        let mut sum = 0;
+        for one in all {
+            sum += one.await.expect("joins").expect("runs");
+        }
+        assert_eq!(sum, 999_000);
+    }
+
+    #[tokio::test]
+    async fn there_is_more_stack_than_on_an_ordinary_thread() {
+        let filter = Filter::compile("def f($n): if $n == 0 then 0 else 1 + f($n - 1) end; f(300)").expect("compiles");
+        let evaluator = Evaluator::start().expect("threads start");
+        assert_eq!(evaluator.run(move || filter.one(&Json::null())).await, Ok(Ok(Json::integer(300))));
+        let endless = Filter::compile("def f: 1 + f; f").expect("compiles");
+        assert_eq!(evaluator.run(move || endless.one(&Json::null())).await, Ok(Err(EvaluateError::TooDeep)));
+    }
+
+    #[test]
+    fn inline_runs_at_once_and_here() {
+        let here = std::thread::current().id();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        // The future is not even polled.
+        drop(Evaluator::inline().run(move || sender.send(std::thread::current().id())));
+        assert_eq!(receiver.try_recv(), Ok(here));
+    }
+}

@@ -1,5 +1,231 @@
 //! Redox data models as data: what a user's body leaves out is filled as Redox does.
+//!
+//! A receiver that was written for Redox reads a whole object: every key of the model is there, absent values are
+//! `null`, absent lists `[]`, objects are never dropped. A user wants to write the ten leaves that they have. So a model
+//! is a tree of fields, read once from a text in `models/` (one file per model; a new model is a new file and no code),
+//! and [`Model::fill`] lays what the user wrote over it: in the model's key order, with what is missing filled in, and
+//! with everything that is not of the model's shape reported at once, by path and never by value.
+//!
+//! Shapes and requirements are those of Redox's published schemas.
 
-/// Stub: being written.
-#[derive(Debug)]
-pub struct Model;
+mod check;
+mod fill;
+mod parse;
+
+use crate::{Body, Json};
+use std::sync::LazyLock;
+
+/// A data model: its events, and the fields of its messages.
+pub struct Model {
+    name: &'static str,
+    events: Vec<&'static str>,
+    root: Vec<Field>,
+}
+
+/// One field of an object.
+#[derive(Debug, Clone)]
+struct Field {
+    name: &'static str,
+    shape: Shape,
+    /// The events whose messages have the field.
+    present: Events,
+    /// The events whose messages must have a value here.
+    required: Events,
+    filling: Filling,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Events {
+    None,
+    All,
+    Only(Vec<&'static str>),
+}
+
+/// What becomes of a field that the user leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Filling {
+    /// It is filled in.
+    Always,
+    /// It stays out: it was part of the model once.
+    Legacy,
+}
+
+#[derive(Debug, Clone)]
+enum Shape {
+    Scalar(Scalar),
+    Object(Vec<Field>),
+    ListOfObjects(Vec<Field>),
+    ListOfAny,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scalar {
+    String,
+    Number,
+    Boolean,
+}
+
+impl Scalar {
+    const fn with_article(self) -> &'static str {
+        match self {
+            Self::String => "a string",
+            Self::Number => "a number",
+            Self::Boolean => "a boolean",
+        }
+    }
+}
+
+/// Texts of all models.
+const TEXTS: &[&str] = &[include_str!("../models/scheduling.model")];
+
+// The texts are compiled in; a test reads them all.
+static MODELS: LazyLock<Vec<Model>> = LazyLock::new(|| TEXTS.iter().filter_map(|text| parse::read(text).ok()).collect());
+
+impl Model {
+    /// The model of that name, such as `Scheduling`.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        MODELS.iter().find(|model| model.name == name)
+    }
+
+    /// The names of all models.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        MODELS.iter().map(|model| model.name)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.name
+    }
+
+    /// The names of its events, such as `New`.
+    pub fn events(&self) -> impl Iterator<Item = &str> {
+        self.events.iter().copied()
+    }
+
+    /// Completes `body` to a whole message of `event`: keys in the model's order, absent values `null`, absent lists
+    /// `[]`, objects always there, `Meta` from `meta` where `body` does not say otherwise.
+    pub fn fill(&self, event: &str, body: &Json, meta: &Meta) -> Result<Json, ModelErrors> {
+        fill::fill(self, event, body, meta)
+    }
+
+    /// What is wrong with `body` whatever the record: unknown fields, literals of the wrong type, required fields that
+    /// are not there. What an expression gives is only known when a record comes.
+    pub fn check_shape(&self, event: &str, body: &Body) -> Vec<ModelError> {
+        check::check(self, event, body, check::Stage::Written)
+    }
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Model").field(&self.name).finish()
+    }
+}
+
+/// What a message says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meta {
+    /// When the notification was made: RFC 3339, UTC.
+    pub event_date_time: String,
+    /// Whether the data is real.
+    pub traffic: Traffic,
+    /// Where it comes from.
+    pub source: Party,
+    /// Where it goes.
+    pub destinations: Vec<Party>,
+    /// The notification's id: the same on every attempt.
+    pub log_id: String,
+    /// The attempt's id. A body that is the same on every attempt has none.
+    pub attempt_id: Option<String>,
+}
+
+/// Whether data is real.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Traffic {
+    /// Real patients: `Test` is false.
+    Production,
+    /// Invented ones: `Test` is true.
+    Test,
+}
+
+/// One end of a message's way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Party {
+    /// Its id.
+    pub id: Option<String>,
+    /// Its name.
+    pub name: Option<String>,
+}
+
+/// One thing that is wrong with a body; names the path, never the value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{path}` {problem}")]
+pub struct ModelError {
+    /// Like `Visit.Location.Department`; `.` for the whole.
+    pub path: String,
+    /// What is wrong there.
+    pub problem: ModelProblem,
+}
+
+/// What can be wrong with a field.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ModelProblem {
+    /// The model has no such event.
+    #[error("is no event of {model}{}", did_you_mean(nearest.as_deref()))]
+    UnknownEvent {
+        /// The model.
+        model: &'static str,
+        /// The nearest event that there is.
+        nearest: Option<String>,
+    },
+    /// The model has no such field in this event.
+    #[error("is no field of {model} {event}{}", did_you_mean(nearest.as_deref()))]
+    UnknownField {
+        /// The model.
+        model: &'static str,
+        /// The event.
+        event: String,
+        /// The nearest field that there is.
+        nearest: Option<String>,
+    },
+    /// The value is of another type.
+    #[error("is {found} where {needed} is needed{}", hint(needed, found))]
+    WrongType {
+        /// With its article: "a string".
+        needed: &'static str,
+        /// With its article: "a number".
+        found: &'static str,
+    },
+    /// A field without which the message means nothing.
+    #[error("is required and has no value")]
+    Missing,
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"))
+}
+
+fn hint(needed: &str, found: &str) -> &'static str {
+    match (needed, found) {
+        ("a string", "a number" | "a boolean") => "; add `| tostring`",
+        ("a number", "a string") => "; add `| tonumber`",
+        _ => "",
+    }
+}
+
+/// All that is wrong with a body: at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelErrors(pub Vec<ModelError>);
+
+impl std::fmt::Display for ModelErrors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            write!(f, "{}{error}", if index > 0 { "; " } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ModelErrors {}
+
+#[cfg(test)]
+mod tests;
