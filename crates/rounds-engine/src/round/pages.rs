@@ -35,8 +35,8 @@ impl<'a> Pages<'a> {
         pages.next = Some(match &paging.rule {
             PagingRule::PageNumber {
                 parameter, first, ..
-            } => pages.with(parameter, *first),
-            PagingRule::Offset { parameter, .. } => pages.with(parameter, 0),
+            } => pages.with(parameter, &first.to_string()),
+            PagingRule::Offset { parameter, .. } => pages.with(parameter, "0"),
             _ => pages.first.clone(),
         });
         pages
@@ -94,23 +94,24 @@ impl<'a> Pages<'a> {
                 _,
             ) => {
                 let more = count > 0 && size.is_none_or(|size| count >= size);
-                more.then(|| self.with(parameter, first + u64::from(self.taken)))
+                more.then(|| self.with(parameter, &(first + u64::from(self.taken)).to_string()))
             }
             (
                 PagingRule::Offset {
                     parameter, size, ..
                 },
                 _,
-            ) => (count > 0 && count >= *size).then(|| self.with(parameter, self.records)),
+            ) => (count > 0 && count >= *size)
+                .then(|| self.with(parameter, &self.records.to_string())),
             _ => None,
         };
         Ok(())
     }
 
     /// The first request with this parameter, and with the size if the rule asks for one.
-    fn with(&self, parameter: &str, value: impl ToString) -> EhrRequest {
+    fn with(&self, parameter: &str, value: &str) -> EhrRequest {
         let mut request = self.first.clone();
-        set(&mut request.url, parameter, &value.to_string());
+        set(&mut request.url, parameter, value);
         let size = match &self.paging.rule {
             PagingRule::PageNumber {
                 size: Some(size),

@@ -100,15 +100,14 @@ pub(super) fn page(action: &Action, response: &EhrResponse) -> Result<PageConten
 fn read_record(action: &Action, record: &Json) -> ReadRecord {
     let feed = &action.feed;
     let own_id = text_of(&feed.id, record).filter(|id| !id.is_empty());
-    let (id, identity) = match own_id {
-        Some(id) => (RecordId::new(id), Identity::Given),
-        None => {
-            let content = Version(record.fingerprint());
-            (
-                RecordId::new(format!("unidentified:{content}")),
-                Identity::Missing,
-            )
-        }
+    let (id, identity) = if let Some(id) = own_id {
+        (RecordId::new(id), Identity::Given)
+    } else {
+        let content = Version(record.fingerprint());
+        (
+            RecordId::new(format!("unidentified:{content}")),
+            Identity::Missing,
+        )
     };
     ReadRecord {
         version: version_of(feed, record),
