@@ -1,1 +1,40 @@
-//! Placeholder.
+//! The outside of Rounds: requests to EHRs and notifications to destinations.
+//!
+//! Why a crate of its own: what talks to strangers needs the same care everywhere, so it is written once. Everything
+//! here is bounded (bytes, time, connections, waits), follows no redirect, asks no proxy of the environment, and lets
+//! no path, query, body or secret into an error text or a log line.
+//!
+//! How it works:
+//!
+//! - [`EhrClient`] implements [`rounds_domain::ports::Ehr`]. Each connection has one gate (law 6) that every request
+//!   passes: rolling-window rates, requests under way, and the pauses that the EHR asks for with 429 and 503.
+//! - [`WebhookClient`] implements [`rounds_domain::ports::Destinations`]: signed POSTs, Redox's token and challenge.
+//! - [`Secrets`] reads what the plan only refers to, and keeps it for a minute.
+//! - [`AddressPolicy`] says which addresses may be dialled. It is asked for literals in the URL and again by the name
+//!   resolver under the connector, so the address that was judged is the address that is dialled.
+//! - [`SystemClock`] and [`SystemRandomness`] are the real time and chance.
+//!
+//! What to mind: a wait at a gate goes by the [`Clock`](rounds_domain::ports::Clock) that was given, so a simulated
+//! clock moves it. Timeouts on sockets and child processes go by the runtime's own time, because those are real.
+
+mod address;
+mod authentication;
+pub mod codes;
+mod dial;
+mod ehr;
+mod gate;
+mod headers;
+mod retry_after;
+mod secrets;
+mod system;
+#[cfg(test)]
+mod test_clock;
+mod trouble;
+mod webhook;
+
+pub use address::{AddressKind, AddressPolicy, AddressRefusal};
+pub use dial::ClientBuildError;
+pub use ehr::EhrClient;
+pub use secrets::{SecretError, Secrets};
+pub use system::{SystemClock, SystemRandomness};
+pub use webhook::WebhookClient;

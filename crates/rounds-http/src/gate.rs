@@ -1,0 +1,175 @@
+//! The one way through which every request to an EHR goes (law 6).
+//!
+//! A gate grants a request when all of these allow it: every rate (never more than so many grants within any span of
+//! that length, which is a rolling window and not a calendar one), the number of requests under way, and the pause that
+//! the EHR asked for last. Who came first is granted first.
+//!
+//! How it works: waiting requests stand in a queue, a fair lock. Only its head looks at the rest: it waits for a slot,
+//! then for the moment at which all windows have room, by the clock that was given, and writes that moment into the
+//! book. The book keeps the latest grants, as many as the largest rate needs (16 bytes each), so the windows are exact
+//! and not an approximation by tokens.
+//!
+//! What to mind: a request that is dropped while it waits leaves the queue and costs nothing. One that was granted
+//! counts, sent or not. The window holds here, when requests leave; between here and there the network may push two
+//! of them closer together, so an EHR that counts to the limit exactly wants a rate a little below it.
+
+use rounds_domain::plan::{Limits, Rate};
+use rounds_domain::ports::Clock;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The first pause after a 429 that does not say how long. Each further one in a row doubles it.
+const SHORTEST_DEFAULT_PAUSE: Duration = Duration::from_secs(1);
+/// Where the doubling ends.
+const LONGEST_DEFAULT_PAUSE: Duration = Duration::from_mins(1);
+
+/// One connection's gate.
+pub(crate) struct Gate {
+    clock: Arc<dyn Clock>,
+    rates: Vec<Rate>,
+    longest_pause: Duration,
+    queue: tokio::sync::Mutex<()>,
+    slots: Arc<Semaphore>,
+    book: Mutex<Book>,
+}
+
+#[derive(Default)]
+struct Book {
+    /// The latest grants, oldest first.
+    grants: VecDeque<Duration>,
+    closed_until: Duration,
+    /// 429s in a row that did not say how long to wait.
+    refusals_in_a_row: u32,
+    last_refusal_at: Option<Duration>,
+}
+
+/// The leave to make one request. Its slot is free again when it is dropped.
+pub(crate) struct Pass {
+    granted_at: Duration,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl Gate {
+    /// An open gate. A rate of no requests would never open; it counts as one request.
+    pub(crate) fn new(limits: &Limits, clock: Arc<dyn Clock>) -> Self {
+        let slots = usize::try_from(limits.in_flight.max(1))
+            .unwrap_or(usize::MAX)
+            .min(Semaphore::MAX_PERMITS);
+        Self {
+            clock,
+            rates: limits.rates.clone(),
+            longest_pause: limits.longest_retry_after,
+            queue: tokio::sync::Mutex::default(),
+            slots: Arc::new(Semaphore::new(slots)),
+            book: Mutex::default(),
+        }
+    }
+
+    /// Waits for the leave to make one request.
+    pub(crate) async fn enter(&self) -> Pass {
+        let _head_of_queue = self.queue.lock().await;
+        let slot = Arc::clone(&self.slots)
+            .acquire_owned()
+            .await
+            .expect("a gate never closes its semaphore");
+        loop {
+            match self.grant() {
+                Ok(granted_at) => {
+                    return Pass {
+                        granted_at,
+                        _slot: slot,
+                    };
+                }
+                // The pause may have grown meanwhile, so it looks again.
+                Err(wait) => self.clock.sleep(wait).await,
+            }
+        }
+    }
+
+    /// The EHR asked to wait. `asked` is what it said, if it said how long and longer than nothing; else the gate
+    /// decides. Gives back how long the gate stays closed.
+    pub(crate) fn pause(&self, pass: &Pass, asked: Option<Duration>) -> Duration {
+        let now = self.clock.monotonic();
+        let mut book = self.book();
+        let pause = match asked {
+            Some(asked) if !asked.is_zero() => asked,
+            _ => book.default_pause(pass, now),
+        }
+        .min(self.longest_pause);
+        // A shorter pause does not end a longer one.
+        book.closed_until = book.closed_until.max(now + pause);
+        pause
+    }
+
+    /// The EHR served a request: the next pause that it does not measure itself starts small again.
+    pub(crate) fn served(&self, pass: &Pass) {
+        let mut book = self.book();
+        if book
+            .last_refusal_at
+            .is_none_or(|refused_at| pass.granted_at > refused_at)
+        {
+            book.refusals_in_a_row = 0;
+        }
+    }
+
+    /// Writes a grant into the book, or says how long to wait at least.
+    fn grant(&self) -> Result<Duration, Duration> {
+        let now = self.clock.monotonic();
+        let mut book = self.book();
+        let earliest = self
+            .rates
+            .iter()
+            .filter_map(|rate| book.room_at(rate))
+            .fold(book.closed_until, Duration::max);
+        let wait = earliest.saturating_sub(now);
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        let remembered = self.rates.iter().map(requests).max().unwrap_or(0);
+        book.grants.push_back(now);
+        while book.grants.len() > remembered {
+            book.grants.pop_front();
+        }
+        Ok(now)
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Book {
+    /// When this rate's window has room for one more; None if it has room whatever the time.
+    fn room_at(&self, rate: &Rate) -> Option<Duration> {
+        let oldest_that_counts = self.grants.len().checked_sub(requests(rate))?;
+        Some(
+            self.grants
+                .get(oldest_that_counts)?
+                .saturating_add(rate.per),
+        )
+    }
+
+    /// Several requests that were under way together and were all refused are one refusal.
+    fn default_pause(&mut self, pass: &Pass, now: Duration) -> Duration {
+        if self
+            .last_refusal_at
+            .is_none_or(|refused_at| pass.granted_at > refused_at)
+        {
+            self.refusals_in_a_row = self.refusals_in_a_row.saturating_add(1);
+            self.last_refusal_at = Some(now);
+        }
+        let doublings = self.refusals_in_a_row.saturating_sub(1);
+        SHORTEST_DEFAULT_PAUSE
+            .saturating_mul(2_u32.saturating_pow(doublings))
+            .min(LONGEST_DEFAULT_PAUSE)
+    }
+}
+
+fn requests(rate: &Rate) -> usize {
+    usize::try_from(rate.requests.max(1)).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests;

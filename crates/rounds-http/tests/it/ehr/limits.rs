@@ -1,0 +1,122 @@
+//! What the EHR allows, and what it asks for.
+
+use super::*;
+use crate::server::until;
+use rounds_domain::plan::Rate;
+
+/// Sends two requests, the second while the first one's answer asks to wait, and says how long the second waited.
+async fn wait_after(first: Answer, limits: Limits) -> Duration {
+    let server = Server::start(move |number| match number {
+        0 => first.clone(),
+        _ => answer("200 OK", &[], "{}"),
+    })
+    .await;
+    let mut connection = connection_to(&server);
+    connection.limits = limits;
+    let clock = TestClock::default();
+    let client = EhrClient::new([Arc::new(connection)], secrets(), Arc::new(clock.clone()))
+        .expect("a client");
+    client.send(request_to(&server)).await.expect("an answer");
+
+    let second = client.send(request_to(&server));
+    let time = async {
+        let mut waited = Duration::ZERO;
+        // The gate asks for its wait at once; a request that passes meets the server.
+        until(async || clock.next_wake().is_some() || server.received().len() == 2).await;
+        if let Some(wait) = clock.next_wake() {
+            assert_eq!(server.received().len(), 1, "it was sent without the wait");
+            clock.advance(wait);
+            waited = wait;
+        }
+        waited
+    };
+    let (answer, waited) = tokio::join!(second, time);
+    assert_eq!(answer.expect("an answer").status, StatusCode::OK);
+    waited
+}
+
+#[tokio::test]
+async fn a_pause_that_the_ehr_asks_for_is_kept_by_everyone() {
+    let date = "date: Sun, 06 Nov 1994 08:00:00 GMT";
+    for (status, headers, expected_seconds) in [
+        ("429 Slow Down", vec!["retry-after: 30"], 30),
+        ("503 Busy", vec!["retry-after: 30"], 30),
+        (
+            "429 Slow Down",
+            vec![date, "retry-after: Sun, 06 Nov 1994 08:02:00 GMT"],
+            120,
+        ),
+        // Without a Date it is our clock that counts; it says 08:49:37.
+        (
+            "503 Busy",
+            vec!["retry-after: Sun, 06 Nov 1994 08:50:00 GMT"],
+            23,
+        ),
+        (
+            "429 Slow Down",
+            vec!["retry-after: 99999999999999999999"],
+            3600,
+        ),
+        (
+            "429 Slow Down",
+            vec!["retry-after: Fri, 31 Dec 9999 23:59:59 GMT"],
+            3600,
+        ),
+        ("429 Slow Down", vec![], 1),
+        ("429 Slow Down", vec!["retry-after: soon"], 1),
+        ("429 Slow Down", vec!["retry-after: 0"], 1),
+        ("503 Busy", vec![], 0),
+        ("503 Busy", vec!["retry-after: -1"], 0),
+        ("503 Busy", vec!["retry-after: 0"], 0),
+        ("200 OK", vec!["retry-after: 30"], 0),
+    ] {
+        let waited = wait_after(answer(status, &headers, ""), Limits::default()).await;
+        assert_eq!(
+            waited,
+            Duration::from_secs(expected_seconds),
+            "{status} {headers:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_rate_is_waited_for_by_the_given_clock() {
+    let limits = Limits {
+        rates: vec![Rate {
+            requests: 1,
+            per: Duration::from_secs(7),
+        }],
+        ..Limits::default()
+    };
+    let waited = wait_after(answer("200 OK", &[], "{}"), limits).await;
+    assert_eq!(waited, Duration::from_secs(7));
+}
+
+#[tokio::test]
+async fn no_more_are_under_way_at_once_than_allowed() {
+    let server = Server::always(answer("200 OK", &[], "x".repeat(100_000))).await;
+    let mut connection = connection_to(&server);
+    connection.limits.in_flight = 2;
+    let client = client(connection);
+    let answers =
+        futures_util::future::join_all((0..20).map(|_| client.send(request_to(&server)))).await;
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(server.received().len(), 20);
+    // The server may notice late that a connection ended, so it may count one of the next for each.
+    assert!(server.most_at_once() <= 4, "{}", server.most_at_once());
+}
+
+#[tokio::test]
+async fn a_timeout_does_not_count_the_wait_at_the_gate() {
+    let server = Server::always(answer("200 OK", &[], "{}")).await;
+    let mut connection = connection_to(&server);
+    connection.limits.rates = vec![Rate {
+        requests: 1,
+        per: Duration::from_millis(300),
+    }];
+    connection.request_timeout = Duration::from_millis(200);
+    let client = client(connection);
+    for _ in 0..3 {
+        client.send(request_to(&server)).await.expect("an answer");
+    }
+}
