@@ -37,7 +37,9 @@ impl Body {
     fn render_at(&self, scope: &Json, path: &mut Path) -> Result<Option<Json>, BodyError> {
         Ok(Some(match self {
             Self::Literal(value) => value.clone(),
-            Self::Expression(filter) => return filter.optional(scope).map_err(|source| path.error(source)),
+            Self::Expression(filter) => {
+                return filter.optional(scope).map_err(|source| path.error(source));
+            }
             Self::Array(items) => {
                 let mut rendered = Vec::with_capacity(items.len());
                 for (index, item) in items.iter().enumerate() {
@@ -95,6 +97,7 @@ pub(crate) struct Path(String);
 
 /// Where a path was before a step into it.
 #[must_use]
+#[derive(Clone, Copy)]
 pub(crate) struct Step(usize);
 
 impl Path {
@@ -120,11 +123,18 @@ impl Path {
     }
 
     pub(crate) fn shown(&self) -> String {
-        if self.0.is_empty() { ".".to_owned() } else { self.0.clone() }
+        if self.0.is_empty() {
+            ".".to_owned()
+        } else {
+            self.0.clone()
+        }
     }
 
     fn error(&self, source: EvaluateError) -> BodyError {
-        BodyError { path: self.shown(), source }
+        BodyError {
+            path: self.shown(),
+            source,
+        }
     }
 }
 
@@ -137,11 +147,17 @@ mod tests {
     }
 
     fn object(members: impl IntoIterator<Item = (&'static str, Body)>) -> Body {
-        Body::Object(members.into_iter().map(|(key, member)| (key.to_owned(), member)).collect())
+        Body::Object(
+            members
+                .into_iter()
+                .map(|(key, member)| (key.to_owned(), member))
+                .collect(),
+        )
     }
 
     fn scope() -> Json {
-        Json::parse(br#"{"record":{"id":12345678901234567890,"cost":1.10,"phones":["1","2"]}}"#).expect("is JSON")
+        Json::parse(br#"{"record":{"id":12345678901234567890,"cost":1.10,"phones":["1","2"]}}"#)
+            .expect("is JSON")
     }
 
     #[test]
@@ -150,26 +166,49 @@ mod tests {
             ("ID", expression(".record.id")),
             ("Cost", expression(".record.cost")),
             ("Gone", expression("empty")),
-            ("List", Body::Array(vec![Body::Literal(Json::integer(1)), expression("empty"), expression("null")])),
+            (
+                "List",
+                Body::Array(vec![
+                    Body::Literal(Json::integer(1)),
+                    expression("empty"),
+                    expression("null"),
+                ]),
+            ),
         ]);
         let rendered = body.render(&scope()).expect("renders").to_bytes();
-        assert_eq!(String::from_utf8_lossy(&rendered), r#"{"ID":12345678901234567890,"Cost":1.10,"List":[1,null]}"#);
+        assert_eq!(
+            String::from_utf8_lossy(&rendered),
+            r#"{"ID":12345678901234567890,"Cost":1.10,"List":[1,null]}"#
+        );
     }
 
     #[test]
     fn a_failing_leaf_is_named_by_its_path() {
         let two = Body::Array(vec![object([("ID", expression(".record.phones[]"))])]);
-        let error = object([("Patient", object([("Identifiers", two)]))]).render(&scope()).expect_err("gives two");
+        let error = object([("Patient", object([("Identifiers", two)]))])
+            .render(&scope())
+            .expect_err("gives two");
         assert_eq!(error.path, "Patient.Identifiers[0].ID");
         assert_eq!(error.source, EvaluateError::Count { count: 2 });
-        let error = expression("empty").render(&scope()).expect_err("gives none");
-        assert_eq!(error.to_string(), "`.`: the expression gave 0 values where one is needed");
+        let error = expression("empty")
+            .render(&scope())
+            .expect_err("gives none");
+        assert_eq!(
+            error.to_string(),
+            "`.`: the expression gave 0 values where one is needed"
+        );
     }
 
     #[test]
     fn all_leaves_are_listed() {
-        let body = object([("A", expression(".a")), ("B", Body::Array(vec![expression(".b"), expression(".c")]))]);
-        let leaves: Vec<_> = body.leaves().map(|(path, filter)| format!("{path} = {}", filter.text())).collect();
+        let body = object([
+            ("A", expression(".a")),
+            ("B", Body::Array(vec![expression(".b"), expression(".c")])),
+        ]);
+        let leaves: Vec<_> = body
+            .leaves()
+            .map(|(path, filter)| format!("{path} = {}", filter.text()))
+            .collect();
         assert_eq!(leaves, ["A = .a", "B[0] = .b", "B[1] = .c"]);
     }
 }

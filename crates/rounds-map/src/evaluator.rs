@@ -51,12 +51,16 @@ impl Evaluator {
     /// # Errors
     /// When not even one thread can be started.
     pub fn start() -> std::io::Result<Self> {
-        let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MAX_THREADS);
+        let threads = std::thread::available_parallelism()
+            .map_or(1, NonZeroUsize::get)
+            .min(MAX_THREADS);
         let (sender, receiver) = mpsc::channel(threads * QUEUE_PER_THREAD);
         let receiver = Arc::new(Mutex::new(receiver));
         for number in 0..threads {
             let receiver = Arc::clone(&receiver);
-            let builder = std::thread::Builder::new().name(format!("rounds-map-{number}")).stack_size(STACK_BYTES);
+            let builder = std::thread::Builder::new()
+                .name(format!("rounds-map-{number}"))
+                .stack_size(STACK_BYTES);
             match builder.spawn(move || serve(&receiver)) {
                 Ok(_) => {}
                 // Fewer threads than wished do the same work.
@@ -64,17 +68,24 @@ impl Evaluator {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Self { place: Place::Threads(sender) })
+        Ok(Self {
+            place: Place::Threads(sender),
+        })
     }
 
     /// No threads: every closure runs at once where [`Evaluator::run`] is called.
     pub fn inline() -> Self {
-        Self { place: Place::Inline }
+        Self {
+            place: Place::Inline,
+        }
     }
 
     /// Runs `closure` and gives its result. A closure that was begun is not stopped when the future is dropped; one that
     /// still waits for room in the queue is never run.
-    pub fn run<R, F>(&self, closure: F) -> impl Future<Output = Result<R, Panicked>> + Send + use<R, F>
+    pub fn run<R, F>(
+        &self,
+        closure: F,
+    ) -> impl Future<Output = Result<R, Panicked>> + Send + use<R, F>
     where
         R: Send + 'static,
         F: FnOnce() -> R + Send + 'static,
@@ -116,7 +127,10 @@ fn serve(jobs: &Mutex<mpsc::Receiver<Job>>) {
     grant_stack(STACK_BUDGET_BYTES);
     loop {
         // One thread at a time waits at the queue, the others at the lock.
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+        let job = jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .blocking_recv();
         match job {
             Some(job) => job(),
             None => return,
@@ -132,7 +146,10 @@ mod tests {
     #[tokio::test]
     async fn closures_run_on_threads_of_their_own() {
         let evaluator = Evaluator::start().expect("threads start");
-        let name = evaluator.run(|| std::thread::current().name().map(str::to_owned)).await.expect("runs");
+        let name = evaluator
+            .run(|| std::thread::current().name().map(str::to_owned))
+            .await
+            .expect("runs");
         assert!(name.is_some_and(|name| name.starts_with("rounds-map-")));
     }
 
@@ -140,16 +157,28 @@ mod tests {
     async fn a_panic_is_an_error_and_the_threads_live_on() {
         let evaluator = Evaluator::start().expect("threads start");
         for _ in 0..2 * MAX_THREADS {
-            assert_eq!(evaluator.run(|| -> u8 { std::panic::resume_unwind(Box::new("defect")) }).await, Err(Panicked));
+            assert_eq!(
+                evaluator
+                    .run(|| -> u8 { std::panic::resume_unwind(Box::new("defect")) })
+                    .await,
+                Err(Panicked)
+            );
         }
         assert_eq!(evaluator.run(|| 7).await, Ok(7));
-        assert_eq!(Evaluator::inline().run(|| -> u8 { std::panic::resume_unwind(Box::new(1)) }).await, Err(Panicked));
+        assert_eq!(
+            Evaluator::inline()
+                .run(|| -> u8 { std::panic::resume_unwind(Box::new(1)) })
+                .await,
+            Err(Panicked)
+        );
     }
 
     #[tokio::test]
     async fn more_closures_than_the_queue_holds_all_run() {
         let evaluator = Evaluator::start().expect("threads start");
-        let all: Vec<_> = (0..1_000_u64).map(|n| tokio::spawn(evaluator.run(move || n * 2))).collect();
+        let all: Vec<_> = (0..1_000_u64)
+            .map(|n| tokio::spawn(evaluator.run(move || n * 2)))
+            .collect();
         let mut sum = 0;
         for one in all {
             sum += one.await.expect("joins").expect("runs");
@@ -159,11 +188,18 @@ mod tests {
 
     #[tokio::test]
     async fn there_is_more_stack_than_on_an_ordinary_thread() {
-        let filter = Filter::compile("def f($n): if $n == 0 then 0 else 1 + f($n - 1) end; f(300)").expect("compiles");
+        let filter = Filter::compile("def f($n): if $n == 0 then 0 else 1 + f($n - 1) end; f(300)")
+            .expect("compiles");
         let evaluator = Evaluator::start().expect("threads start");
-        assert_eq!(evaluator.run(move || filter.one(&Json::null())).await, Ok(Ok(Json::integer(300))));
+        assert_eq!(
+            evaluator.run(move || filter.one(&Json::null())).await,
+            Ok(Ok(Json::integer(300)))
+        );
         let endless = Filter::compile("def f: 1 + f; f").expect("compiles");
-        assert_eq!(evaluator.run(move || endless.one(&Json::null())).await, Ok(Err(EvaluateError::TooDeep)));
+        assert_eq!(
+            evaluator.run(move || endless.one(&Json::null())).await,
+            Ok(Err(EvaluateError::TooDeep))
+        );
     }
 
     #[test]

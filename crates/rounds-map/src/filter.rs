@@ -16,8 +16,8 @@ mod run;
 mod trouble;
 
 use crate::{CompileError, EvaluateError, Json};
-pub(crate) use meter::grant_stack;
 pub use meter::Limits;
+pub(crate) use meter::grant_stack;
 use program::Program;
 use std::sync::Arc;
 
@@ -33,7 +33,10 @@ impl Filter {
     /// Compiles `text`. Expressions of more than 256 bytes are compiled on a thread of their own, for its stack.
     pub fn compile(text: &str) -> Result<Self, CompileError> {
         let program = program::shared(text)?;
-        Ok(Self { program, limits: Limits::default() })
+        Ok(Self {
+            program,
+            limits: Limits::default(),
+        })
     }
 
     /// The same expression with other limits.
@@ -54,7 +57,8 @@ impl Filter {
 
     /// Exactly one output for one input.
     pub fn one(&self, input: &Json) -> Result<Json, EvaluateError> {
-        self.optional(input)?.ok_or(EvaluateError::Count { count: 0 })
+        self.optional(input)?
+            .ok_or(EvaluateError::Count { count: 0 })
     }
 
     /// One output, or none (`empty`); two are an error.

@@ -90,7 +90,11 @@ impl Json {
     /// An object; later keys win; order is kept.
     pub fn object<K: Into<String>>(entries: impl IntoIterator<Item = (K, Json)>) -> Self {
         let entries = entries.into_iter();
-        Self(Val::obj(entries.map(|(key, value)| (Val::from(key.into()), value.0)).collect::<Map>()))
+        Self(Val::obj(
+            entries
+                .map(|(key, value)| (Val::from(key.into()), value.0))
+                .collect::<Map>(),
+        ))
     }
 
     /// What it is.
@@ -149,10 +153,12 @@ impl Json {
             Val::Obj(map) => Some(map),
             _ => None,
         };
-        map.into_iter().flat_map(|map| map.iter()).filter_map(|(key, value)| match key {
-            Val::TStr(key) => Some((std::str::from_utf8(key).ok()?, Self(value.clone()))),
-            _ => None,
-        })
+        map.into_iter()
+            .flat_map(|map| map.iter())
+            .filter_map(|(key, value)| match key {
+                Val::TStr(key) => Some((std::str::from_utf8(key).ok()?, Self(value.clone()))),
+                _ => None,
+            })
     }
 
     /// A string's text, a number exactly as written, `true` or `false`; None for null, arrays and objects.

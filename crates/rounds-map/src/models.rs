@@ -79,7 +79,12 @@ impl Scalar {
 const TEXTS: &[&str] = &[include_str!("../models/scheduling.model")];
 
 // The texts are compiled in; a test reads them all.
-static MODELS: LazyLock<Vec<Model>> = LazyLock::new(|| TEXTS.iter().filter_map(|text| parse::read(text).ok()).collect());
+static MODELS: LazyLock<Vec<Model>> = LazyLock::new(|| {
+    TEXTS
+        .iter()
+        .filter_map(|text| parse::read(text).ok())
+        .collect()
+});
 
 impl Model {
     /// The model of that name, such as `Scheduling`.
@@ -201,7 +206,9 @@ pub enum ModelProblem {
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"))
+    nearest.map_or_else(String::new, |nearest| {
+        format!("; did you mean `{nearest}`?")
+    })
 }
 
 fn hint(needed: &str, found: &str) -> &'static str {

@@ -1,10 +1,18 @@
 //! The known name nearest to one that is not known, for hints.
 
 /// The candidate that is fewest edits away from `name`, if it is near enough to be meant.
-pub(crate) fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub(crate) fn nearest<'c>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> Option<&'c str> {
     let enough = (name.chars().count() / 3).max(1);
-    let scored = candidates.into_iter().map(|candidate| (edits(name, candidate), candidate));
-    scored.filter(|(edits, _)| *edits <= enough).min().map(|(_, candidate)| candidate)
+    let scored = candidates
+        .into_iter()
+        .map(|candidate| (edits(name, candidate), candidate));
+    scored
+        .filter(|(edits, _)| *edits <= enough)
+        .min()
+        .map(|(_, candidate)| candidate)
 }
 
 /// How many characters must be added, dropped, changed or swapped with their neighbour; the case of letters is free.

@@ -22,7 +22,11 @@ pub enum Escape {
 }
 
 /// All but what a segment may hold as it is (RFC 3986, section 2.3).
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Text with placeholders, compiled once. Each placeholder is jq whose leading dot may be left out:
 /// `{{ record.patientID }}` is `.record.patientID`. It must give a string, a number or a boolean. A literal `{{` is
@@ -46,7 +50,10 @@ impl Template {
             Piece::Literal(literal) => Ok(Part::Literal(literal.to_owned())),
             Piece::Placeholder { offset, expression } => placeholder(offset, expression, names),
         });
-        Ok(Self { text: text.into(), parts: parts.collect::<Result<_, _>>()? })
+        Ok(Self {
+            text: text.into(),
+            parts: parts.collect::<Result<_, _>>()?,
+        })
     }
 
     /// The text it was compiled from.
@@ -88,7 +95,10 @@ impl Template {
                     let value = filter.one(scope)?;
                     let found = value.kind().with_article();
                     let text = value.scalar_text();
-                    let text = text.ok_or_else(|| EvaluateError::NotText { placeholder: written.clone(), found })?;
+                    let text = text.ok_or_else(|| EvaluateError::NotText {
+                        placeholder: written.clone(),
+                        found,
+                    })?;
                     match escape {
                         Escape::PathSegment => out.extend(utf8_percent_encode(&text, SEGMENT)),
                         Escape::Verbatim => out.push_str(&text),
@@ -122,8 +132,16 @@ enum Place {
 
 impl<'t> Segment<'t> {
     fn after(separator: char, former: &Segment<'t>, start: usize) -> Self {
-        let place = if separator == '/' { former.place } else { Place::Query };
-        Self { start, placeholder: None, place }
+        let place = if separator == '/' {
+            former.place
+        } else {
+            Place::Query
+        };
+        Self {
+            start,
+            placeholder: None,
+            place,
+        }
     }
 
     fn check(&self, out: &str) -> Result<(), EvaluateError> {
@@ -135,39 +153,72 @@ impl<'t> Segment<'t> {
             "." | ".." => "only dots",
             _ => return Ok(()),
         };
-        Err(EvaluateError::NotText { placeholder: placeholder.to_owned(), found })
+        Err(EvaluateError::NotText {
+            placeholder: placeholder.to_owned(),
+            found,
+        })
     }
 }
 
 /// Words that begin an expression and are no names of members.
-const KEYWORDS: &[&str] =
-    &["def", "false", "foreach", "if", "label", "not", "null", "reduce", "true", "try", "empty", "error"];
+const KEYWORDS: &[&str] = &[
+    "def", "false", "foreach", "if", "label", "not", "null", "reduce", "true", "try", "empty",
+    "error",
+];
 
 fn placeholder(offset: usize, expression: &str, names: &[&str]) -> Result<Part, CompileError> {
-    let word = expression.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(expression.len());
+    let word = expression
+        .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .unwrap_or(expression.len());
     let (word, rest) = expression.split_at(word);
     let begins_with_name = word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && !KEYWORDS.contains(&word)
         && !rest.trim_start().starts_with('(');
     let dot = usize::from(begins_with_name);
-    let source = if begins_with_name { format!(".{expression}") } else { expression.to_owned() };
+    let source = if begins_with_name {
+        format!(".{expression}")
+    } else {
+        expression.to_owned()
+    };
     // Places in `source` are one further than in the text where the dot was left out.
     let place = |at: usize| offset + at.saturating_sub(dot);
     let filter = Filter::compile(&source).map_err(|error| {
-        let named = source.get(error.offset..error.offset + error.length).unwrap_or_default();
-        let hint = if names.contains(&named) { Some(format!("write `.{named}`")) } else { error.hint };
-        CompileError { offset: place(error.offset), hint, ..error }
+        let named = source
+            .get(error.offset..error.offset + error.length)
+            .unwrap_or_default();
+        let hint = if names.contains(&named) {
+            Some(format!("write `.{named}`"))
+        } else {
+            error.hint
+        };
+        CompileError {
+            offset: place(error.offset),
+            hint,
+            ..error
+        }
     })?;
-    if let Some((name, at)) = filter.reads().iter().find(|(name, _)| !names.contains(&name.as_str())) {
+    if let Some((name, at)) = filter
+        .reads()
+        .iter()
+        .find(|(name, _)| !names.contains(&name.as_str()))
+    {
         let hint = match nearest(name, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if names.is_empty() => "no names can be used here".to_owned(),
             None => format!("known here: {}", names.join(", ")),
         };
         let message = format!("unknown name `{name}`");
-        return Err(CompileError { offset: place(*at), length: name.len(), message, hint: Some(hint) });
+        return Err(CompileError {
+            offset: place(*at),
+            length: name.len(),
+            message,
+            hint: Some(hint),
+        });
     }
-    Ok(Part::Placeholder { written: expression.to_owned(), filter })
+    Ok(Part::Placeholder {
+        written: expression.to_owned(),
+        filter,
+    })
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ use jaq_json::Val;
 use std::cell::Cell;
 
 #[cfg(panic = "abort")]
-compile_error!("a runaway expression is stopped by unwinding: rounds-map cannot be built with panic = \"abort\"");
+compile_error!(
+    "a runaway expression is stopped by unwinding: rounds-map cannot be built with panic = \"abort\""
+);
 
 /// What one evaluation may use up. Steps and bytes, never time: the same evaluation always ends in the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +28,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { steps: 1_000_000, memory_bytes: 64 << 20, output_bytes: 64 << 20 }
+        Self {
+            steps: 1_000_000,
+            memory_bytes: 64 << 20,
+            output_bytes: 64 << 20,
+        }
     }
 }
 
@@ -137,7 +143,9 @@ impl Meter {
             Stop::TooDeep.now();
         }
         match value {
-            Val::Arr(items) => items.iter().for_each(|item| self.walk_at(item, depth + 1, nodes)),
+            Val::Arr(items) => items
+                .iter()
+                .for_each(|item| self.walk_at(item, depth + 1, nodes)),
             Val::Obj(members) => members.iter().for_each(|(key, member)| {
                 self.walk_at(key, depth + 1, nodes);
                 self.walk_at(member, depth + 1, nodes);

@@ -63,10 +63,15 @@ const MAX_PRODUCT_BITS: u64 = 8_192;
 const MAX_EXACT_FLOAT: f64 = 9_007_199_254_740_992.0;
 
 pub(super) fn all() -> impl Iterator<Item = Fun<Metered>> {
-    let theirs = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
+    let theirs = jaq_core::funs()
+        .chain(jaq_std::funs())
+        .chain(jaq_json::funs());
     let theirs = theirs.filter(|(name, ..)| !REMOVED.contains(name) && !REPLACED.contains(name));
     let renamed = theirs.map(|(name, arguments, native)| {
-        let new = RENAMED.iter().find(|(old, _)| *old == name).map_or(name, |(_, new)| *new);
+        let new = RENAMED
+            .iter()
+            .find(|(old, _)| *old == name)
+            .map_or(name, |(_, new)| *new);
         (new, arguments, native)
     });
     renamed.chain(counting()).chain([step(), recurse()])
@@ -160,7 +165,8 @@ fn range(gauge: Gauge<'_>, from: Val, to: Val, by: Val) -> ValXs<'_, Val> {
 
 fn multiply(gauge: Gauge<'_>, left: Val, right: Val) -> ValR<Val> {
     match (&left, &right) {
-        (Val::TStr(text) | Val::BStr(text), Val::Num(times)) | (Val::Num(times), Val::TStr(text) | Val::BStr(text)) => {
+        (Val::TStr(text) | Val::BStr(text), Val::Num(times))
+        | (Val::Num(times), Val::TStr(text) | Val::BStr(text)) => {
             let times = match times {
                 Num::Int(times) => usize::try_from(*times).unwrap_or(0),
                 Num::BigInt(_) if *times > Num::Int(0) => usize::MAX,
@@ -168,7 +174,9 @@ fn multiply(gauge: Gauge<'_>, left: Val, right: Val) -> ValR<Val> {
             };
             gauge.meter.build(text.len().saturating_mul(times));
         }
-        (Val::Num(left), Val::Num(right)) if bits(left) + bits(right) > MAX_PRODUCT_BITS => Stop::OutOfMemory.now(),
+        (Val::Num(left), Val::Num(right)) if bits(left) + bits(right) > MAX_PRODUCT_BITS => {
+            Stop::OutOfMemory.now()
+        }
         (Val::Num(_), Val::Num(_)) => {}
         (left, right) => {
             gauge.meter.build_shallow(left);
@@ -189,7 +197,10 @@ fn bits(number: &Num) -> u64 {
 pub(super) fn whole_if_exact(value: Val) -> Val {
     match value {
         Val::Num(Num::Float(float)) if float.fract() == 0.0 && float.abs() <= MAX_EXACT_FLOAT => {
-            #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53: exact in 64 bits")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "whole and within 2^53: exact in 64 bits"
+            )]
             let whole = float as isize;
             Val::from(whole)
         }
@@ -213,8 +224,12 @@ fn to_number(value: &Val) -> ValR<Val> {
         value => return Err(Error::typ(value.clone(), "number")),
     };
     let plain = text.len() <= crate::json::MAX_NUMBER_BYTES && text.iter().any(u8::is_ascii_digit);
-    let number = plain.then(|| jaq_json::read::parse_single_num(text)).flatten();
-    number.map(Val::Num).ok_or_else(|| Error::str("cannot parse as number"))
+    let number = plain
+        .then(|| jaq_json::read::parse_single_num(text))
+        .flatten();
+    number
+        .map(Val::Num)
+        .ok_or_else(|| Error::str("cannot parse as number"))
 }
 
 /// Stands in every loop: bounds the length of paths, is nothing otherwise.
@@ -275,8 +290,13 @@ fn every(gauge: Gauge<'_>, value: Val) -> ValXs<'_, Val> {
 }
 
 /// Updates all values in a value, and then itself, as jaq does.
-fn update_every<'a>(gauge: Gauge<'a>, value: Val, f: &impl Fn(Val) -> ValXs<'a, Val>) -> ValXs<'a, Val> {
+fn update_every<'a>(
+    gauge: Gauge<'a>,
+    value: Val,
+    f: &impl Fn(Val) -> ValXs<'a, Val>,
+) -> ValXs<'a, Val> {
     gauge.meter.step();
-    let inner: ValX<'a, Val> = value.map_values(jaq_core::path::Opt::Optional, |v| update_every(gauge, v, f));
+    let inner: ValX<'a, Val> =
+        value.map_values(jaq_core::path::Opt::Optional, |v| update_every(gauge, v, f));
     then(inner, f)
 }

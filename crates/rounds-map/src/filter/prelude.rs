@@ -18,7 +18,10 @@ static PRELUDE: LazyLock<Vec<Entry>> = LazyLock::new(read);
 static KNOWN: LazyLock<BTreeMap<&'static str, BTreeSet<usize>>> = LazyLock::new(|| {
     let mut known = BTreeMap::<_, BTreeSet<usize>>::new();
     for entry in PRELUDE.iter() {
-        known.entry(entry.definition.name).or_default().insert(entry.definition.args.len());
+        known
+            .entry(entry.definition.name)
+            .or_default()
+            .insert(entry.definition.args.len());
     }
     for (name, arguments, _) in natives::all() {
         known.entry(name).or_default().insert(arguments.len());
@@ -35,17 +38,32 @@ fn read() -> Vec<Entry> {
     let ours = |text| load::parse(text, |parser| parser.defs()).unwrap_or_default();
     let first = ours(include_str!("guard_first.jq"));
     let last = ours(include_str!("guard_last.jq"));
-    let replaced: BTreeSet<(&str, usize)> = first.iter().chain(&last).map(|d| (d.name, d.args.len())).collect();
-    let theirs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
-    let theirs = theirs.filter(|d| !REMOVED.contains(&d.name) && !replaced.contains(&(d.name, d.args.len())));
+    let replaced: BTreeSet<(&str, usize)> = first
+        .iter()
+        .chain(&last)
+        .map(|d| (d.name, d.args.len()))
+        .collect();
+    let theirs = jaq_core::defs()
+        .chain(jaq_std::defs())
+        .chain(jaq_json::defs());
+    let theirs = theirs
+        .filter(|d| !REMOVED.contains(&d.name) && !replaced.contains(&(d.name, d.args.len())));
     let theirs: Vec<_> = theirs.collect();
-    first.into_iter().chain(theirs).chain(last).map(entry).collect()
+    first
+        .into_iter()
+        .chain(theirs)
+        .chain(last)
+        .map(entry)
+        .collect()
 }
 
 fn entry(definition: Def<&'static str>) -> Entry {
     let mut rewrite = Rewrite::default();
     let definition = rewrite.definition(definition);
-    Entry { definition, calls: rewrite.calls }
+    Entry {
+        definition,
+        calls: rewrite.calls,
+    }
 }
 
 /// The definitions that a program needs which calls `calls`, in order. Most programs need few of the two hundred, and

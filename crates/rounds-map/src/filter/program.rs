@@ -33,7 +33,11 @@ pub(super) struct Program {
 static IN_USE: LazyLock<Mutex<HashMap<Arc<str>, Weak<Program>>>> = LazyLock::new(Mutex::default);
 
 pub(super) fn shared(text: &str) -> Result<Arc<Program>, CompileError> {
-    let known = IN_USE.lock().unwrap_or_else(PoisonError::into_inner).get(text).and_then(Weak::upgrade);
+    let known = IN_USE
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(text)
+        .and_then(Weak::upgrade);
     if let Some(program) = known {
         return Ok(program);
     }
@@ -65,15 +69,23 @@ fn with_enough_stack(text: &str) -> Result<Program, CompileError> {
         hint: None,
     };
     std::thread::scope(|scope| {
-        let builder = std::thread::Builder::new().name("rounds-compile".to_owned()).stack_size(COMPILE_STACK_BYTES);
-        let thread = builder.spawn_scoped(scope, || compile(text)).map_err(|_| no_thread())?;
+        let builder = std::thread::Builder::new()
+            .name("rounds-compile".to_owned())
+            .stack_size(COMPILE_STACK_BYTES);
+        let thread = builder
+            .spawn_scoped(scope, || compile(text))
+            .map_err(|_| no_thread())?;
         thread.join().unwrap_or_else(|_| Err(no_thread()))
     })
 }
 
 fn parse(text: &str) -> Result<Term<&str>, CompileError> {
-    let tokens = Lexer::new(text).lex().map_err(|errors| trouble::lexing(text, &errors))?;
-    Parser::new(&tokens).parse(|parser| parser.term()).map_err(|errors| trouble::parsing(text, &errors))
+    let tokens = Lexer::new(text)
+        .lex()
+        .map_err(|errors| trouble::lexing(text, &errors))?;
+    Parser::new(&tokens)
+        .parse(Parser::term)
+        .map_err(|errors| trouble::parsing(text, &errors))
 }
 
 fn compile(text: &str) -> Result<Program, CompileError> {
@@ -84,23 +96,44 @@ fn compile(text: &str) -> Result<Program, CompileError> {
     if let Some(name) = rewrite.growing.first() {
         return Err(trouble::growing(text, name));
     }
+    if rewrite.too_long_path {
+        return Err(trouble::too_long_path(text));
+    }
     let defined = rewrite.own_names();
     if let Some(name) = rewrite.private.first() {
         return Err(trouble::undefined_function(text, name, 0, &defined));
     }
 
     let definitions = prelude::needed(&rewrite.calls);
-    let main = Def { name: MAIN, args: Vec::new(), body };
+    let main = Def {
+        name: MAIN,
+        args: Vec::new(),
+        body,
+    };
     let arena = Arena::default();
     let loader = Loader::new(definitions.into_iter().chain([main]));
     // The main program is one word, and the prelude is parsed: loading cannot fail.
-    let modules = loader.load(&arena, File { code: MAIN, path: () }).map_err(|_| trouble::unexplained())?;
+    let modules = loader
+        .load(
+            &arena,
+            File {
+                code: MAIN,
+                path: (),
+            },
+        )
+        .map_err(|_| trouble::unexplained())?;
     let compiler = jaq_core::Compiler::default().with_funs(natives::all());
     let filter = compiler.compile(modules).map_err(|errors| {
         let undefined = errors.iter().flat_map(|(_, errors)| errors).next();
-        undefined.map_or_else(trouble::unexplained, |(name, what)| trouble::undefined(text, name, what, &defined))
+        undefined.map_or_else(trouble::unexplained, |(name, what)| {
+            trouble::undefined(text, name, what, &defined)
+        })
     })?;
-    Ok(Program { text: text.into(), filter, reads })
+    Ok(Program {
+        text: text.into(),
+        filter,
+        reads,
+    })
 }
 
 impl<'s> Rewrite<'s> {

@@ -8,9 +8,33 @@ use jaq_core::path::{Part, Path};
 
 /// Functions that evaluate their arguments on their own input, so that `.a` in an argument is `.a` of the whole.
 const ON_SAME_INPUT: &[&str] = &[
-    "contains", "endswith", "error", "first", "flatten", "getpath", "has", "in", "index", "inside", "isempty", "join",
-    "last", "limit", "ltrimstr", "range", "rindex", "rtrimstr", "select", "skip", "split", "startswith", "strftime",
-    "strptime", "test", "tojson", "tostring",
+    "contains",
+    "endswith",
+    "error",
+    "first",
+    "flatten",
+    "getpath",
+    "has",
+    "in",
+    "index",
+    "inside",
+    "isempty",
+    "join",
+    "last",
+    "limit",
+    "ltrimstr",
+    "range",
+    "rindex",
+    "rtrimstr",
+    "select",
+    "skip",
+    "split",
+    "startswith",
+    "strftime",
+    "strptime",
+    "test",
+    "tojson",
+    "tostring",
 ];
 
 /// The names read, each with its byte offset in `text`, in the order of the text.
@@ -37,24 +61,31 @@ fn plain<'t, 's>(term: &'t Term<&'s str>) -> Option<&'t &'s str> {
     }
 }
 
+fn walk_all<'t, 's: 't>(
+    terms: impl IntoIterator<Item = &'t Term<&'s str>>,
+    found: &mut dyn FnMut(&'s str),
+) {
+    for term in terms {
+        walk(term, found);
+    }
+}
+
 /// Walks the terms that are evaluated on the input itself.
 fn walk<'s>(term: &Term<&'s str>, found: &mut dyn FnMut(&'s str)) {
     match term {
         Term::Path(start, Path(parts)) => {
             let mut parts = parts.iter();
-            if matches!(**start, Term::Id) {
-                if let Some((Part::Index(index), _)) = parts.as_slice().first() {
-                    if let Some(name) = plain(index) {
-                        found(name);
-                        parts.next();
-                    }
-                }
+            if let (Term::Id, Some((Part::Index(index), _))) = (&**start, parts.as_slice().first())
+                && let Some(name) = plain(index)
+            {
+                found(name);
+                parts.next();
             }
             walk(start, found);
             for (part, _) in parts {
                 match part {
                     Part::Index(index) => walk(index, found),
-                    Part::Range(from, to) => from.iter().chain(to).for_each(|bound| walk(bound, found)),
+                    Part::Range(from, to) => walk_all(from.iter().chain(to), found),
                 }
             }
         }
@@ -85,23 +116,24 @@ fn walk<'s>(term: &Term<&'s str>, found: &mut dyn FnMut(&'s str)) {
                 walk(key, found);
             }
         }
-        Term::Arr(Some(inner)) | Term::Neg(inner) | Term::Label(_, inner) | Term::Def(_, inner) => walk(inner, found),
+        // What `catch` gets is the error, not the input.
+        Term::Arr(Some(inner))
+        | Term::Neg(inner)
+        | Term::Label(_, inner)
+        | Term::Def(_, inner)
+        | Term::TryCatch(inner, _) => walk(inner, found),
         Term::Fold(_, over, _, steps) => {
             walk(over, found);
-            steps.iter().take(1).for_each(|start| walk(start, found));
+            walk_all(steps.iter().take(1), found);
         }
-        // What `catch` gets is the error, not the input.
-        Term::TryCatch(inner, _) => walk(inner, found),
         Term::IfThenElse(branches, otherwise) => {
             for (test, then) in branches {
                 walk(test, found);
                 walk(then, found);
             }
-            otherwise.iter().for_each(|otherwise| walk(otherwise, found));
+            walk_all(otherwise.as_deref(), found);
         }
-        Term::Call(name, arguments) if ON_SAME_INPUT.contains(name) => {
-            arguments.iter().for_each(|argument| walk(argument, found));
-        }
+        Term::Call(name, arguments) if ON_SAME_INPUT.contains(name) => walk_all(arguments, found),
         _ => {}
     }
 }

@@ -41,17 +41,24 @@ impl std::fmt::Write for Ends {
 
 /// Says what failed in an expression whose text is `program`.
 pub(super) fn reason(program: &str, error: &jaq_core::Error<Val>) -> String {
-    let mut ends = Ends { whole: true, ..Ends::default() };
+    let mut ends = Ends {
+        whole: true,
+        ..Ends::default()
+    };
     // Writing into a String cannot fail.
     _ = write!(ends, "{error}");
     let (head, tail) = (ends.head.as_str(), ends.tail.as_str());
     // `error("...")` of the user's own: the message is shown as JSON, in quotes.
-    let message = head.strip_prefix('"').and_then(|head| head.strip_suffix('"')).unwrap_or(head);
+    let message = head
+        .strip_prefix('"')
+        .and_then(|head| head.strip_suffix('"'))
+        .unwrap_or(head);
     if ends.whole && is_literal_in(program, message) {
         return message.to_owned();
     }
     known(message, tail.trim_end_matches('"'), tail).unwrap_or_else(|| {
-        "an error was raised whose words may hold values of the record, so they are not shown".to_owned()
+        "an error was raised whose words may hold values of the record, so they are not shown"
+            .to_owned()
     })
 }
 
@@ -61,7 +68,11 @@ fn is_literal_in(program: &str, message: &str) -> bool {
 }
 
 fn known(message: &str, tail: &str, raw_tail: &str) -> Option<String> {
-    const FIXED: &[&str] = &["cannot parse as number", "cannot parse as boolean", "cannot parse as JSON"];
+    const FIXED: &[&str] = &[
+        "cannot parse as number",
+        "cannot parse as boolean",
+        "cannot parse as JSON",
+    ];
     if let Some(fixed) = FIXED.iter().find(|fixed| **fixed == message) {
         return Some((*fixed).to_owned());
     }
@@ -69,7 +80,11 @@ fn known(message: &str, tail: &str, raw_tail: &str) -> Option<String> {
         return Some(message.to_owned());
     }
     if let Some(value) = message.strip_prefix("cannot index ") {
-        return Some(format!("cannot index {} with {}", kind_from_start(value), kind_from_end(raw_tail)));
+        return Some(format!(
+            "cannot index {} with {}",
+            kind_from_start(value),
+            kind_from_end(raw_tail)
+        ));
     }
     if let Some(value) = message.strip_prefix("cannot use ") {
         const KINDS: &[&str] = &[
@@ -80,11 +95,21 @@ fn known(message: &str, tail: &str, raw_tail: &str) -> Option<String> {
             "iterable (array or object)",
             "rangeable (array or string)",
         ];
-        let wanted = KINDS.iter().find(|kind| tail.ends_with(&format!(" as {kind}")));
-        return Some(format!("cannot use {} as {}", kind_from_start(value), wanted.unwrap_or(&"another kind")));
+        let wanted = KINDS
+            .iter()
+            .find(|kind| tail.ends_with(&format!(" as {kind}")));
+        return Some(format!(
+            "cannot use {} as {}",
+            kind_from_start(value),
+            wanted.unwrap_or(&"another kind")
+        ));
     }
     if let Some(value) = message.strip_prefix("cannot calculate ") {
-        return Some(format!("cannot calculate with {} and {}", kind_from_start(value), kind_from_end(raw_tail)));
+        return Some(format!(
+            "cannot calculate with {} and {}",
+            kind_from_start(value),
+            kind_from_end(raw_tail)
+        ));
     }
     if message.starts_with("invalid path expression") {
         return Some("this is no path, and cannot be updated".to_owned());

@@ -15,6 +15,7 @@
 //! | `..` | `__recurse` |
 //! | `"\(f)"` | `"\(f \| __text)"` |
 //! | a call of a function of the program's own | `__step \| f` |
+//! | `reduce f as $x (i; g)`, `foreach` | the same with `g \| __step` |
 
 use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Def, Pattern, Term};
@@ -24,6 +25,9 @@ use std::collections::BTreeSet;
 
 /// A name that only our own definitions may use begins with this.
 pub(super) const PRIVATE: &str = "__";
+
+/// How many parts one path (`.a.b[0][]`) may be written with: jaq recurses over them without taking a step.
+pub(super) const MAX_PATH_PARTS: usize = 200;
 
 /// Variable that holds the right side of `p += f` while `p` is updated.
 const UPDATE_OPERAND: &str = "$__operand";
@@ -35,6 +39,8 @@ pub(super) struct Rewrite<'s> {
     pub(super) calls: BTreeSet<&'s str>,
     /// Functions that call themselves and take filters: see [`Rewrite::call`].
     pub(super) growing: Vec<&'s str>,
+    /// Whether a path has more parts than [`MAX_PATH_PARTS`].
+    pub(super) too_long_path: bool,
     /// Names that begin with [`PRIVATE`] and were called.
     pub(super) private: Vec<&'s str>,
     /// The functions that the program itself defines.
@@ -61,8 +67,11 @@ impl<'s> Rewrite<'s> {
     /// Rewrites a definition of a prelude or of the program.
     pub(super) fn definition(&mut self, definition: Def<&'s str>) -> Def<&'s str> {
         let Def { name, args, body } = definition;
-        let arguments =
-            if args.iter().all(|arg| arg.starts_with('$')) { Arguments::ValuesOnly } else { Arguments::Filters };
+        let arguments = if args.iter().all(|arg| arg.starts_with('$')) {
+            Arguments::ValuesOnly
+        } else {
+            Arguments::Filters
+        };
         self.open.push((name, args.len(), arguments));
         let body = self.term(body);
         self.open.pop();
@@ -74,8 +83,8 @@ impl<'s> Rewrite<'s> {
         pipe(term, call(with))
     }
 
-    fn boxed(&mut self, term: Box<Term<&'s str>>) -> Box<Term<&'s str>> {
-        Box::new(self.term(*term))
+    fn boxed(&mut self, term: Term<&'s str>) -> Box<Term<&'s str>> {
+        Box::new(self.term(term))
     }
 
     /// Rewrites a term.
@@ -88,49 +97,74 @@ impl<'s> Rewrite<'s> {
             }
             Term::Str(format, parts) => self.string(format, parts),
             Term::Arr(Some(items)) => {
-                let items = self.boxed(items);
+                let items = self.boxed(*items);
                 self.counted(Term::Arr(Some(items)), "__build")
             }
             Term::Obj(members) if members.is_empty() => Term::Obj(members),
             Term::Obj(members) => {
                 let members = members.into_iter();
-                let members = members.map(|(key, value)| (self.term(key), value.map(|value| self.term(value))));
+                let members = members
+                    .map(|(key, value)| (self.term(key), value.map(|value| self.term(value))));
                 let members = members.collect();
                 self.counted(Term::Obj(members), "__build")
             }
-            Term::Neg(inner) => Term::Neg(self.boxed(inner)),
+            Term::Neg(inner) => Term::Neg(self.boxed(*inner)),
             Term::BinOp(left, operator, right) => self.operation(*left, operator, *right),
-            Term::Label(name, inner) => Term::Label(name, self.boxed(inner)),
+            Term::Label(name, inner) => Term::Label(name, self.boxed(*inner)),
             Term::Fold(name, over, pattern, steps) => {
-                let over = self.boxed(over);
+                let over = self.boxed(*over);
                 let pattern = self.pattern(pattern);
-                Term::Fold(name, over, pattern, steps.into_iter().map(|step| self.term(step)).collect())
+                let steps = steps.into_iter().enumerate().map(|(index, step)| {
+                    let step = self.term(step);
+                    // The first is where it starts, the second is what is done over and over.
+                    if index == 1 {
+                        self.counted(step, "__step")
+                    } else {
+                        step
+                    }
+                });
+                let steps = steps.collect();
+                Term::Fold(name, over, pattern, steps)
             }
             Term::TryCatch(inner, catch) => {
-                let inner = self.boxed(inner);
-                Term::TryCatch(inner, catch.map(|catch| self.boxed(catch)))
+                let inner = self.boxed(*inner);
+                Term::TryCatch(inner, catch.map(|catch| self.boxed(*catch)))
             }
             Term::IfThenElse(branches, otherwise) => {
-                let branches = branches.into_iter().map(|(test, then)| (self.term(test), self.term(then)));
+                let branches = branches
+                    .into_iter()
+                    .map(|(test, then)| (self.term(test), self.term(then)));
                 let branches = branches.collect();
-                Term::IfThenElse(branches, otherwise.map(|otherwise| self.boxed(otherwise)))
+                Term::IfThenElse(branches, otherwise.map(|otherwise| self.boxed(*otherwise)))
             }
             Term::Def(definitions, then) => {
-                self.own.extend(definitions.iter().map(|d| (d.name, d.args.len())));
-                let definitions = definitions.into_iter().map(|definition| self.definition(definition)).collect();
-                Term::Def(definitions, self.boxed(then))
+                self.own
+                    .extend(definitions.iter().map(|d| (d.name, d.args.len())));
+                let definitions = definitions
+                    .into_iter()
+                    .map(|definition| self.definition(definition))
+                    .collect();
+                Term::Def(definitions, self.boxed(*then))
             }
             Term::Call(name, arguments) => self.call(name, arguments),
             Term::Path(start, Path(parts)) => self.path(*start, parts),
         }
     }
 
-    fn string(&mut self, format: Option<&'s str>, parts: Vec<StrPart<&'s str, Term<&'s str>>>) -> Term<&'s str> {
+    fn string(
+        &mut self,
+        format: Option<&'s str>,
+        parts: Vec<StrPart<&'s str, Term<&'s str>>>,
+    ) -> Term<&'s str> {
         self.calls.extend(format);
         let parts = parts.into_iter().map(|part| match part {
             StrPart::Term(inner) => {
                 let inner = self.term(inner);
-                StrPart::Term(if format.is_none() { self.counted(inner, "__text") } else { inner })
+                StrPart::Term(if format.is_none() {
+                    self.counted(inner, "__text")
+                } else {
+                    inner
+                })
             }
             StrPart::Str(text) => StrPart::Str(text),
             StrPart::Char(character) => StrPart::Char(character),
@@ -168,12 +202,14 @@ impl<'s> Rewrite<'s> {
                 let right = self.counted(right, "__addend");
                 Term::BinOp(Box::new(left), operator, Box::new(right))
             }
-            BinaryOp::Math(Math::Div) => {
-                self.counted(Term::BinOp(Box::new(left), operator, Box::new(right)), "__quotient")
-            }
-            BinaryOp::Assign | BinaryOp::Update | BinaryOp::UpdateAlt => {
-                self.counted(Term::BinOp(Box::new(left), operator, Box::new(right)), "__build")
-            }
+            BinaryOp::Math(Math::Div) => self.counted(
+                Term::BinOp(Box::new(left), operator, Box::new(right)),
+                "__quotient",
+            ),
+            BinaryOp::Assign | BinaryOp::Update | BinaryOp::UpdateAlt => self.counted(
+                Term::BinOp(Box::new(left), operator, Box::new(right)),
+                "__build",
+            ),
             operator => Term::BinOp(Box::new(left), operator, Box::new(right)),
         }
     }
@@ -181,9 +217,13 @@ impl<'s> Rewrite<'s> {
     fn pattern(&mut self, pattern: Pattern<&'s str>) -> Pattern<&'s str> {
         match pattern {
             Pattern::Var(name) => Pattern::Var(name),
-            Pattern::Arr(items) => Pattern::Arr(items.into_iter().map(|item| self.pattern(item)).collect()),
+            Pattern::Arr(items) => {
+                Pattern::Arr(items.into_iter().map(|item| self.pattern(item)).collect())
+            }
             Pattern::Obj(members) => {
-                let members = members.into_iter().map(|(key, member)| (self.term(key), self.pattern(member)));
+                let members = members
+                    .into_iter()
+                    .map(|(key, member)| (self.term(key), self.pattern(member)));
                 Pattern::Obj(members.collect())
             }
         }
@@ -197,11 +237,20 @@ impl<'s> Rewrite<'s> {
             self.private.push(name);
         }
         let signature = (name, arguments.len());
-        if self.open.contains(&(signature.0, signature.1, Arguments::Filters)) {
+        if self
+            .open
+            .contains(&(signature.0, signature.1, Arguments::Filters))
+        {
             self.growing.push(name);
         }
         let own = self.own.contains(&signature);
-        let called = Term::Call(name, arguments.into_iter().map(|argument| self.term(argument)).collect());
+        let called = Term::Call(
+            name,
+            arguments
+                .into_iter()
+                .map(|argument| self.term(argument))
+                .collect(),
+        );
         if own {
             self.calls.insert("__step");
             return pipe(call("__step"), called);
@@ -215,6 +264,7 @@ impl<'s> Rewrite<'s> {
         parts: Vec<(Part<Term<&'s str>>, jaq_core::path::Opt)>,
     ) -> Term<&'s str> {
         let start = self.term(start);
+        self.too_long_path |= parts.len() > MAX_PATH_PARTS;
         let mut iterates = false;
         let parts = parts.into_iter().map(|(part, optional)| {
             let part = match part {

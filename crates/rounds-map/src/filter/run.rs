@@ -21,10 +21,16 @@ pub(super) fn run(
     let run = AssertUnwindSafe(|| collect(program, limits, &meter, input, at_most));
     catch_unwind(run).unwrap_or_else(|payload| {
         Err(match payload.downcast_ref::<Stop>() {
-            Some(Stop::OutOfFuel) => EvaluateError::OutOfFuel { steps: limits.steps },
+            Some(Stop::OutOfFuel) => EvaluateError::OutOfFuel {
+                steps: limits.steps,
+            },
             Some(Stop::TooDeep) => EvaluateError::TooDeep,
-            Some(Stop::OutOfMemory) => EvaluateError::TooLarge { limit_bytes: limits.memory_bytes },
-            None => EvaluateError::Failed { reason: "a defect in the expression's interpreter".to_owned() },
+            Some(Stop::OutOfMemory) => EvaluateError::TooLarge {
+                limit_bytes: limits.memory_bytes,
+            },
+            None => EvaluateError::Failed {
+                reason: "a defect in the expression's interpreter".to_owned(),
+            },
         })
     })
 }
@@ -36,17 +42,32 @@ fn collect(
     input: &Json,
     at_most: usize,
 ) -> Result<Vec<Json>, EvaluateError> {
-    let gauge = Gauge { lut: &program.filter.lut, meter };
+    let gauge = Gauge {
+        lut: &program.filter.lut,
+        meter,
+    };
     let context = Ctx::<Metered>::new(gauge, Vars::new([]));
     let mut bytes_left = limits.output_bytes;
     let mut outputs = Vec::new();
-    for output in program.filter.id.run((context, input.0.clone())).take(at_most) {
+    for output in program
+        .filter
+        .id
+        .run((context, input.0.clone()))
+        .take(at_most)
+    {
         let value = output.map_err(|exception| match exception.get_err() {
-            Ok(error) => EvaluateError::Failed { reason: redact::reason(&program.text, &error) },
+            Ok(error) => EvaluateError::Failed {
+                reason: redact::reason(&program.text, &error),
+            },
             // `halt` is removed, and jaq shows no other exception to its users.
-            Err(_) => EvaluateError::Failed { reason: "the expression broke off".to_owned() },
+            Err(_) => EvaluateError::Failed {
+                reason: "the expression broke off".to_owned(),
+            },
         })?;
-        let mut admission = Admission { bytes_left, limit_bytes: limits.output_bytes };
+        let mut admission = Admission {
+            bytes_left,
+            limit_bytes: limits.output_bytes,
+        };
         let value = admission.admit(value, 0)?;
         bytes_left = admission.bytes_left;
         outputs.push(Json(value));
@@ -63,26 +84,40 @@ struct Admission {
 impl Admission {
     fn spend(&mut self, bytes: usize) -> Result<(), EvaluateError> {
         let left = self.bytes_left.checked_sub(bytes);
-        self.bytes_left = left.ok_or(EvaluateError::TooLarge { limit_bytes: self.limit_bytes })?;
+        self.bytes_left = left.ok_or(EvaluateError::TooLarge {
+            limit_bytes: self.limit_bytes,
+        })?;
         Ok(())
     }
 
     fn admit(&mut self, value: Val, depth: usize) -> Result<Val, EvaluateError> {
         self.check(&value, depth)?;
-        Ok(if holds_whole_float(&value) { with_whole_numbers(value) } else { value })
+        Ok(if holds_whole_float(&value) {
+            with_whole_numbers(value)
+        } else {
+            value
+        })
     }
 
     /// Counts the bytes that the value takes as text (about), and refuses what JSON does not have.
     fn check(&mut self, value: &Val, depth: usize) -> Result<(), EvaluateError> {
-        let refuse = |what: &str| Err(EvaluateError::Failed { reason: format!("the result holds {what}") });
+        let refuse = |what: &str| {
+            Err(EvaluateError::Failed {
+                reason: format!("the result holds {what}"),
+            })
+        };
         if depth > MAX_BUILT_NESTING {
             return Err(EvaluateError::TooDeep);
         }
         match value {
             Val::Null | Val::Bool(_) => self.spend(5),
-            Val::Num(Num::Float(float)) if !float.is_finite() => refuse("a number that JSON has not"),
+            Val::Num(Num::Float(float)) if !float.is_finite() => {
+                refuse("a number that JSON has not")
+            }
             Val::Num(Num::Dec(text)) => self.spend(text.len() + 1),
-            Val::Num(Num::BigInt(number)) => self.spend(usize::try_from(number.bits() / 3).unwrap_or(usize::MAX)),
+            Val::Num(Num::BigInt(number)) => {
+                self.spend(usize::try_from(number.bits() / 3).unwrap_or(usize::MAX))
+            }
             Val::Num(_) => self.spend(8),
             Val::TStr(text) => {
                 self.spend(text.len() + 3)?;
@@ -94,7 +129,9 @@ impl Admission {
             Val::BStr(_) => refuse("bytes that are not text"),
             Val::Arr(items) => {
                 self.spend(3)?;
-                items.iter().try_for_each(|item| self.check(item, depth + 1))
+                items
+                    .iter()
+                    .try_for_each(|item| self.check(item, depth + 1))
             }
             Val::Obj(members) => {
                 self.spend(3)?;
@@ -125,7 +162,9 @@ fn with_whole_numbers(value: Val) -> Val {
     match value {
         Val::Arr(items) => items.iter().cloned().map(with_whole_numbers).collect(),
         Val::Obj(members) => {
-            let members = members.iter().map(|(key, member)| (key.clone(), with_whole_numbers(member.clone())));
+            let members = members
+                .iter()
+                .map(|(key, member)| (key.clone(), with_whole_numbers(member.clone())));
             Val::obj(members.collect())
         }
         value => whole_if_exact(value),

@@ -2,7 +2,7 @@
 
 use super::natives::REMOVED;
 use super::prelude;
-use super::rewrite::PRIVATE;
+use super::rewrite::{MAX_PATH_PARTS, PRIVATE};
 use crate::CompileError;
 use crate::nearest::nearest;
 use jaq_core::compile::Undefined;
@@ -18,12 +18,22 @@ pub(super) fn offset_in(text: &str, part: &str) -> Option<usize> {
 fn at(text: &str, part: &str, message: String, hint: Option<String>) -> CompileError {
     let offset = offset_in(text, part);
     let length = offset.map_or(0, |_| part.len());
-    CompileError { offset: offset.unwrap_or(0), length, message, hint }
+    CompileError {
+        offset: offset.unwrap_or(0),
+        length,
+        message,
+        hint,
+    }
 }
 
 /// An error that jaq can give in principle and that no text is known to cause.
 pub(super) fn unexplained() -> CompileError {
-    CompileError { offset: 0, length: 0, message: "the expression does not compile".to_owned(), hint: None }
+    CompileError {
+        offset: 0,
+        length: 0,
+        message: "the expression does not compile".to_owned(),
+        hint: None,
+    }
 }
 
 pub(super) fn lexing(text: &str, errors: &[lex::Error<&str>]) -> CompileError {
@@ -47,8 +57,15 @@ pub(super) fn lexing(text: &str, errors: &[lex::Error<&str>]) -> CompileError {
             at(text, open, format!("unclosed {name}"), Some(hint))
         }
         lex::Expect::Escape => {
-            let hint = "known are \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX and \\( for an expression".to_owned();
-            at(text, next, "unknown escape sequence in a string".to_owned(), Some(hint))
+            let hint =
+                "known are \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX and \\( for an expression"
+                    .to_owned();
+            at(
+                text,
+                next,
+                "unknown escape sequence in a string".to_owned(),
+                Some(hint),
+            )
         }
         lex::Expect::Token => {
             let hint = match next {
@@ -75,14 +92,29 @@ pub(super) fn parsing(text: &str, errors: &[parse::TError<'_, &str>]) -> Compile
         other => other.as_str().to_owned(),
     };
     if text.trim().is_empty() {
-        return at(text, text, "the expression is empty".to_owned(), Some("write `.` for the whole input".to_owned()));
+        return at(
+            text,
+            text,
+            "the expression is empty".to_owned(),
+            Some("write `.` for the whole input".to_owned()),
+        );
     }
     if found.is_empty() {
-        return at(text, found, format!("expected {expected}, found the end"), None);
+        return at(
+            text,
+            found,
+            format!("expected {expected}, found the end"),
+            None,
+        );
     }
     let shown: String = found.chars().take(20).collect();
     let hint = (found == "&&" || found == "||").then(|| "write `and` or `or`".to_owned());
-    at(text, found, format!("expected {expected}, found `{shown}`"), hint)
+    at(
+        text,
+        found,
+        format!("expected {expected}, found `{shown}`"),
+        hint,
+    )
 }
 
 pub(super) fn growing(text: &str, name: &str) -> CompileError {
@@ -91,7 +123,22 @@ pub(super) fn growing(text: &str, name: &str) -> CompileError {
     at(text, name, message, Some(hint))
 }
 
-pub(super) fn undefined(text: &str, name: &str, what: &Undefined, own: &BTreeSet<&str>) -> CompileError {
+pub(super) fn too_long_path(text: &str) -> CompileError {
+    let message = format!("a path has more than {MAX_PATH_PARTS} parts");
+    at(
+        text,
+        text,
+        message,
+        Some("split it: `.a.b | .c.d`".to_owned()),
+    )
+}
+
+pub(super) fn undefined(
+    text: &str,
+    name: &str,
+    what: &Undefined,
+    own: &BTreeSet<&str>,
+) -> CompileError {
     match what {
         Undefined::Filter(arguments) => undefined_function(text, name, *arguments, own),
         Undefined::Var => {
@@ -100,27 +147,54 @@ pub(super) fn undefined(text: &str, name: &str, what: &Undefined, own: &BTreeSet
             at(text, name, format!("undefined variable `{name}`"), hint)
         }
         Undefined::Label => at(text, name, format!("undefined label `{name}`"), None),
-        _ => at(text, name, format!("undefined module `{name}`"), Some("there are no modules here".to_owned())),
+        _ => at(
+            text,
+            name,
+            format!("undefined module `{name}`"),
+            Some("there are no modules here".to_owned()),
+        ),
     }
 }
 
 const OUTSIDE: &str = "an expression sees its input only: no clock, no environment, no further input, no output but its values";
 
-pub(super) fn undefined_function(text: &str, name: &str, arguments: usize, own: &BTreeSet<&str>) -> CompileError {
+pub(super) fn undefined_function(
+    text: &str,
+    name: &str,
+    arguments: usize,
+    own: &BTreeSet<&str>,
+) -> CompileError {
     let message = format!("undefined function `{name}`");
     if REMOVED.contains(&name) {
         return at(text, name, message, Some(OUTSIDE.to_owned()));
     }
-    let public = prelude::known().iter().filter(|(known, _)| !known.starts_with(PRIVATE));
+    let public = prelude::known()
+        .iter()
+        .filter(|(known, _)| !known.starts_with(PRIVATE));
     if let Some((_, counts)) = public.clone().find(|(known, _)| **known == name) {
         let counts: Vec<String> = counts.iter().map(usize::to_string).collect();
-        let message = format!("`{name}` takes {} arguments, not {arguments}", counts.join(" or "));
-        return at(text, name, message, Some("arguments are separated by `;`".to_owned()));
+        let noun = if counts == ["1"] {
+            "argument"
+        } else {
+            "arguments"
+        };
+        let message = format!(
+            "`{name}` takes {} {noun}, not {arguments}",
+            counts.join(" or ")
+        );
+        return at(
+            text,
+            name,
+            message,
+            Some("arguments are separated by `;`".to_owned()),
+        );
     }
     let candidates = public.map(|(known, _)| *known).chain(own.iter().copied());
     let hint = match nearest(name, candidates) {
         Some(near) => Some(format!("did you mean `{near}`?")),
-        None if arguments == 0 => Some(format!("to read the member of that name, write `.{name}`")),
+        None if arguments == 0 && !name.starts_with('@') => {
+            Some(format!("to read the member of that name, write `.{name}`"))
+        }
         None => None,
     };
     at(text, name, message, hint)

@@ -12,7 +12,8 @@ use jaq_json::{Map, Num, Val};
 const SHORT_DIGITS: usize = 18;
 
 pub(super) fn read(text: &[u8]) -> Result<Val, ParseError> {
-    let text = std::str::from_utf8(text).map_err(|e| failure(e.valid_up_to(), "the text is not UTF-8"))?;
+    let text =
+        std::str::from_utf8(text).map_err(|e| failure(e.valid_up_to(), "the text is not UTF-8"))?;
     let mut reader = Reader { text, at: 0 };
     reader.skip_whitespace();
     let value = reader.value(0)?;
@@ -24,7 +25,10 @@ pub(super) fn read(text: &[u8]) -> Result<Val, ParseError> {
 }
 
 fn failure(offset: usize, reason: &str) -> ParseError {
-    ParseError { offset, reason: reason.to_owned() }
+    ParseError {
+        offset,
+        reason: reason.to_owned(),
+    }
 }
 
 struct Reader<'t> {
@@ -79,7 +83,9 @@ impl Reader<'_> {
 
     fn enter(&mut self, depth: usize) -> Result<(), ParseError> {
         if depth > MAX_NESTING {
-            return self.fail(&format!("arrays and objects nest deeper than {MAX_NESTING}"));
+            return self.fail(&format!(
+                "arrays and objects nest deeper than {MAX_NESTING}"
+            ));
         }
         self.at += 1;
         Ok(())
@@ -161,17 +167,20 @@ impl Reader<'_> {
         }
         let literal = &self.text[start..self.at];
         if literal.len() > MAX_NUMBER_BYTES {
-            return Err(failure(start, &format!("a number longer than {MAX_NUMBER_BYTES} bytes")));
+            return Err(failure(
+                start,
+                &format!("a number longer than {MAX_NUMBER_BYTES} bytes"),
+            ));
         }
         let as_written = || Num::Dec(literal.to_owned().into());
         // An integer has no minus zero: kept as text it leaves as it came.
         if !whole || literal == "-0" {
             return Ok(as_written());
         }
-        if literal.len() <= SHORT_DIGITS {
-            if let Ok(short) = literal.parse::<isize>() {
-                return Ok(Num::Int(short));
-            }
+        if literal.len() <= SHORT_DIGITS
+            && let Ok(short) = literal.parse::<isize>()
+        {
+            return Ok(Num::Int(short));
         }
         Ok(Num::from_str_radix(literal, 10).unwrap_or_else(as_written))
     }
@@ -182,7 +191,10 @@ impl Reader<'_> {
         let mut out = String::new();
         loop {
             let rest = &self.text[self.at..];
-            let Some(special) = rest.bytes().position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f)) else {
+            let Some(special) = rest
+                .bytes()
+                .position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f))
+            else {
                 return Err(failure(start, "a string without its closing quote"));
             };
             out.push_str(&rest[..special]);
@@ -232,7 +244,9 @@ impl Reader<'_> {
                 }
                 self.at += 2;
                 match self.four_hex(start)? {
-                    second @ 0xdc00..=0xdfff => 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00),
+                    second @ 0xdc00..=0xdfff => {
+                        0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00)
+                    }
                     _ => return Err(lone()),
                 }
             }

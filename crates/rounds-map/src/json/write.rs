@@ -69,7 +69,10 @@ fn write_string(out: &mut Vec<u8>, text: &[u8]) {
     let text = String::from_utf8_lossy(text);
     out.push(b'"');
     let mut rest = text.as_bytes();
-    while let Some(special) = rest.iter().position(|byte| matches!(byte, 0..=0x1f | b'"' | b'\\')) {
+    while let Some(special) = rest
+        .iter()
+        .position(|byte| matches!(byte, 0..=0x1f | b'"' | b'\\'))
+    {
         out.extend_from_slice(&rest[..special]);
         match rest[special] {
             b'"' => out.extend_from_slice(b"\\\""),

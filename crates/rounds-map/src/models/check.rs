@@ -21,7 +21,13 @@ pub(super) fn check(model: &Model, event: &str, body: &Body, stage: Stage) -> Ve
     if let Some(error) = unknown_event(model, event) {
         return vec![error];
     }
-    let mut checker = Checker { model, event, stage, path: Path::default(), errors: Vec::new() };
+    let mut checker = Checker {
+        model,
+        event,
+        stage,
+        path: Path::default(),
+        errors: Vec::new(),
+    };
     checker.object(&model.root, &Value::of(body), Demand::Enforced);
     checker.errors
 }
@@ -32,8 +38,14 @@ fn unknown_event(model: &Model, event: &str) -> Option<ModelError> {
     }
     let nearest = nearest(event, model.events.iter().copied()).map(str::to_owned);
     // The event's name may come from the record, so it is not repeated; `Meta.EventType` is where it would stand.
-    let problem = ModelProblem::UnknownEvent { model: model.name, nearest };
-    Some(ModelError { path: "Meta.EventType".to_owned(), problem })
+    let problem = ModelProblem::UnknownEvent {
+        model: model.name,
+        nearest,
+    };
+    Some(ModelError {
+        path: "Meta.EventType".to_owned(),
+        problem,
+    })
 }
 
 /// Whether required fields must be there.
@@ -59,19 +71,28 @@ impl<'b> Value<'b> {
             Body::Literal(value) => Self::of_json(value),
             Body::Expression(_) => Self::Open,
             Body::Array(items) => Self::Array(items.iter().map(Self::of).collect()),
-            Body::Object(members) => {
-                Self::Object(members.iter().map(|(key, member)| (key.as_str().into(), Self::of(member))).collect())
-            }
+            Body::Object(members) => Self::Object(
+                members
+                    .iter()
+                    .map(|(key, member)| (key.as_str().into(), Self::of(member)))
+                    .collect(),
+            ),
         }
     }
 
     fn of_json(value: &Json) -> Self {
         match value.kind() {
             JsonKind::Null => Self::Absent,
-            JsonKind::Array => Self::Array(value.items().map(|item| Self::of_json(&item)).collect()),
+            JsonKind::Array => {
+                Self::Array(value.items().map(|item| Self::of_json(&item)).collect())
+            }
             JsonKind::Object => {
                 let members = value.members();
-                Self::Object(members.map(|(key, member)| (key.to_owned().into(), Self::of_json(&member))).collect())
+                Self::Object(
+                    members
+                        .map(|(key, member)| (key.to_owned().into(), Self::of_json(&member)))
+                        .collect(),
+                )
             }
             kind => Self::Scalar(kind),
         }
@@ -98,11 +119,17 @@ struct Checker<'m> {
 
 impl Checker<'_> {
     fn error(&mut self, problem: ModelProblem) {
-        self.errors.push(ModelError { path: self.path.shown(), problem });
+        self.errors.push(ModelError {
+            path: self.path.shown(),
+            problem,
+        });
     }
 
     fn wrong_type(&mut self, needed: &'static str, found: JsonKind) {
-        self.error(ModelProblem::WrongType { needed, found: found.with_article() });
+        self.error(ModelProblem::WrongType {
+            needed,
+            found: found.with_article(),
+        });
     }
 
     fn object(&mut self, fields: &[Field], value: &Value<'_>, demand: Demand) {
@@ -111,25 +138,44 @@ impl Checker<'_> {
             Value::Absent => [].as_slice(),
             Value::Object(members) => members.as_slice(),
             Value::Scalar(_) | Value::Array(_) => {
-                return value.kind().into_iter().for_each(|kind| self.wrong_type("an object", kind));
+                return value
+                    .kind()
+                    .into_iter()
+                    .for_each(|kind| self.wrong_type("an object", kind));
             }
         };
-        let present: Vec<&Field> = fields.iter().filter(|field| field.present.hold(self.event)).collect();
+        let present: Vec<&Field> = fields
+            .iter()
+            .filter(|field| field.present.hold(self.event))
+            .collect();
         for (key, _) in members {
             if !present.iter().any(|field| field.name == key) {
                 let step = self.path.enter_member(key);
-                let nearest = nearest(key, present.iter().map(|field| field.name)).map(str::to_owned);
+                let nearest =
+                    nearest(key, present.iter().map(|field| field.name)).map(str::to_owned);
                 let event = self.event.to_owned();
-                self.error(ModelProblem::UnknownField { model: self.model.name, event, nearest });
+                self.error(ModelProblem::UnknownField {
+                    model: self.model.name,
+                    event,
+                    nearest,
+                });
                 self.path.back(step);
             }
         }
         let at_root = self.path.shown() == ".";
         for field in present {
             // As in objects, the last of several members of one name counts.
-            let given = members.iter().rev().find(|(key, _)| key == field.name).map(|(_, member)| member);
+            let given = members
+                .iter()
+                .rev()
+                .find(|(key, _)| key == field.name)
+                .map(|(_, member)| member);
             let filled_later = at_root && field.name == META && self.stage == Stage::Written;
-            let demand = if filled_later { Demand::Suspended } else { demand };
+            let demand = if filled_later {
+                Demand::Suspended
+            } else {
+                demand
+            };
             let step = self.path.enter_member(field.name);
             self.field(field, given.unwrap_or(&Value::Absent), demand);
             self.path.back(step);
@@ -155,7 +201,10 @@ impl Checker<'_> {
                 Value::Open | Value::Absent => {}
                 Value::Array(items) => self.items(&field.shape, items, demand),
                 Value::Scalar(_) | Value::Object(_) => {
-                    value.kind().into_iter().for_each(|kind| self.wrong_type("an array", kind));
+                    value
+                        .kind()
+                        .into_iter()
+                        .for_each(|kind| self.wrong_type("an array", kind));
                 }
             },
         }

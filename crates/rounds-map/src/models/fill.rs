@@ -4,23 +4,39 @@ use super::check::{self, META, Stage};
 use super::{Field, Filling, Meta, Model, ModelErrors, Party, Shape, Traffic};
 use crate::{Body, Json, JsonKind};
 
-pub(super) fn fill(model: &Model, event: &str, body: &Json, meta: &Meta) -> Result<Json, ModelErrors> {
+pub(super) fn fill(
+    model: &Model,
+    event: &str,
+    body: &Json,
+    meta: &Meta,
+) -> Result<Json, ModelErrors> {
     let body = with_meta(body, &meta_of(model, event, meta));
     let errors = check::check(model, event, &Body::Literal(body.clone()), Stage::Rendered);
-    if errors.is_empty() { Ok(object(&model.root, event, &body)) } else { Err(ModelErrors(errors)) }
+    if errors.is_empty() {
+        Ok(object(&model.root, event, &body))
+    } else {
+        Err(ModelErrors(errors))
+    }
 }
 
 fn meta_of(model: &Model, event: &str, meta: &Meta) -> Json {
     let text = |text: &Option<String>| text.as_ref().map_or_else(Json::null, Json::string);
-    let party = |party: &Party| Json::object([("ID", text(&party.id)), ("Name", text(&party.name))]);
-    let log = Json::object([("ID", Json::string(&meta.log_id)), ("AttemptID", text(&meta.attempt_id))]);
+    let party =
+        |party: &Party| Json::object([("ID", text(&party.id)), ("Name", text(&party.name))]);
+    let log = Json::object([
+        ("ID", Json::string(&meta.log_id)),
+        ("AttemptID", text(&meta.attempt_id)),
+    ]);
     Json::object([
         ("DataModel", Json::string(model.name)),
         ("EventType", Json::string(event)),
         ("EventDateTime", Json::string(&meta.event_date_time)),
         ("Test", Json::boolean(meta.traffic == Traffic::Test)),
         ("Source", party(&meta.source)),
-        ("Destinations", Json::array(meta.destinations.iter().map(party))),
+        (
+            "Destinations",
+            Json::array(meta.destinations.iter().map(party)),
+        ),
         ("Logs", Json::array([log])),
     ])
 }
@@ -43,18 +59,25 @@ fn object(fields: &[Field], event: &str, value: &Json) -> Json {
     Json::object(present.filter_map(|field| {
         let given = value.get(field.name);
         let wanted = field.filling == Filling::Always || given.is_some();
-        wanted.then(|| (field.name, member(field, event, &given.unwrap_or_else(Json::null))))
+        wanted.then(|| {
+            (
+                field.name,
+                member(field, event, &given.unwrap_or_else(Json::null)),
+            )
+        })
     }))
 }
 
 fn member(field: &Field, event: &str, value: &Json) -> Json {
     match &field.shape {
-        Shape::Scalar(_) => value.clone(),
         Shape::Object(fields) => object(fields, event, value),
         Shape::ListOfAny | Shape::ListOfObjects(_) if value.is_null() => Json::array([]),
-        Shape::ListOfAny => value.clone(),
-        Shape::ListOfObjects(fields) => {
-            Json::array(value.items().map(|item| object(fields, event, &item)).collect::<Vec<_>>())
-        }
+        Shape::Scalar(_) | Shape::ListOfAny => value.clone(),
+        Shape::ListOfObjects(fields) => Json::array(
+            value
+                .items()
+                .map(|item| object(fields, event, &item))
+                .collect::<Vec<_>>(),
+        ),
     }
 }

@@ -36,7 +36,10 @@ pub(super) fn read(text: &'static str) -> Result<Model, String> {
         match (words.next(), words.next()) {
             (Some("model"), given) => name = given,
             (Some("events"), first) => events = first.into_iter().chain(words).collect(),
-            (Some("shape"), Some(shape)) => _ = shapes.insert(shape, fields(&mut lines, 1, &shapes, &events)?),
+            (Some("shape"), Some(shape)) => {
+                let members = fields(&mut lines, 1, &shapes, &events)?;
+                shapes.insert(shape, members);
+            }
             (Some("root"), None) => root = fields(&mut lines, 1, &shapes, &events)?,
             _ => return Err(format!("unknown line `{line}`")),
         }
@@ -71,11 +74,20 @@ fn fields(
                 let named = other.strip_suffix("[]");
                 let members = shapes.get(named.unwrap_or(other)).cloned();
                 let members = members.ok_or_else(|| format!("unknown type `{other}`"))?;
-                if named.is_some() { Shape::ListOfObjects(members) } else { Shape::Object(members) }
+                if named.is_some() {
+                    Shape::ListOfObjects(members)
+                } else {
+                    Shape::Object(members)
+                }
             }
         };
-        let mut field =
-            Field { name, shape, present: Events::All, required: Events::None, filling: Filling::Always };
+        let mut field = Field {
+            name,
+            shape,
+            present: Events::All,
+            required: Events::None,
+            filling: Filling::Always,
+        };
         let word = words.next();
         let named: Vec<&'static str> = words.collect();
         if let Some(unknown) = named.iter().find(|named| !events.contains(named)) {

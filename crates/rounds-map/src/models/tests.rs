@@ -13,8 +13,14 @@ fn meta() -> Meta {
     Meta {
         event_date_time: "2022-05-10T10:00:00Z".to_owned(),
         traffic: Traffic::Test,
-        source: Party { id: None, name: Some("fakedata".to_owned()) },
-        destinations: vec![Party { id: None, name: Some("my-app".to_owned()) }],
+        source: Party {
+            id: None,
+            name: Some("fakedata".to_owned()),
+        },
+        destinations: vec![Party {
+            id: None,
+            name: Some("my-app".to_owned()),
+        }],
         log_id: "ntf_1".to_owned(),
         attempt_id: None,
     }
@@ -71,7 +77,10 @@ fn paths(model: &Model, event: &str) -> Vec<String> {
                     (format!("{mark} {path} : {name}{null}"), None)
                 }
                 Shape::Object(members) => (format!("{mark} {path} : object"), Some((members, "."))),
-                Shape::ListOfObjects(members) => (format!("{mark} {path}[] : array<object>"), Some((members, "[]."))),
+                Shape::ListOfObjects(members) => (
+                    format!("{mark} {path}[] : array<object>"),
+                    Some((members, "[].")),
+                ),
                 Shape::ListOfAny => (format!("{mark} {path}[] : array<any>"), None),
             };
             out.push(line);
@@ -91,7 +100,10 @@ fn every_model_text_can_be_read() {
         parse::read(text).expect("is a model");
     }
     assert_eq!(Model::names().collect::<Vec<_>>(), ["Scheduling"]);
-    assert_eq!(scheduling().events().collect::<Vec<_>>(), ["New", "Reschedule", "Modification", "Cancel", "NoShow"]);
+    assert_eq!(
+        scheduling().events().collect::<Vec<_>>(),
+        ["New", "Reschedule", "Modification", "Cancel", "NoShow"]
+    );
     assert!(Model::named("Nothing").is_none());
 }
 
@@ -105,33 +117,66 @@ fn the_events_differ_from_new() {
     let new = paths(scheduling(), "New");
     let difference = |event: &str| {
         let other = paths(scheduling(), event);
-        let gone = new.iter().filter(|line| !other.contains(line)).map(|line| format!("-{line}"));
-        let come = other.iter().filter(|line| !new.contains(line)).map(|line| format!("+{line}"));
+        let gone = new
+            .iter()
+            .filter(|line| !other.contains(line))
+            .map(|line| format!("-{line}"));
+        let come = other
+            .iter()
+            .filter(|line| !new.contains(line))
+            .map(|line| format!("+{line}"));
         gone.chain(come).collect::<Vec<_>>()
     };
-    assert_eq!(difference("Reschedule"), ["+  Visit.OldVisitNumber : string?", "+  Visit.OldDateTime : string?"]);
+    assert_eq!(
+        difference("Reschedule"),
+        [
+            "+  Visit.OldVisitNumber : string?",
+            "+  Visit.OldDateTime : string?"
+        ]
+    );
     assert!(difference("Modification").is_empty());
-    let cancel = ["-* Visit.Duration : number", "+  Visit.Duration : number?", "+  Visit.CancelReason : string?"];
+    let cancel = [
+        "-* Visit.Duration : number",
+        "+  Visit.Duration : number?",
+        "+  Visit.CancelReason : string?",
+    ];
     assert_eq!(difference("Cancel"), cancel);
-    let no_show = ["-* Visit.Duration : number", "+  Visit.Duration : number?", "+  Visit.NoShowReason : string?"];
+    let no_show = [
+        "-* Visit.Duration : number",
+        "+  Visit.Duration : number?",
+        "+  Visit.NoShowReason : string?",
+    ];
     assert_eq!(difference("NoShow"), no_show);
 }
 
 #[test]
 fn what_is_left_out_is_filled_in() {
-    let filled = scheduling().fill("New", &json(SMALLEST), &meta()).expect("is complete");
+    let filled = scheduling()
+        .fill("New", &json(SMALLEST), &meta())
+        .expect("is complete");
     insta::assert_snapshot!(pretty(&filled));
 }
 
 #[test]
 fn what_the_user_wrote_wins() {
-    let mut body = json(SMALLEST).members().map(|(key, member)| (key.to_owned(), member)).collect::<Vec<_>>();
+    let mut body = json(SMALLEST)
+        .members()
+        .map(|(key, member)| (key.to_owned(), member))
+        .collect::<Vec<_>>();
     let own = r#"{"Source":{"ID":"7"},"Test":null,"FacilityCode":"F","Message":{"ID":5}}"#;
     body.push(("Meta".to_owned(), json(own)));
-    body.push(("Patient".to_owned(), json(r#"{"Identifiers":[{"ID":"1"}],"Notes":["a",1]}"#)));
-    let filled = scheduling().fill("Cancel", &Json::object(body), &meta()).expect("is complete");
+    body.push((
+        "Patient".to_owned(),
+        json(r#"{"Identifiers":[{"ID":"1"}],"Notes":["a",1]}"#),
+    ));
+    let filled = scheduling()
+        .fill("Cancel", &Json::object(body), &meta())
+        .expect("is complete");
     let text = |path: &str| {
-        let value = Filter::compile(path).expect("compiles").one(&filled).expect("gives one");
+        let value = Filter::compile(path)
+            .expect("compiles")
+            .one(&filled)
+            .expect("gives one");
         String::from_utf8_lossy(&value.to_bytes()).into_owned()
     };
     assert_eq!(text(".Meta.Source"), r#"{"ID":"7","Name":null}"#);
@@ -139,9 +184,15 @@ fn what_the_user_wrote_wins() {
     assert_eq!(text(".Meta.Message"), r#"{"ID":5}"#);
     assert_eq!(text(".Meta | has(\"Transmission\")"), "false");
     assert_eq!(text(".Meta.EventType"), r#""Cancel""#);
-    assert_eq!(text(".Patient.Identifiers"), r#"[{"ID":"1","IDType":null}]"#);
+    assert_eq!(
+        text(".Patient.Identifiers"),
+        r#"[{"ID":"1","IDType":null}]"#
+    );
     assert_eq!(text(".Patient.Notes"), r#"["a",1]"#);
-    assert_eq!(text("keys_unsorted"), r#"["Meta","Patient","AppointmentInfo","Visit"]"#);
+    assert_eq!(
+        text("keys_unsorted"),
+        r#"["Meta","Patient","AppointmentInfo","Visit"]"#
+    );
 }
 
 #[test]
@@ -151,7 +202,9 @@ fn all_that_is_wrong_is_said_at_once_and_no_value_of_it() {
             "Visit":{"VisitNumber":424242,"Duration":"SECRET","Location":{"Departement":"SECRET"},"Instructions":"SECRET",
             "CancelReason":"SECRET"},"Vist":1}"#,
     );
-    let errors = scheduling().fill("New", &body, &meta()).expect_err("is wrong");
+    let errors = scheduling()
+        .fill("New", &body, &meta())
+        .expect_err("is wrong");
     let said: Vec<String> = errors.0.iter().map(ToString::to_string).collect();
     assert!(!errors.to_string().contains("SECRET") && !errors.to_string().contains("424242"));
     insta::assert_snapshot!(said.join("\n"));
@@ -159,20 +212,40 @@ fn all_that_is_wrong_is_said_at_once_and_no_value_of_it() {
 
 #[test]
 fn an_unknown_event_is_refused() {
-    let errors = scheduling().fill("Cancelled", &json(SMALLEST), &meta()).expect_err("there is no such event");
-    assert_eq!(errors.to_string(), "`Meta.EventType` is no event of Scheduling; did you mean `Cancel`?");
+    let errors = scheduling()
+        .fill("Cancelled", &json(SMALLEST), &meta())
+        .expect_err("there is no such event");
+    assert_eq!(
+        errors.to_string(),
+        "`Meta.EventType` is no event of Scheduling; did you mean `Cancel`?"
+    );
     assert!(scheduling().fill("New", &json("[]"), &meta()).is_err());
-    assert!(scheduling().fill("New", &json(r#"{"Meta":1}"#), &meta()).is_err());
+    assert!(
+        scheduling()
+            .fill("New", &json(r#"{"Meta":1}"#), &meta())
+            .is_err()
+    );
 }
 
 #[test]
 fn what_is_wrong_whatever_the_record_is_known_before() {
     let expression = |text: &str| Body::Expression(Filter::compile(text).expect("compiles"));
     let object = |members: Vec<(&str, Body)>| {
-        Body::Object(members.into_iter().map(|(key, member)| (key.to_owned(), member)).collect())
+        Body::Object(
+            members
+                .into_iter()
+                .map(|(key, member)| (key.to_owned(), member))
+                .collect(),
+        )
     };
     let body = object(vec![
-        ("Patient", object(vec![("Identifiers", Body::Array(vec![object(vec![("Ident", expression(".x"))])]))])),
+        (
+            "Patient",
+            object(vec![(
+                "Identifiers",
+                Body::Array(vec![object(vec![("Ident", expression(".x"))])]),
+            )]),
+        ),
         (
             "Visit",
             object(vec![
@@ -182,7 +255,11 @@ fn what_is_wrong_whatever_the_record_is_known_before() {
             ]),
         ),
     ]);
-    let said: Vec<String> = scheduling().check_shape("New", &body).iter().map(ToString::to_string).collect();
+    let said: Vec<String> = scheduling()
+        .check_shape("New", &body)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let expected = [
         "`Patient.Identifiers[0].Ident` is no field of Scheduling New",
         "`Visit.VisitDateTime` is a number where a string is needed; add `| tostring`",

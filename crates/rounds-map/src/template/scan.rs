@@ -14,7 +14,12 @@ pub(super) enum Piece<'t> {
 }
 
 fn error<T>(offset: usize, length: usize, message: &str, hint: &str) -> Result<T, CompileError> {
-    Err(CompileError { offset, length, message: message.to_owned(), hint: Some(hint.to_owned()) })
+    Err(CompileError {
+        offset,
+        length,
+        message: message.to_owned(),
+        hint: Some(hint.to_owned()),
+    })
 }
 
 pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, CompileError> {
@@ -23,7 +28,12 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, CompileError> {
     while let Some(open) = text[at..].find("{{").map(|found| at + found) {
         literal(text, at, open, &mut pieces)?;
         if text[open..].starts_with("{{{") {
-            return error(open, 3, "three opening braces", "put a space after the second: `{{ {...} }}`");
+            return error(
+                open,
+                3,
+                "three opening braces",
+                "put a space after the second: `{{ {...} }}`",
+            );
         }
         let inside = open + 2;
         let Some(close) = end_of_expression(&text[inside..]).map(|length| inside + length) else {
@@ -31,20 +41,38 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, CompileError> {
         };
         let expression = text[inside..close].trim();
         if expression.is_empty() {
-            return error(open, close + 2 - open, "empty placeholder", "name what to fill in: `{{ record.id }}`");
+            return error(
+                open,
+                close + 2 - open,
+                "empty placeholder",
+                "name what to fill in: `{{ record.id }}`",
+            );
         }
         let space = text[inside..close].len() - text[inside..close].trim_start().len();
-        pieces.push(Piece::Placeholder { offset: inside + space, expression });
+        pieces.push(Piece::Placeholder {
+            offset: inside + space,
+            expression,
+        });
         at = close + 2;
     }
     literal(text, at, text.len(), &mut pieces)?;
     Ok(pieces)
 }
 
-fn literal<'t>(text: &'t str, from: usize, to: usize, pieces: &mut Vec<Piece<'t>>) -> Result<(), CompileError> {
+fn literal<'t>(
+    text: &'t str,
+    from: usize,
+    to: usize,
+    pieces: &mut Vec<Piece<'t>>,
+) -> Result<(), CompileError> {
     let literal = &text[from..to];
     if let Some(stray) = literal.find("}}") {
-        return error(from + stray, 2, "`}}` without `{{` before it", "a literal one is written `{{ \"}}\" }}`");
+        return error(
+            from + stray,
+            2,
+            "`}}` without `{{` before it",
+            "a literal one is written `{{ \"}}\" }}`",
+        );
     }
     if !literal.is_empty() {
         pieces.push(Piece::Literal(literal));

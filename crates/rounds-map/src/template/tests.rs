@@ -16,14 +16,23 @@ fn render(text: &str, escape: Escape) -> Result<String, String> {
 fn placeholders_are_filled() {
     let path = |text: &str| render(text, Escape::PathSegment).expect(text);
     let verbatim = |text: &str| render(text, Escape::Verbatim).expect(text);
-    assert_eq!(path("/patient/{{ record.id }}/x"), "/patient/12345678901234567890/x");
+    assert_eq!(
+        path("/patient/{{ record.id }}/x"),
+        "/patient/12345678901234567890/x"
+    );
     assert_eq!(path("/p/{{ record.name }}"), "/p/a%2Fb%3Fc%23d%25e%20f");
     assert_eq!(path("/p/{{record.on}}"), "/p/true");
     assert_eq!(path("/plain"), "/plain");
     assert_eq!(verbatim("{{ cursor }}"), "2022-05-10T10:00:00");
-    assert_eq!(verbatim("{{ .cursor }}{{cursor|length}}"), "2022-05-10T10:00:0019");
+    assert_eq!(
+        verbatim("{{ .cursor }}{{cursor|length}}"),
+        "2022-05-10T10:00:0019"
+    );
     assert_eq!(verbatim("{{ record.name }}"), "a/b?c#d%e f");
-    assert_eq!(verbatim("{{ if record.on then \"y\" else \"n\" end }}").as_str(), "y");
+    assert_eq!(
+        verbatim("{{ if .record.on then \"y\" else \"n\" end }}").as_str(),
+        "y"
+    );
 }
 
 #[test]
@@ -39,30 +48,70 @@ fn braces_inside_an_expression_do_not_end_it() {
 #[test]
 fn a_segment_is_never_empty_or_dots() {
     let failure = |text: &str| render(text, Escape::PathSegment).expect_err(text);
-    assert_eq!(failure("/p/{{ record.dots }}/x"), "placeholder `record.dots` gave only dots where text is needed");
-    assert_eq!(failure("/p/{{ record.empty }}"), "placeholder `record.empty` gave an empty string where text is needed");
-    assert_eq!(failure("{{ \".\" }}{{ \".\" }}?a"), "placeholder `\".\"` gave only dots where text is needed");
-    assert_eq!(failure("/p/.{{ \".\" }}"), "placeholder `\".\"` gave only dots where text is needed");
+    assert_eq!(
+        failure("/p/{{ record.dots }}/x"),
+        "placeholder `record.dots` gave only dots where text is needed"
+    );
+    assert_eq!(
+        failure("/p/{{ record.empty }}"),
+        "placeholder `record.empty` gave an empty string where text is needed"
+    );
+    assert_eq!(
+        failure("{{ \".\" }}{{ \".\" }}?a"),
+        "placeholder `\".\"` gave only dots where text is needed"
+    );
+    assert_eq!(
+        failure("/p/.{{ \".\" }}"),
+        "placeholder `\".\"` gave only dots where text is needed"
+    );
     // In a literal query, and within a longer segment, they mean nothing.
-    assert_eq!(render("/p?x={{ record.dots }}/{{ record.empty }}", Escape::PathSegment), Ok("/p?x=../".to_owned()));
-    assert_eq!(render("/p/v{{ record.dots }}", Escape::PathSegment), Ok("/p/v..".to_owned()));
+    assert_eq!(
+        render(
+            "/p?x={{ record.dots }}/{{ record.empty }}",
+            Escape::PathSegment
+        ),
+        Ok("/p?x=../".to_owned())
+    );
+    assert_eq!(
+        render("/p/v{{ record.dots }}", Escape::PathSegment),
+        Ok("/p/v..".to_owned())
+    );
 }
 
 #[test]
 fn what_is_no_text_is_refused() {
     let failure = |text: &str| render(text, Escape::Verbatim).expect_err(text);
-    assert_eq!(failure("{{ record.none }}"), "placeholder `record.none` gave null where text is needed");
-    assert_eq!(failure("{{ record.list }}"), "placeholder `record.list` gave an array where text is needed");
-    assert_eq!(failure("{{ record }}"), "placeholder `record` gave an object where text is needed");
-    assert_eq!(failure("{{ record.list[] , 2 }}"), "the expression gave 2 values where one is needed");
+    assert_eq!(
+        failure("{{ record.none }}"),
+        "placeholder `record.none` gave null where text is needed"
+    );
+    assert_eq!(
+        failure("{{ record.list }}"),
+        "placeholder `record.list` gave an array where text is needed"
+    );
+    assert_eq!(
+        failure("{{ record }}"),
+        "placeholder `record` gave an object where text is needed"
+    );
+    assert_eq!(
+        failure("{{ record.list[] , 2 }}"),
+        "the expression gave 2 values where one is needed"
+    );
 }
 
 #[test]
 fn what_does_not_compile_points_into_the_text() {
     let said = |text: &str| {
         let e = Template::compile(text, &["record", "cursor"]).expect_err(text);
-        let place = text.get(e.offset..e.offset + e.length).expect("within the text");
-        format!("{text}\n  {}@`{place}`: {} ({})", e.offset, e.message, e.hint.unwrap_or_default())
+        let place = text
+            .get(e.offset..e.offset + e.length)
+            .expect("within the text");
+        format!(
+            "{text}\n  {}@`{place}`: {} ({})",
+            e.offset,
+            e.message,
+            e.hint.unwrap_or_default()
+        )
     };
     let all = [
         "/p/{{ recrod.id }}",
@@ -87,7 +136,10 @@ fn what_does_not_compile_points_into_the_text() {
 
 #[test]
 fn the_roots_are_known() {
-    let template = Template::compile("{{ record.id }}{{ cursor }}{{ .record.x }}", &["record", "cursor"]);
+    let template = Template::compile(
+        "{{ record.id }}{{ cursor }}{{ .record.x }}",
+        &["record", "cursor"],
+    );
     assert_eq!(template.expect("compiles").roots(), ["record", "cursor"]);
 }
 
