@@ -32,7 +32,7 @@
 //!   Multiplying and adding strings are accounted for before.
 //! - An evaluation on an ordinary thread may use 1 MiB of stack, on an [`Evaluator`]'s 16 MiB.
 //! - jaq differs from jq in small things. It does not make objects out of null (`null | .a = 1` is an error; write
-//!   `{} | .a = 1`), and some functions of jq are missing (`@csv`, `@tsv`, `limit` of negative numbers). Where it would
+//!   `{} | .a = 1`), and some functions of jq are missing (`@csv`, `@tsv`). Where it would
 //!   show in texts, we follow jq: `60 / 2` is `30`.
 //! - A defect in jaq that panics is an error here, but Rust's panic hook prints its message first; the program should
 //!   install a hook that prints the place only.
