@@ -37,4 +37,4 @@ pub use dial::ClientBuildError;
 pub use ehr::EhrClient;
 pub use secrets::{SecretError, Secrets};
 pub use system::{SystemClock, SystemRandomness};
-pub use webhook::WebhookClient;
+pub use webhook::{WebhookClient, check_signing_secret};

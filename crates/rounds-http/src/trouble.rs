@@ -56,6 +56,9 @@ impl Trouble {
             };
         }
         if let Some(hyper) = find::<hyper::Error>(error) {
+            if hyper.is_parse_too_large() {
+                return Self::Other("the answer's head is too large".to_owned());
+            }
             if hyper.is_parse() {
                 return Self::Other("the answer is not HTTP".to_owned());
             }

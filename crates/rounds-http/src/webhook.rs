@@ -11,6 +11,8 @@ mod challenge;
 mod envelope;
 mod signature;
 
+pub use envelope::check_signing_secret;
+
 use crate::address::AddressPolicy;
 use crate::codes;
 use crate::dial::{ClientBuildError, Clients, Compression, DialRules};

@@ -146,6 +146,15 @@ impl Envelope {
     }
 }
 
+/// Whether a secret can be had now and can sign (`whsec_` and the base64 of 24 to 64 bytes), for `rounds check`.
+pub async fn check_signing_secret(
+    secrets: &Secrets,
+    reference: &SecretReference,
+) -> Result<(), SecretError> {
+    let secret = secrets.read(reference).await?;
+    signing_key(reference, &secret).map(|_| ())
+}
+
 fn signing_key(
     reference: &SecretReference,
     secret: &SecretString,

@@ -23,7 +23,7 @@ fn url(text: &str) -> Url {
     Url::parse(text).expect("a URL in a test")
 }
 
-fn connection(base_url: &str) -> Connection {
+pub(crate) fn connection(base_url: &str) -> Connection {
     Connection {
         name: ConnectionName::new("mercy"),
         base_url: url(base_url),
@@ -44,7 +44,7 @@ fn client(connection: Connection) -> EhrClient {
     EhrClient::new([Arc::new(connection)], secrets(), clock()).expect("a client")
 }
 
-fn request(url_text: &str) -> EhrRequest {
+pub(crate) fn request(url_text: &str) -> EhrRequest {
     EhrRequest {
         connection: ConnectionName::new("mercy"),
         method: Method::GET,

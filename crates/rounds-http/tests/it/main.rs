@@ -6,6 +6,7 @@ mod test_clock;
 
 mod ehr;
 mod server;
+mod tls;
 mod webhook;
 
 use rounds_domain::plan::SecretReference;

@@ -15,6 +15,8 @@ use tokio::task::JoinHandle;
 pub(crate) enum Answer {
     /// These bytes, then the connection is closed.
     Bytes(Vec<u8>),
+    /// These bytes for each request that comes on the connection.
+    KeepAlive(Vec<u8>),
     /// These bytes, then nothing more; the connection stays open.
     Hang(Vec<u8>),
     /// These bytes, then a single one again and again, after this much time each.
@@ -193,16 +195,25 @@ async fn serve(
     received: &Mutex<Vec<Received>>,
     answer: Answer,
 ) -> std::io::Result<()> {
+    let remember = |request: Received| {
+        let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
+        received.push(request);
+    };
     if let Some(request) = read_request(&mut stream).await? {
-        received
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(request);
+        remember(request);
     }
     match answer {
         Answer::Bytes(bytes) => {
             stream.write_all(&bytes).await?;
             stream.shutdown().await
+        }
+        Answer::KeepAlive(bytes) => {
+            stream.write_all(&bytes).await?;
+            while let Some(request) = read_request(&mut stream).await? {
+                remember(request);
+                stream.write_all(&bytes).await?;
+            }
+            Ok(())
         }
         Answer::Hang(bytes) => {
             stream.write_all(&bytes).await?;

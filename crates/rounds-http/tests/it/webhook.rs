@@ -3,7 +3,7 @@
 mod challenge;
 mod outcome;
 
-use crate::server::{Server, answer};
+use crate::server::{Answer, Server, answer};
 use crate::{CONFIDENTIAL, SECRET, assert_discreet, clock, environment};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +15,7 @@ use rounds_domain::ports::{Destinations, Message};
 use rounds_domain::{AttemptOutcome, DestinationName, Document, Gap, LookupName, NotificationId};
 use rounds_http::{Secrets, WebhookClient};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use url::Url;
 
@@ -24,7 +25,7 @@ fn name() -> DestinationName {
     DestinationName::new("app")
 }
 
-fn destination(url: &str) -> Destination {
+pub(crate) fn destination(url: &str) -> Destination {
     Destination {
         name: name(),
         url: Url::parse(url).expect("a URL in a test"),
@@ -170,6 +171,26 @@ async fn during_a_rotation_receivers_with_either_secret_accept_the_signature() {
     );
     assert!(!verdict(1, b"{}"), "another body");
     assert_eq!(received.header("rounds-missing"), "");
+}
+
+#[tokio::test]
+async fn attempts_share_a_connection_whose_answers_were_read() {
+    let mut whole = b"HTTP/1.1 200 OK\r\ncontent-length: 30000\r\n\r\n".to_vec();
+    whole.resize(whole.len() + 30_000, b' ');
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    let server = Server::start(move |number| {
+        counted.fetch_max(number + 1, Ordering::SeqCst);
+        Answer::KeepAlive(whole.clone())
+    })
+    .await;
+    let client = client(destination_at(&server));
+    for _ in 0..5 {
+        let outcome = client.deliver(&name(), message()).await;
+        assert_eq!(outcome, AttemptOutcome::Delivered { status: 200 });
+    }
+    assert_eq!(server.received().len(), 5);
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

@@ -244,6 +244,20 @@ async fn what_is_not_http_is_said_to_be_that() {
 }
 
 #[tokio::test]
+async fn a_head_without_end_is_not_read_without_end() {
+    let endless = Answer::Endless(
+        b"HTTP/1.1 200 OK\r\n".to_vec(),
+        b"x-more: and more\r\n".repeat(4096),
+    );
+    let (code, message, _) = failure_of(endless).await;
+    assert_eq!(code, "R0309");
+    assert!(
+        message.ends_with("the answer's head is too large"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
 async fn what_cannot_be_asked_is_refused() {
     let server = Server::always(answer("200 OK", &[], "{}")).await;
     let mut request = request_to(&server);

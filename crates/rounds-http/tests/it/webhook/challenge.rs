@@ -1,7 +1,7 @@
 //! Endpoints that prove themselves, and those that do not.
 
 use super::*;
-use crate::server::{Answer, deserted_address, head};
+use crate::server::{deserted_address, head};
 use rounds_domain::ports::ChallengeFailure;
 
 const CHALLENGE: &str = "3b0c6c6e-5d0f-4f0e-9d55-1f2d8f5f3c11";

@@ -1,7 +1,8 @@
 //! Every way in which an attempt ends.
 
 use super::*;
-use crate::server::{Answer, deserted_address, head};
+use crate::server::{deserted_address, head};
+use rounds_http::check_signing_secret;
 
 fn refused(status: u16, retry_after_seconds: Option<u64>, reason: &str) -> AttemptOutcome {
     AttemptOutcome::Refused {
@@ -262,6 +263,9 @@ async fn a_secret_that_cannot_be_had_or_used_stops_the_attempt() {
         if secret != "SIGN_BAD" {
             destinations.push(carried);
         }
+        check_signing_secret(&secrets(), &environment(secret))
+            .await
+            .expect_err("a check says it before");
         for destination in destinations {
             let outcome = delivered(destination, message()).await;
             assert!(matches!(outcome, AttemptOutcome::Impossible { .. }));
