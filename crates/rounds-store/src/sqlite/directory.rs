@@ -1,0 +1,85 @@
+//! The data directory: made for its owner alone, and had by one running process at a time.
+//!
+//! The lock is the operating system's on an open file, so it ends with the process however that ends; the file's
+//! content, the process id, is only there for the message.
+
+use super::error::{Result, Trouble};
+use rounds_domain::ports::StoreErrorKind;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+const DATABASE: &str = "rounds.db";
+const LOCK: &str = "rounds.lock";
+
+/// Where the database of a data directory is.
+pub(crate) fn database_path(directory: &Path) -> PathBuf {
+    directory.join(DATABASE)
+}
+
+/// Makes the directory if it is not there, with mode 0700 where that means something. One that is there keeps the mode
+/// that its owner gave it.
+pub(crate) fn prepare_directory(directory: &Path) -> Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    Ok(builder.create(directory)?)
+}
+
+/// Makes an empty database file if there is none, with mode 0600. SQLite would make it by the umask; its files beside
+/// it take the mode of this one.
+pub(crate) fn prepare_database(directory: &Path) -> Result<()> {
+    private_file(&database_path(directory)).map(drop)
+}
+
+/// That this process has the data directory. Ends when dropped.
+#[derive(Debug)]
+pub(crate) struct DirectoryLock {
+    _file: File,
+}
+
+impl DirectoryLock {
+    /// Takes it, or says who has it.
+    pub(crate) fn take(directory: &Path) -> Result<Self> {
+        let mut file = private_file(&directory.join(LOCK))?;
+        match file.try_lock() {
+            Ok(()) => {
+                file.set_len(0)?;
+                file.rewind()?;
+                write!(file, "{}", std::process::id())?;
+                Ok(Self { _file: file })
+            }
+            Err(TryLockError::WouldBlock) => Err(Trouble::new(
+                StoreErrorKind::Busy,
+                format!(
+                    "another process{} has the data directory {}",
+                    holder(&mut file),
+                    directory.display()
+                ),
+            )),
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+}
+
+/// ` (pid 123)`, or nothing if that cannot be read.
+fn holder(file: &mut File) -> String {
+    let mut text = String::new();
+    match file.take(20).read_to_string(&mut text) {
+        Ok(_) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            format!(" (pid {text})")
+        }
+        _ => String::new(),
+    }
+}
+
+fn private_file(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+        .open(path)
+        .map_err(|error| Trouble::from(error).at(path))
+}

@@ -1,0 +1,202 @@
+//! Where feeds stand.
+
+use super::codec::{At, CodeText};
+use super::error::{Result, Trouble};
+use super::names::Names;
+use jiff::Timestamp;
+use rounds_domain::{
+    ActionName, Cursor, FeedKey, FeedName, FeedState, Phi, RoundCommit, RoundEnd, RoundFailure,
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+const COLUMNS: &str = "cursor_kind, cursor_value, last_started_at, last_succeeded_at, failures_in_a_row, \
+     failure_code, failure_message, failure_hint, missed_ticks, rounds, future_dated, name, round";
+
+/// The states of these feeds, in order.
+pub(crate) fn states(connection: &Connection, feeds: &[FeedKey]) -> Result<Vec<FeedState>> {
+    feeds
+        .iter()
+        .map(
+            |feed| match Names::Actions.find(connection, feed.action.as_str())? {
+                Some(action) => Ok(find(connection, action, &feed.feed)?
+                    .map(|stored| stored.state)
+                    .unwrap_or_default()),
+                None => Ok(FeedState::default()),
+            },
+        )
+        .collect()
+}
+
+/// All feeds of an action, by name.
+pub(crate) fn of_action(
+    connection: &Connection,
+    action: i64,
+    name: &ActionName,
+) -> Result<Vec<(FeedKey, FeedState)>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM feeds WHERE action = ?1 ORDER BY name"
+    ))?;
+    let mut rows = statement.query([action])?;
+    let mut feeds = Vec::new();
+    while let Some(row) = rows.next()? {
+        let feed = FeedName::new(row.get::<_, String>(11)?);
+        let key = FeedKey {
+            action: name.clone(),
+            feed,
+        };
+        feeds.push((key, read(row)?.state));
+    }
+    Ok(feeds)
+}
+
+/// Notes in a feed what a commit brings, and says the number of its round.
+pub(crate) fn record(connection: &Connection, action: i64, commit: &RoundCommit) -> Result<u64> {
+    let former = find(connection, action, &commit.feed.feed)?;
+    let same_round = former
+        .as_ref()
+        .filter(|stored| stored.state.last_started_at == Some(nearest(commit.started_at)));
+    let (round, future_dated) = match same_round {
+        Some(stored) => (stored.round, stored.state.future_dated),
+        None => (begin_round(connection, action)?, 0),
+    };
+    let mut state = former.map(|stored| stored.state).unwrap_or_default();
+    state.last_started_at = Some(commit.started_at);
+    state.missed_ticks += commit.missed_ticks;
+    state.future_dated = future_dated + commit.counts.future_dated;
+    if let Some(cursor) = &commit.cursor {
+        state.cursor = Some(cursor.clone());
+    }
+    match &commit.end {
+        RoundEnd::Unfinished => {}
+        RoundEnd::Succeeded => {
+            state.last_succeeded_at = Some(commit.committed_at);
+            state.failures_in_a_row = 0;
+            state.failure = None;
+            state.rounds += 1;
+        }
+        RoundEnd::Failed(failure) => {
+            state.failures_in_a_row += 1;
+            state.failure = Some(failure.clone());
+        }
+    }
+    write(connection, action, &commit.feed.feed, &state, round)?;
+    Ok(round)
+}
+
+struct Stored {
+    state: FeedState,
+    round: u64,
+}
+
+/// An instant as the database gives it back, to compare with one that was read.
+fn nearest(at: Timestamp) -> Timestamp {
+    at.clamp(
+        Timestamp::from_nanosecond(i128::from(i64::MIN)).unwrap_or(Timestamp::MIN),
+        Timestamp::from_nanosecond(i128::from(i64::MAX)).unwrap_or(Timestamp::MAX),
+    )
+}
+
+/// Rounds are numbered over all feeds of an action and whether they succeed or not, because equal lookups are asked once
+/// per number: a number that came twice would give an old answer to a new change.
+fn begin_round(connection: &Connection, action: i64) -> Result<u64> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE actions SET rounds_begun = rounds_begun + 1 WHERE id = ?1 RETURNING rounds_begun",
+    )?;
+    Ok(statement.query_row([action], |row| row.get(0))?)
+}
+
+fn find(connection: &Connection, action: i64, feed: &FeedName) -> Result<Option<Stored>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM feeds WHERE action = ?1 AND name = ?2"
+    ))?;
+    let found = statement.query_row(params![action, feed.as_str()], |row| Ok(read(row)));
+    found.optional()?.transpose()
+}
+
+fn read(row: &Row<'_>) -> Result<Stored> {
+    let instant = |column| -> rusqlite::Result<Option<Timestamp>> {
+        Ok(row.get::<_, Option<At>>(column)?.map(|at| at.0))
+    };
+    let failure = match row.get::<_, Option<CodeText>>(5)? {
+        Some(code) => Some(RoundFailure {
+            code: code.0,
+            message: row.get::<_, Option<String>>(6)?.unwrap_or_default(),
+            hint: row.get(7)?,
+        }),
+        None => None,
+    };
+    Ok(Stored {
+        state: FeedState {
+            cursor: read_cursor(row)?,
+            last_started_at: instant(2)?,
+            last_succeeded_at: instant(3)?,
+            failures_in_a_row: row.get(4)?,
+            failure,
+            missed_ticks: row.get(8)?,
+            rounds: row.get(9)?,
+            future_dated: row.get(10)?,
+        },
+        round: row.get(12)?,
+    })
+}
+
+fn read_cursor(row: &Row<'_>) -> Result<Option<Cursor>> {
+    let Some(kind) = row.get::<_, Option<String>>(0)? else {
+        return Ok(None);
+    };
+    let value = row.get::<_, Option<String>>(1)?.unwrap_or_default();
+    let cursor = match kind.as_str() {
+        "time" => Cursor::Time(
+            value
+                .parse()
+                .map_err(|_| Trouble::corrupt("a feed's time cursor is not a time"))?,
+        ),
+        "number" => Cursor::Number(value),
+        "token" => Cursor::Token(Phi::new(value)),
+        "sweep" => Cursor::Sweep,
+        _ => return Err(Trouble::corrupt("a feed's cursor is of an unknown kind")),
+    };
+    Ok(Some(cursor))
+}
+
+fn write(
+    connection: &Connection,
+    action: i64,
+    feed: &FeedName,
+    state: &FeedState,
+    round: u64,
+) -> Result<()> {
+    let (cursor_kind, cursor_value) = match &state.cursor {
+        None => (None, None),
+        Some(Cursor::Time(time)) => (Some("time"), Some(time.to_string())),
+        Some(Cursor::Number(digits)) => (Some("number"), Some(digits.clone())),
+        Some(Cursor::Token(token)) => (Some("token"), Some(token.expose().clone())),
+        Some(Cursor::Sweep) => (Some("sweep"), None),
+    };
+    let failure = state.failure.as_ref();
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO feeds
+                 (action, name, cursor_kind, cursor_value, round, last_started_at, last_succeeded_at,
+                  failures_in_a_row, failure_code, failure_message, failure_hint,
+                  missed_ticks, rounds, future_dated)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        )?
+        .execute(params![
+            action,
+            feed.as_str(),
+            cursor_kind,
+            cursor_value,
+            round,
+            state.last_started_at.map(At),
+            state.last_succeeded_at.map(At),
+            state.failures_in_a_row,
+            failure.map(|failure| CodeText(failure.code)),
+            failure.map(|failure| failure.message.as_str()),
+            failure.and_then(|failure| failure.hint.as_deref()),
+            state.missed_ticks,
+            state.rounds,
+            state.future_dated,
+        ])?;
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! The schema, in numbered steps.
+//!
+//! Steps only go forward. Each runs in a transaction of its own together with the note that it ran, so a crash leaves
+//! the database before a step or after it. The note holds a checksum of the step's text: a step that was changed after
+//! it ran somewhere would mean that two databases of one version differ, and is refused.
+
+use super::error::{Result, Trouble};
+use rounds_domain::ports::StoreErrorKind;
+use rusqlite::{Connection, TransactionBehavior, params};
+use sha2::{Digest, Sha256};
+
+/// One step. Its number is its place in the list, from 1.
+pub(crate) struct Migration {
+    name: &'static str,
+    sql: &'static str,
+}
+
+/// All steps. Append only.
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
+    name: "initial",
+    sql: include_str!("../../migrations/0001_initial.sql"),
+}];
+
+/// `Roun` in ASCII: what the header of our databases says that they are (SQLite's `application_id`).
+const APPLICATION_ID: i32 = 0x526f_756e;
+
+/// What a file turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing was ever written.
+    Empty,
+    /// A database of ours with this many of the known steps.
+    Steps(usize),
+}
+
+/// Looks without changing anything.
+pub(crate) fn look(connection: &Connection, known: &[Migration]) -> Result<Found> {
+    let pragma = |name: &str| -> rusqlite::Result<i64> {
+        connection.pragma_query_value(None, name, |row| row.get(0))
+    };
+    let objects: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let steps = pragma("user_version")?;
+    if objects == 0 && steps == 0 {
+        return Ok(Found::Empty);
+    }
+    if pragma("application_id")? != i64::from(APPLICATION_ID) {
+        return Err(Trouble::corrupt(
+            "this is a database of another program, not of Rounds",
+        ));
+    }
+    match usize::try_from(steps) {
+        Ok(steps) if steps > known.len() => Err(Trouble::new(
+            StoreErrorKind::TooNew,
+            format!(
+                "the database has schema {steps}, this version of Rounds knows {}",
+                known.len()
+            ),
+        )),
+        Ok(steps) => Ok(Found::Steps(steps)),
+        Err(_) => Err(Trouble::corrupt("the schema's number is negative")),
+    }
+}
+
+/// Checks the steps that ran and runs those that did not; says how many it ran.
+pub(crate) fn migrate(connection: &mut Connection, known: &[Migration]) -> Result<usize> {
+    let done = match look(connection, known)? {
+        Found::Empty => 0,
+        Found::Steps(done) => done,
+    };
+    for (index, migration) in known.iter().enumerate().take(done) {
+        check(connection, index + 1, migration)?;
+    }
+    for (index, migration) in known.iter().enumerate().skip(done) {
+        run(connection, index + 1, migration)?;
+    }
+    Ok(known.len().saturating_sub(done))
+}
+
+fn check(connection: &Connection, number: usize, migration: &Migration) -> Result<()> {
+    let noted: [u8; 32] = connection
+        .query_row(
+            "SELECT checksum FROM migrations WHERE number = ?1",
+            [number],
+            |row| row.get(0),
+        )
+        .map_err(|_| Trouble::corrupt(format!("schema step {number} left no note")))?;
+    if noted == checksum(migration) {
+        Ok(())
+    } else {
+        Err(Trouble::corrupt(format!(
+            "schema step {number} ({}) is not the one that this database was made with",
+            migration.name
+        )))
+    }
+}
+
+fn run(connection: &mut Connection, number: usize, migration: &Migration) -> Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(
+        "CREATE TABLE IF NOT EXISTS migrations (
+             number   INTEGER PRIMARY KEY,
+             name     TEXT NOT NULL,
+             checksum BLOB NOT NULL,
+             -- The version of Rounds that ran it.
+             ran_by   TEXT NOT NULL
+         ) STRICT",
+    )?;
+    transaction.execute_batch(migration.sql)?;
+    transaction.execute(
+        "INSERT INTO migrations (number, name, checksum, ran_by) VALUES (?1, ?2, ?3, ?4)",
+        params![
+            number,
+            migration.name,
+            checksum(migration),
+            env!("CARGO_PKG_VERSION")
+        ],
+    )?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", number)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn checksum(migration: &Migration) -> [u8; 32] {
+    Sha256::digest(migration.sql).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: Migration = Migration {
+        name: "first",
+        sql: "CREATE TABLE a (x INTEGER) STRICT;",
+    };
+    const SECOND: Migration = Migration {
+        name: "second",
+        sql: "CREATE TABLE b (x INTEGER) STRICT; INSERT INTO b VALUES (7);",
+    };
+
+    fn memory() -> Connection {
+        Connection::open_in_memory().expect("memory")
+    }
+
+    #[test]
+    fn steps_run_once_and_later_ones_follow() -> Result<()> {
+        let mut database = memory();
+        assert_eq!(look(&database, &[FIRST])?, Found::Empty);
+        assert_eq!(migrate(&mut database, &[FIRST])?, 1);
+        assert_eq!(migrate(&mut database, &[FIRST])?, 0);
+        assert_eq!(look(&database, &[FIRST, SECOND])?, Found::Steps(1));
+        assert_eq!(migrate(&mut database, &[FIRST, SECOND])?, 1);
+        let value: i64 = database.query_row("SELECT x FROM b", [], |row| row.get(0))?;
+        assert_eq!(value, 7);
+        Ok(())
+    }
+
+    #[test]
+    fn a_step_that_was_changed_after_it_ran_is_refused() -> Result<()> {
+        let mut database = memory();
+        migrate(&mut database, &[FIRST])?;
+        let changed = Migration {
+            name: "first",
+            sql: "CREATE TABLE a (y INTEGER) STRICT;",
+        };
+        let refused = migrate(&mut database, &[changed]).expect_err("changed");
+        assert_eq!(refused.kind, StoreErrorKind::Corrupt);
+        assert!(refused.reason.contains("step 1 (first)"), "{refused:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_nothing() -> Result<()> {
+        let mut database = memory();
+        let broken = Migration {
+            name: "broken",
+            sql: "CREATE TABLE c (x INTEGER) STRICT; INSERT INTO nowhere VALUES (1);",
+        };
+        migrate(&mut database, &[FIRST])?;
+        assert!(migrate(&mut database, &[FIRST, broken]).is_err());
+        assert_eq!(look(&database, &[FIRST, SECOND])?, Found::Steps(1));
+        let tables: i64 = database.query_row(
+            "SELECT count(*) FROM sqlite_schema WHERE name = 'c'",
+            [],
+            |row| row.get(0),
+        )?;
+        assert_eq!(tables, 0);
+        Ok(())
+    }
+
+    #[test]
+    fn newer_ones_and_strangers_are_refused() -> Result<()> {
+        let mut newer = memory();
+        migrate(&mut newer, &[FIRST, SECOND])?;
+        let refused = migrate(&mut newer, &[FIRST]).expect_err("newer");
+        assert_eq!(refused.kind, StoreErrorKind::TooNew);
+
+        let mut stranger = memory();
+        stranger.execute_batch("CREATE TABLE songs (title TEXT)")?;
+        let refused = migrate(&mut stranger, &[FIRST]).expect_err("a stranger");
+        assert_eq!(refused.kind, StoreErrorKind::Corrupt);
+        Ok(())
+    }
+}

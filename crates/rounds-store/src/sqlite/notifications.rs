@@ -1,0 +1,115 @@
+//! Notifications and what is owed of them.
+
+use super::codec::{At, DeliveryWord, KindWord, VersionBytes};
+use super::error::Result;
+use super::names::Names;
+use super::{bodies, order};
+use jiff::Timestamp;
+use rounds_domain::{DeliveryState, DestinationName, Gap, LookupName, Notification};
+use rusqlite::{Connection, params};
+
+/// Writes a notification and a delivery for each destination.
+pub(crate) fn insert(
+    connection: &Connection,
+    action: i64,
+    notification: &Notification,
+    destinations: &[DestinationName],
+) -> Result<()> {
+    let body = bodies::insert(connection, &notification.body)?;
+    // Owed to nobody, it is finished when it is made.
+    let finished_at = destinations
+        .is_empty()
+        .then_some(At(notification.created_at));
+    connection
+        .prepare_cached(
+            "INSERT INTO notifications
+                 (id, container, action, record_id, version, kind, event, body, detected_at, created_at, finished_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            notification.id.as_str(),
+            notification.container.as_str(),
+            action,
+            notification.record_id.expose(),
+            VersionBytes(notification.version),
+            KindWord(notification.kind),
+            notification.event,
+            body,
+            At(notification.detected_at),
+            At(notification.created_at),
+            finished_at,
+        ])?;
+    let sequence = connection.last_insert_rowid();
+    insert_gaps(connection, sequence, &notification.gaps)?;
+    for destination in destinations {
+        owe(connection, sequence, notification, destination)?;
+    }
+    Ok(())
+}
+
+fn owe(
+    connection: &Connection,
+    sequence: i64,
+    notification: &Notification,
+    destination: &DestinationName,
+) -> Result<()> {
+    let destination = Names::Destinations.number(connection, destination.as_str())?;
+    let ordering_key = notification.ordering_key.expose();
+    let state = if order::delivery_is_open(connection, destination, ordering_key, i64::MAX)? {
+        DeliveryState::Waiting
+    } else {
+        DeliveryState::Due
+    };
+    // A destination that is named twice is owed it once.
+    connection
+        .prepare_cached(
+            "INSERT INTO deliveries (notification, destination, ordering_key, state, due_at)
+             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            sequence,
+            destination,
+            ordering_key,
+            DeliveryWord(state),
+            At(notification.created_at),
+        ])?;
+    Ok(())
+}
+
+fn insert_gaps(connection: &Connection, sequence: i64, gaps: &[Gap]) -> Result<()> {
+    for (position, gap) in gaps.iter().enumerate() {
+        connection
+            .prepare_cached(
+                "INSERT INTO notification_gaps (notification, position, lookup, status) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![sequence, position, gap.lookup.as_str(), gap.status])?;
+    }
+    Ok(())
+}
+
+/// What is missing in a notification.
+pub(crate) fn gaps(connection: &Connection, sequence: i64) -> Result<Vec<Gap>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT lookup, status FROM notification_gaps WHERE notification = ?1 ORDER BY position",
+    )?;
+    let gaps = statement.query_map([sequence], |row| {
+        Ok(Gap {
+            lookup: LookupName::new(row.get::<_, String>(0)?),
+            status: row.get(1)?,
+        })
+    })?;
+    Ok(gaps.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Notes that a notification is finished, if nothing of it is owed or dead any more.
+pub(crate) fn finish(connection: &Connection, sequence: i64, at: Timestamp) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE notifications SET finished_at = ?2
+             WHERE sequence = ?1
+               AND NOT EXISTS (SELECT 1 FROM deliveries
+                               WHERE notification = ?1 AND state IN ('waiting', 'due', 'dead'))",
+        )?
+        .execute(params![sequence, At(at)])?;
+    Ok(())
+}

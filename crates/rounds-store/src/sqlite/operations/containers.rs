@@ -1,0 +1,162 @@
+//! Containers, for people.
+
+use super::{Conditions, read_reason};
+use crate::sqlite::bodies;
+use crate::sqlite::codec::{At, ContainerWord, KindWord, VersionBytes};
+use crate::sqlite::containers::{self, Standing};
+use crate::sqlite::error::Result;
+use jiff::Timestamp;
+use rounds_domain::ports::{
+    ContainerDetail, ContainerFilter, ContainerSummary, PageRequest, Selection,
+};
+use rounds_domain::{ActionName, ContainerId, ContainerState, RecordId};
+use rusqlite::{Connection, Row};
+
+const SELECT: &str = "SELECT c.sequence, c.id, a.name AS action_name, c.record_id, c.kind, c.state, c.attempts, c.due_at, \
+     c.reason_code, c.reason, c.detected_at, c.version, c.record_body, c.previous_body \
+     FROM containers c JOIN actions a ON a.id = c.action";
+
+/// Containers, oldest first.
+pub(crate) fn list(
+    connection: &Connection,
+    filter: &ContainerFilter,
+    page: PageRequest,
+) -> Result<Vec<ContainerSummary>> {
+    let words = words(&filter.states);
+    conditions(filter, &words)?.page(connection, SELECT, "c.sequence", page, summary)
+}
+
+/// One container with its record.
+pub(crate) fn detail(connection: &Connection, id: &ContainerId) -> Result<Option<ContainerDetail>> {
+    let mut statement = connection.prepare_cached(&format!("{SELECT} WHERE c.id = ?1"))?;
+    let mut rows = statement.query([id.as_str()])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let previous: Option<i64> = row.get("previous_body")?;
+    Ok(Some(ContainerDetail {
+        summary: summary(row)?,
+        version: row.get::<_, VersionBytes>("version")?.0,
+        record: bodies::load(connection, row.get("record_body")?)?,
+        previous: previous
+            .map(|body| bodies::load(connection, body))
+            .transpose()?,
+    }))
+}
+
+/// Makes parked or dead ones due now.
+pub(crate) fn retry(
+    connection: &Connection,
+    selection: &Selection<ContainerId, ContainerFilter>,
+    now: Timestamp,
+) -> Result<u64> {
+    for_each(
+        connection,
+        selection,
+        &[ContainerState::Parked, ContainerState::Dead],
+        |standing| containers::retry_one(connection, standing, now),
+    )
+}
+
+/// Drops what is not finished.
+pub(crate) fn drop_all(
+    connection: &Connection,
+    selection: &Selection<ContainerId, ContainerFilter>,
+    reason: &str,
+    now: Timestamp,
+) -> Result<u64> {
+    for_each(
+        connection,
+        selection,
+        &[
+            ContainerState::Waiting,
+            ContainerState::Due,
+            ContainerState::Parked,
+            ContainerState::Dead,
+        ],
+        |standing| containers::drop_one(connection, standing, reason, now),
+    )
+}
+
+/// Does something to each selected container that stands in one of these states, oldest first; says to how many.
+fn for_each(
+    connection: &Connection,
+    selection: &Selection<ContainerId, ContainerFilter>,
+    states: &[ContainerState],
+    mut act: impl FnMut(&Standing) -> Result<()>,
+) -> Result<u64> {
+    let mut acted = 0;
+    let mut consider = |standing: Option<Standing>| -> Result<()> {
+        if let Some(standing) = standing
+            && states.contains(&standing.state)
+        {
+            act(&standing)?;
+            acted += 1;
+        }
+        Ok(())
+    };
+    match selection {
+        Selection::These(ids) => {
+            for id in ids {
+                consider(containers::find(connection, id)?)?;
+            }
+        }
+        Selection::Matching(filter) => {
+            let wanted = words(&filter.states);
+            let possible = words(states);
+            let mut conditions = conditions(filter, &wanted)?;
+            conditions.require_one_of("c.state", &possible)?;
+            let numbers = conditions.numbers(connection, "SELECT c.sequence FROM containers c")?;
+            for sequence in numbers {
+                consider(containers::standing(connection, sequence)?)?;
+            }
+        }
+    }
+    Ok(acted)
+}
+
+fn words(states: &[ContainerState]) -> Vec<ContainerWord> {
+    states.iter().copied().map(ContainerWord).collect()
+}
+
+fn conditions<'a>(
+    filter: &'a ContainerFilter,
+    states: &'a [ContainerWord],
+) -> Result<Conditions<'a>> {
+    let mut conditions = Conditions::default();
+    if let Some(action) = &filter.action {
+        conditions.require(
+            "c.action = (SELECT id FROM actions WHERE name = ?)",
+            [action.as_str()],
+        );
+    }
+    if let Some(record) = &filter.record_id {
+        // The index begins with the action, so all of them are named.
+        conditions.require(
+            "c.action IN (SELECT id FROM actions) AND c.record_id = ?",
+            [record.expose()],
+        );
+    }
+    conditions.require_one_of("c.state", states)?;
+    Ok(conditions)
+}
+
+fn summary(row: &Row<'_>) -> Result<ContainerSummary> {
+    let state = row.get::<_, ContainerWord>("state")?.0;
+    // One that waits is tried when another is done, and nobody knows when that is.
+    let has_time = matches!(state, ContainerState::Due | ContainerState::Parked);
+    Ok(ContainerSummary {
+        id: ContainerId::new(row.get::<_, String>("id")?),
+        action: ActionName::new(row.get::<_, String>("action_name")?),
+        record_id: RecordId::new(row.get::<_, String>("record_id")?),
+        kind: row.get::<_, KindWord>("kind")?.0,
+        state,
+        attempts: row.get("attempts")?,
+        due_at: has_time
+            .then(|| row.get::<_, At>("due_at"))
+            .transpose()?
+            .map(|at| at.0),
+        reason: read_reason(row, "reason_code", "reason")?,
+        detected_at: row.get::<_, At>("detected_at")?.0,
+    })
+}

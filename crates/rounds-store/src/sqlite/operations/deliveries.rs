@@ -1,0 +1,168 @@
+//! Deliveries, for people.
+
+use super::{Conditions, read_reason};
+use crate::sqlite::codec::{At, DeliveryWord};
+use crate::sqlite::deliveries::{self, Standing};
+use crate::sqlite::error::Result;
+use crate::sqlite::{attempts, destinations};
+use jiff::Timestamp;
+use rounds_domain::ports::{
+    DeliveryDetail, DeliveryFilter, DeliverySummary, PageRequest, Selection,
+};
+use rounds_domain::{
+    ActionName, DeliveryId, DeliveryState, DestinationName, NotificationId, RecordId,
+};
+use rusqlite::{Connection, Row};
+
+const SELECT: &str = "SELECT d.sequence, n.id AS notification_id, t.name AS destination_name, a.name AS action_name, \
+     n.record_id, d.state, d.attempts_total, d.due_at, d.reason_code, d.reason, n.detected_at \
+     FROM deliveries d JOIN notifications n ON n.sequence = d.notification \
+     JOIN actions a ON a.id = n.action JOIN destinations t ON t.id = d.destination";
+
+/// Deliveries, oldest first.
+pub(crate) fn list(
+    connection: &Connection,
+    filter: &DeliveryFilter,
+    page: PageRequest,
+) -> Result<Vec<DeliverySummary>> {
+    let words = words(&filter.states);
+    conditions(filter, &words)?.page(connection, SELECT, "d.sequence", page, summary)
+}
+
+/// The deliveries of a notification with their attempts.
+pub(crate) fn of_notification(
+    connection: &Connection,
+    notification: i64,
+) -> Result<Vec<DeliveryDetail>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "{SELECT} WHERE d.notification = ?1 ORDER BY d.sequence"
+    ))?;
+    let mut rows = statement.query([notification])?;
+    let mut details = Vec::new();
+    while let Some(row) = rows.next()? {
+        details.push(DeliveryDetail {
+            summary: summary(row)?,
+            attempts: attempts::of_delivery(connection, row.get("sequence")?)?,
+        });
+    }
+    Ok(details)
+}
+
+/// Makes dead or due ones due now, and serves their destinations again.
+pub(crate) fn retry(
+    connection: &Connection,
+    selection: &Selection<DeliveryId, DeliveryFilter>,
+    now: Timestamp,
+) -> Result<u64> {
+    for_each(
+        connection,
+        selection,
+        &[DeliveryState::Due, DeliveryState::Dead],
+        |standing| {
+            destinations::resume(connection, standing.destination)?;
+            deliveries::retry_one(connection, standing, now)
+        },
+    )
+}
+
+/// Drops what is not finished.
+pub(crate) fn drop_all(
+    connection: &Connection,
+    selection: &Selection<DeliveryId, DeliveryFilter>,
+    reason: &str,
+    now: Timestamp,
+) -> Result<u64> {
+    for_each(
+        connection,
+        selection,
+        &[
+            DeliveryState::Waiting,
+            DeliveryState::Due,
+            DeliveryState::Dead,
+        ],
+        |standing| deliveries::drop_one(connection, standing, reason, now),
+    )
+}
+
+/// Does something to each selected delivery that stands in one of these states, oldest first; says to how many.
+fn for_each(
+    connection: &Connection,
+    selection: &Selection<DeliveryId, DeliveryFilter>,
+    states: &[DeliveryState],
+    mut act: impl FnMut(&Standing) -> Result<()>,
+) -> Result<u64> {
+    let mut acted = 0;
+    let mut consider = |standing: Option<Standing>| -> Result<()> {
+        if let Some(standing) = standing
+            && states.contains(&standing.state)
+        {
+            act(&standing)?;
+            acted += 1;
+        }
+        Ok(())
+    };
+    match selection {
+        Selection::These(ids) => {
+            for id in ids {
+                consider(deliveries::find(connection, id)?)?;
+            }
+        }
+        Selection::Matching(filter) => {
+            let wanted = words(&filter.states);
+            let possible = words(states);
+            let mut conditions = conditions(filter, &wanted)?;
+            conditions.require_one_of("d.state", &possible)?;
+            let numbers = conditions.numbers(connection, "SELECT d.sequence FROM deliveries d")?;
+            for sequence in numbers {
+                consider(deliveries::standing(connection, sequence)?)?;
+            }
+        }
+    }
+    Ok(acted)
+}
+
+fn words(states: &[DeliveryState]) -> Vec<DeliveryWord> {
+    states.iter().copied().map(DeliveryWord).collect()
+}
+
+fn conditions<'a>(
+    filter: &'a DeliveryFilter,
+    states: &'a [DeliveryWord],
+) -> Result<Conditions<'a>> {
+    let mut conditions = Conditions::default();
+    if let Some(destination) = &filter.destination {
+        conditions.require(
+            "d.destination = (SELECT id FROM destinations WHERE name = ?)",
+            [destination.as_str()],
+        );
+    }
+    if let Some(notification) = &filter.notification {
+        conditions.require(
+            "d.notification = (SELECT sequence FROM notifications WHERE id = ?)",
+            [notification.as_str()],
+        );
+    }
+    conditions.require_one_of("d.state", states)?;
+    Ok(conditions)
+}
+
+fn summary(row: &Row<'_>) -> Result<DeliverySummary> {
+    let state = row.get::<_, DeliveryWord>("state")?.0;
+    Ok(DeliverySummary {
+        id: DeliveryId {
+            notification: NotificationId::new(row.get::<_, String>("notification_id")?),
+            destination: DestinationName::new(row.get::<_, String>("destination_name")?),
+        },
+        action: ActionName::new(row.get::<_, String>("action_name")?),
+        record_id: RecordId::new(row.get::<_, String>("record_id")?),
+        state,
+        attempts: row.get("attempts_total")?,
+        // One that waits is tried when another is done, and nobody knows when that is.
+        due_at: (state == DeliveryState::Due)
+            .then(|| row.get::<_, At>("due_at"))
+            .transpose()?
+            .map(|at| at.0),
+        reason: read_reason(row, "reason_code", "reason")?,
+        detected_at: row.get::<_, At>("detected_at")?.0,
+    })
+}

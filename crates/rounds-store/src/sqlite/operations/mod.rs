@@ -1,0 +1,94 @@
+//! What operators ask and do.
+
+pub(crate) mod containers;
+pub(crate) mod deliveries;
+pub(crate) mod notifications;
+pub(crate) mod overview;
+
+use super::codec::CodeText;
+use super::error::Result;
+use rounds_domain::ports::PageRequest;
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{Connection, Row, ToSql};
+
+/// The conditions of a query, put together from the parts of a filter that are given. Values are bound, never written
+/// into the text.
+#[derive(Default)]
+pub(crate) struct Conditions<'a> {
+    terms: Vec<String>,
+    values: Vec<ToSqlOutput<'a>>,
+}
+
+impl<'a> Conditions<'a> {
+    /// Requires a term in which each `?` stands for one of the values.
+    fn require<const N: usize>(&mut self, term: &str, values: [&'a str; N]) {
+        self.terms.push(term.to_owned());
+        self.values.extend(values.map(ToSqlOutput::from));
+    }
+
+    /// Requires a column to hold one of these words. No words require nothing.
+    fn require_one_of<T: ToSql + 'a>(&mut self, column: &str, words: &'a [T]) -> Result<()> {
+        if !words.is_empty() {
+            let places = vec!["?"; words.len()].join(", ");
+            self.terms.push(format!("{column} IN ({places})"));
+            for word in words {
+                self.values.push(word.to_sql()?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The `WHERE` clause, or nothing.
+    fn clause(&self) -> String {
+        if self.terms.is_empty() {
+            String::new()
+        } else {
+            format!("WHERE {}", self.terms.join(" AND "))
+        }
+    }
+
+    /// The numbers that a query with these conditions yields in its first column.
+    fn numbers(&self, connection: &Connection, select: &str) -> Result<Vec<i64>> {
+        let mut statement =
+            connection.prepare(&format!("{select} {} ORDER BY sequence", self.clause()))?;
+        let numbers =
+            statement.query_map(rusqlite::params_from_iter(&self.values), |row| row.get(0))?;
+        Ok(numbers.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// One page of what a query with these conditions yields.
+    fn page<T>(
+        mut self,
+        connection: &Connection,
+        select: &str,
+        order: &str,
+        page: PageRequest,
+        mut read: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let clause = self.clause();
+        for number in [page.limit, page.offset] {
+            let number = i64::try_from(number).unwrap_or(i64::MAX);
+            self.values.push(ToSqlOutput::from(number));
+        }
+        let mut statement = connection.prepare(&format!(
+            "{select} {clause} ORDER BY {order} LIMIT ? OFFSET ?"
+        ))?;
+        let mut rows = statement.query(rusqlite::params_from_iter(&self.values))?;
+        let mut items = Vec::new();
+        while let Some(row) = rows.next()? {
+            items.push(read(row)?);
+        }
+        Ok(items)
+    }
+}
+
+/// A reason's code and words. The code is empty where there is none, as for what a person dropped.
+fn read_reason(row: &Row<'_>, code: &str, words: &str) -> Result<Option<(String, String)>> {
+    let Some(reason) = row.get::<_, Option<String>>(words)? else {
+        return Ok(None);
+    };
+    let code = row
+        .get::<_, Option<CodeText>>(code)?
+        .map(|code| code.0.as_str().to_owned());
+    Ok(Some((code.unwrap_or_default(), reason)))
+}

@@ -1,0 +1,266 @@
+//! The ports, each method as one job with the name of its operation.
+
+use super::error::Result;
+use super::{SqliteStore, containers, deliveries, destinations, feeds, operations, prune, rounds};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rounds_domain::ports::{
+    Claimed, ContainerDetail, ContainerFilter, ContainerSummary, DeliveryFilter, DeliverySummary,
+    DestinationState, NotificationDetail, NotificationFilter, NotificationSummary, Operations,
+    Overview, PageRequest, Selection, Store, StoreError,
+};
+use rounds_domain::{
+    ActionName, CommitReceipt, ConnectionName, Container, ContainerId, ContainerSettlement,
+    DeliveryId, DeliveryJob, DeliverySettlement, DestinationName, Document, FeedKey, FeedState,
+    InstanceId, NotificationId, RecordId, RoundCommit, Version,
+};
+use rusqlite::Connection;
+use std::time::Duration;
+
+type Answer<T> = std::result::Result<T, StoreError>;
+
+/// Ends every claim. Their rows are due when they were before they were claimed.
+pub(crate) fn release_claims(connection: &Connection) -> Result<u64> {
+    let containers = connection.execute(
+        "UPDATE containers SET claimed_until = NULL WHERE claimed_until IS NOT NULL",
+        [],
+    )?;
+    let deliveries = connection.execute(
+        "UPDATE deliveries SET claimed_until = NULL WHERE claimed_until IS NOT NULL",
+        [],
+    )?;
+    Ok(u64::try_from(containers + deliveries).unwrap_or(u64::MAX))
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn instance(&self) -> Answer<InstanceId> {
+        self.read("reading the installation's name", |connection| {
+            let name: String =
+                connection.query_row("SELECT name FROM instance", [], |row| row.get(0))?;
+            Ok(InstanceId::new(name))
+        })
+        .await
+    }
+
+    async fn feed_states(&self, feeds: &[FeedKey]) -> Answer<Vec<FeedState>> {
+        let feeds = feeds.to_vec();
+        self.read("reading where feeds stand", move |connection| {
+            feeds::states(connection, &feeds)
+        })
+        .await
+    }
+
+    async fn known_versions(
+        &self,
+        action: &ActionName,
+        records: &[RecordId],
+    ) -> Answer<Vec<Option<Version>>> {
+        let operation = format!("reading the ledger of {action}");
+        let action = action.clone();
+        let records = records.to_vec();
+        self.read(operation, move |connection| {
+            rounds::known_versions(connection, &action, &records)
+        })
+        .await
+    }
+
+    async fn known_records(
+        &self,
+        action: &ActionName,
+        records: &[RecordId],
+    ) -> Answer<Vec<Option<Document>>> {
+        let operation = format!("reading known records of {action}");
+        let action = action.clone();
+        let records = records.to_vec();
+        self.read(operation, move |connection| {
+            rounds::known_records(connection, &action, &records)
+        })
+        .await
+    }
+
+    async fn commit_round(&self, commit: RoundCommit) -> Answer<CommitReceipt> {
+        let operation = format!("committing a round of {}", commit.feed);
+        self.write(operation, move |connection| {
+            rounds::commit(connection, &commit)
+        })
+        .await
+    }
+
+    async fn claim_containers(
+        &self,
+        lane: &ConnectionName,
+        now: Timestamp,
+        lease: Duration,
+        limit: usize,
+    ) -> Answer<Claimed<Container>> {
+        let operation = format!("claiming containers of {lane}");
+        let lane = lane.clone();
+        self.write(operation, move |connection| {
+            containers::claim(connection, &lane, now, lease, limit)
+        })
+        .await
+    }
+
+    async fn settle_containers(&self, settlements: Vec<ContainerSettlement>) -> Answer<()> {
+        self.write("settling containers", move |connection| {
+            containers::settle(connection, &settlements)
+        })
+        .await
+    }
+
+    async fn claim_deliveries(
+        &self,
+        destination: &DestinationName,
+        now: Timestamp,
+        lease: Duration,
+        limit: usize,
+    ) -> Answer<Claimed<DeliveryJob>> {
+        let operation = format!("claiming deliveries to {destination}");
+        let destination = destination.clone();
+        self.write(operation, move |connection| {
+            deliveries::claim(connection, &destination, now, lease, limit)
+        })
+        .await
+    }
+
+    async fn settle_deliveries(&self, settlements: Vec<DeliverySettlement>) -> Answer<()> {
+        self.write("settling deliveries", move |connection| {
+            deliveries::settle(connection, &settlements)
+        })
+        .await
+    }
+
+    async fn destination_state(&self, destination: &DestinationName) -> Answer<DestinationState> {
+        let operation = format!("reading the state of {destination}");
+        let destination = destination.clone();
+        self.read(operation, move |connection| {
+            destinations::state(connection, &destination)
+        })
+        .await
+    }
+
+    async fn set_destination_state(
+        &self,
+        destination: &DestinationName,
+        state: DestinationState,
+    ) -> Answer<()> {
+        let operation = format!("writing the state of {destination}");
+        let destination = destination.clone();
+        self.write(operation, move |connection| {
+            destinations::set_state(connection, &destination, &state)
+        })
+        .await
+    }
+
+    async fn prune(&self, finished_before: Timestamp, limit: usize) -> Answer<usize> {
+        self.write("removing what is finished", move |connection| {
+            prune::prune(connection, finished_before, limit)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Operations for SqliteStore {
+    async fn overview(&self) -> Answer<Overview> {
+        self.read("counting", operations::overview::overview).await
+    }
+
+    async fn containers(
+        &self,
+        filter: ContainerFilter,
+        page: PageRequest,
+    ) -> Answer<Vec<ContainerSummary>> {
+        self.read("listing containers", move |connection| {
+            operations::containers::list(connection, &filter, page)
+        })
+        .await
+    }
+
+    async fn container(&self, id: &ContainerId) -> Answer<Option<ContainerDetail>> {
+        let operation = format!("reading container {id}");
+        let id = id.clone();
+        self.read(operation, move |connection| {
+            operations::containers::detail(connection, &id)
+        })
+        .await
+    }
+
+    async fn retry_containers(
+        &self,
+        selection: Selection<ContainerId, ContainerFilter>,
+        now: Timestamp,
+    ) -> Answer<u64> {
+        self.write("retrying containers", move |connection| {
+            operations::containers::retry(connection, &selection, now)
+        })
+        .await
+    }
+
+    async fn drop_containers(
+        &self,
+        selection: Selection<ContainerId, ContainerFilter>,
+        reason: String,
+        now: Timestamp,
+    ) -> Answer<u64> {
+        self.write("dropping containers", move |connection| {
+            operations::containers::drop_all(connection, &selection, &reason, now)
+        })
+        .await
+    }
+
+    async fn notifications(
+        &self,
+        filter: NotificationFilter,
+        page: PageRequest,
+    ) -> Answer<Vec<NotificationSummary>> {
+        self.read("listing notifications", move |connection| {
+            operations::notifications::list(connection, &filter, page)
+        })
+        .await
+    }
+
+    async fn notification(&self, id: &NotificationId) -> Answer<Option<NotificationDetail>> {
+        let operation = format!("reading notification {id}");
+        let id = id.clone();
+        self.read(operation, move |connection| {
+            operations::notifications::detail(connection, &id)
+        })
+        .await
+    }
+
+    async fn deliveries(
+        &self,
+        filter: DeliveryFilter,
+        page: PageRequest,
+    ) -> Answer<Vec<DeliverySummary>> {
+        self.read("listing deliveries", move |connection| {
+            operations::deliveries::list(connection, &filter, page)
+        })
+        .await
+    }
+
+    async fn retry_deliveries(
+        &self,
+        selection: Selection<DeliveryId, DeliveryFilter>,
+        now: Timestamp,
+    ) -> Answer<u64> {
+        self.write("retrying deliveries", move |connection| {
+            operations::deliveries::retry(connection, &selection, now)
+        })
+        .await
+    }
+
+    async fn drop_deliveries(
+        &self,
+        selection: Selection<DeliveryId, DeliveryFilter>,
+        reason: String,
+        now: Timestamp,
+    ) -> Answer<u64> {
+        self.write("dropping deliveries", move |connection| {
+            operations::deliveries::drop_all(connection, &selection, &reason, now)
+        })
+        .await
+    }
+}
