@@ -186,7 +186,10 @@ async fn editing_a_patient_changes_no_appointment() {
     let hospital = hospital(&clock);
     let patient = hospital.book_anything().appointment.patient_id.clone();
     hospital
-        .edit_patient(&patient, |patient| patient.phone = "+1-608-555-0199".into())
+        .edit_patient(&patient, |patient| {
+            patient.phone = "+1-608-555-0199".into();
+            patient.id = PatientId("another".into());
+        })
         .expect("the patient exists");
     let ehr = FakeEhr::start(hospital.clone()).await.expect("it starts");
     assert_eq!(
@@ -198,6 +201,16 @@ async fn editing_a_patient_changes_no_appointment() {
     assert_eq!(
         (hospital.history().len(), hospital.patient_history().len()),
         (1, 2)
+    );
+    let ids: Vec<_> = hospital
+        .patient_history()
+        .iter()
+        .map(|edit| edit.patient.id.clone())
+        .collect();
+    assert_eq!(
+        ids,
+        [patient.clone(), patient],
+        "an edit cannot change who it is"
     );
 }
 
