@@ -1,2 +1,71 @@
-//! Placeholder.
-fn main() {}
+//! What is not a cargo command: `cargo xtask live sekmet`.
+//!
+//! Results go to stdout, talk to stderr. A task that fails says why and ends with status 1.
+
+mod live;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "What is not a cargo command")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Runs the release binary against a real server and compares what happened there with what was notified.
+    Live {
+        #[command(subcommand)]
+        server: LiveServer,
+    },
+}
+
+#[derive(Subcommand)]
+enum LiveServer {
+    /// sekmet-fhir, a FHIR R4 hospital from the Python package index. Needs python3 with venv.
+    Sekmet {
+        /// Keep the data of both sides in target/live/sekmet also when all went well.
+        #[arg(long)]
+        keep: bool,
+    },
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let Task::Live {
+        server: LiveServer::Sekmet { keep },
+    } = Arguments::parse().task;
+    let data = if keep {
+        live::Data::Keep
+    } else {
+        live::Data::RemoveWhenClean
+    };
+    match live::sekmet(data).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Talk, for the person who watches.
+#[expect(
+    clippy::print_stderr,
+    reason = "a task talks to the terminal that started it"
+)]
+pub(crate) fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+/// A task's result.
+#[expect(
+    clippy::print_stdout,
+    reason = "the result is what the task was started for"
+)]
+pub(crate) fn give(line: &str) {
+    println!("{line}");
+}

@@ -1,0 +1,129 @@
+//! The example's copy: the same file but for the addresses, the interval and the size of a page; and the program that runs with it.
+
+use super::SIGNING_SECRET;
+use super::build::workspace;
+use super::process::Process;
+use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tokio::process::Command;
+
+const EXAMPLE: &str = "examples/fhir-appointments.yaml";
+
+/// `rounds run`, ready to be started, again and again, over the same data.
+pub(super) struct Rounds {
+    pub(super) executable: PathBuf,
+    pub(super) configuration: PathBuf,
+    pub(super) data: PathBuf,
+    pub(super) log: PathBuf,
+}
+
+impl Rounds {
+    pub(super) fn start(&self) -> Result<Process> {
+        let mut command = Command::new(&self.executable);
+        command
+            .arg("run")
+            .arg("--config")
+            .arg(&self.configuration)
+            .arg("--data")
+            .arg(&self.data)
+            .env("MY_APP_SECRET", SIGNING_SECRET);
+        Process::start("rounds", command, &self.log)
+    }
+}
+
+/// Writes the copy into `folder` and gives its place.
+pub(super) fn adapt(folder: &Path, fhir_base: &str, hook: &str) -> Result<PathBuf> {
+    let example = fs::read_to_string(workspace().join(EXAMPLE))
+        .with_context(|| format!("reading {EXAMPLE}"))?;
+    // Pages of two, so that next links are followed; one second, so that the test is short.
+    let changes = [
+        ("base_url", fhir_base),
+        ("url", hook),
+        ("every", "1s"),
+        ("_count", "2"),
+    ];
+    let mut copy = example;
+    for (key, value) in changes {
+        copy = with_value(&copy, key, value)?;
+    }
+    let place = folder.join("fhir-appointments.yaml");
+    fs::write(&place, copy).with_context(|| format!("writing {}", place.display()))?;
+    Ok(place)
+}
+
+/// `text` with another value for `key`, which must stand at the beginning of exactly one line: an example that was written anew must not be
+/// half adapted.
+fn with_value(text: &str, key: &str, value: &str) -> Result<String> {
+    let prefix = format!("{key}:");
+    let mut found = 0_usize;
+    let mut copy = String::new();
+    for line in text.lines() {
+        let bare = line.trim_start();
+        if bare.starts_with(&prefix) {
+            found += 1;
+            let indentation = &line[..line.len() - bare.len()];
+            copy.extend([indentation, &prefix, " ", value, "\n"]);
+        } else {
+            copy.push_str(line);
+            copy.push('\n');
+        }
+    }
+    ensure!(
+        found == 1,
+        "{EXAMPLE} should have one line that begins with `{key}:`, and has {found}"
+    );
+    Ok(copy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EXAMPLE, adapt, with_value};
+    use crate::live::build::workspace;
+    use anyhow::{Context, Result};
+    use std::collections::BTreeSet;
+    use std::fs;
+
+    #[test]
+    fn one_line_changes_and_keeps_its_indentation() -> Result<()> {
+        let text = "a:\n    url: x  # why\nbase_url: y\n";
+        assert_eq!(
+            with_value(text, "url", "z")?,
+            "a:\n    url: z\nbase_url: y\n"
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn a_key_that_is_missing_or_there_twice_is_an_error() {
+        for text in ["a: 1\n", "url: x\nurl: y\n"] {
+            with_value(text, "url", "z").expect_err("it is not there once");
+        }
+    }
+
+    #[test]
+    fn the_example_differs_from_its_copy_in_four_lines() -> Result<()> {
+        let folder = std::env::temp_dir().join(format!("rounds-xtask-{}", std::process::id()));
+        fs::create_dir_all(&folder)?;
+        let copy = adapt(&folder, "http://127.0.0.1:1/fhir", "http://127.0.0.1:2/h")
+            .and_then(|place| fs::read_to_string(place).context("reading the copy"));
+        fs::remove_dir_all(&folder)?;
+        let (copy, example) = (copy?, fs::read_to_string(workspace().join(EXAMPLE))?);
+        let example: BTreeSet<&str> = example.lines().collect();
+        let changed: Vec<&str> = copy
+            .lines()
+            .filter(|line| !example.contains(line))
+            .collect();
+        let changed: Vec<&str> = changed.into_iter().map(str::trim).collect();
+        assert_eq!(
+            changed,
+            [
+                "base_url: http://127.0.0.1:1/fhir",
+                "every: 1s",
+                "_count: 2",
+                "url: http://127.0.0.1:2/h"
+            ]
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,126 @@
+//! `cargo xtask live sekmet`: the release binary between a real FHIR server and a receiver.
+//!
+//! Everything else in this workspace is tested against servers that we wrote, and a server that we wrote agrees with us. sekmet-fhir was
+//! written by others. The task installs it, runs `rounds run` with `examples/fhir-appointments.yaml` against it, lets appointments live their
+//! lives ([`story`]), and compares the server's own history with the notifications received ([`verdict`]).
+//!
+//! # What had to be told
+//!
+//! A search shows the *current* version of a record, so a version that is replaced within one round cannot be seen by any poller. Which
+//! versions had to be told is therefore computed from the server's history: those that were never replaced, and those that stood longer than
+//! [`verdict::SURELY_SEEN`]. What stood shorter may be told, once. The story waits after each step until what is now current was told, so
+//! that only its last part, sekmet's own scenario run at full speed, leaves versions behind that nobody could see.
+//!
+//! # What the real server taught
+//!
+//! - A search link is built from the configured `base_url` and not from the request: settings and address must agree.
+//! - Next links carry an `_offset` into a live result. A record that changes while pages are read moves to the end and shifts the others by
+//!   one, so that one record slips past the page boundary. Only the overlap of the next round brings it back: a time cursor without overlap
+//!   loses it. The copy of the example asks for pages of two, so that this happens here.
+//! - An unknown search parameter is ignored, with an `OperationOutcome` as one more entry (`search.mode` is `outcome`); `_include` adds entries
+//!   of other types. `records` must choose.
+//! - `_lastUpdated` is compared at millisecond precision: more digits in the request are cut off. `ge` includes equal.
+//! - A PUT with nothing changed makes a new version all the same. By `meta.versionId` that is a change, by fingerprint it would not be.
+//! - A rescheduled appointment is two records: the old one is cancelled, and a new one is booked.
+//! - A deleted appointment vanishes from searches and is seen in `_history` only, so the story deletes none.
+//! - The order without `_sort` is not by time.
+
+mod build;
+mod configuration;
+mod process;
+mod sekmet;
+mod story;
+mod verdict;
+mod wait;
+
+use crate::{give, say};
+use anyhow::{Context, Result, ensure};
+use rounds_testkit::receiver::{FakeReceiver, SigningSecret};
+use std::fs;
+use std::path::Path;
+use story::Story;
+use verdict::{Telling, Verdict};
+
+/// What becomes of the servers' data when all went well. After a failure it stays. Logs always stay.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Data {
+    RemoveWhenClean,
+    Keep,
+}
+
+/// Only this test's receiver knows it, and it guards made-up patients.
+const SIGNING_SECRET: &str = "whsec_cm91bmRzIGxpdmUgdGVzdCBvbmx5IQ==";
+
+/// Runs it all. Prints the one line of the result, also when something was lost or repeated.
+pub(crate) async fn sekmet(data: Data) -> Result<()> {
+    say("live sekmet: building the release binary");
+    let program = build::release_binary().await?;
+    let live = program.target_folder.join("live");
+    let folder = live.join("sekmet");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("clearing {}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+
+    let installation = sekmet::Installation::ready(&live).await?;
+    let mut server = installation.start(&folder).await?;
+    let secret = SigningSecret::parse(SIGNING_SECRET).context("the test's signing secret")?;
+    let receiver = FakeReceiver::builder()
+        .signing_secret(secret)
+        .start()
+        .await?;
+    let rounds = configuration::Rounds {
+        executable: program.executable,
+        configuration: configuration::adapt(&folder, &server.base_url, &receiver.url("live"))?,
+        data: folder.join("rounds-data"),
+        log: folder.join("rounds.log"),
+    };
+
+    let told = Story::new(&mut server, &receiver, &rounds).run().await;
+    let history = server.history().await?;
+    let tellings = tellings(&receiver)?;
+    let verdict = Verdict::of(&history, &tellings);
+    give(&format!("live sekmet: {verdict}"));
+    if verdict.unseen > 0 {
+        let unseen = verdict.unseen;
+        say(&format!(
+            "live sekmet: {unseen} more versions were replaced within a round, and no poller can see those"
+        ));
+    }
+    for complaint in verdict.complaints() {
+        say(&format!("live sekmet: {complaint}"));
+    }
+    let logs = folder.display();
+    told.with_context(|| format!("logs: {logs}"))?;
+    ensure!(
+        verdict.is_clean(),
+        "what was notified is not what happened; logs: {logs}"
+    );
+    let fewest = story::FEWEST_CHANGES;
+    ensure!(
+        verdict.changes >= fewest,
+        "the story makes at least {fewest} changes that stay, and only {} are known; logs: {logs}",
+        verdict.changes
+    );
+    receiver.stop().await;
+    server.stop().await?;
+    if data == Data::RemoveWhenClean {
+        remove(&rounds.data)?;
+        remove(&folder.join("data"))?;
+    }
+    say(&format!("live sekmet: logs in {logs}"));
+    Ok(())
+}
+
+fn remove(data: &Path) -> Result<()> {
+    fs::remove_dir_all(data).with_context(|| format!("removing {}", data.display()))
+}
+
+/// What the receiver took, in the order of arrival.
+fn tellings(receiver: &FakeReceiver) -> Result<Vec<Telling>> {
+    let taken = receiver.taken();
+    taken
+        .iter()
+        .map(|received| Telling::read(&received.json().context("a notification is not JSON")?))
+        .collect()
+}

@@ -1,0 +1,62 @@
+//! A process that runs beside the task, writes to a log file, and ends with the task whatever happens.
+
+use anyhow::{Context, Result, bail};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use tokio::process::{Child, Command};
+
+/// How much of a log is shown when its process ended early.
+const LAST_LINES: usize = 15;
+
+/// A running process. Dropped, it is killed.
+pub(super) struct Process {
+    name: &'static str,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts it; what it says is added to `log`.
+    pub(super) fn start(name: &'static str, mut command: Command, log: &Path) -> Result<Self> {
+        let opened = File::options().create(true).append(true).open(log);
+        let output = opened.with_context(|| format!("opening the log {}", log.display()))?;
+        let errors = output.try_clone().context("sharing a log file")?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("starting {name}"))?;
+        Ok(Self {
+            name,
+            child,
+            log: log.to_owned(),
+        })
+    }
+
+    /// An error with the end of the log if it no longer runs.
+    pub(super) fn still_runs(&mut self) -> Result<()> {
+        let name = self.name;
+        match self.child.try_wait() {
+            Ok(None) => Ok(()),
+            Ok(Some(status)) => {
+                let text = fs::read_to_string(&self.log).unwrap_or_default();
+                let lines: Vec<&str> = text.lines().collect();
+                let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n  ");
+                bail!("{name} ended by itself with {status}; its last words:\n  {last}")
+            }
+            Err(error) => Err(error).with_context(|| format!("asking whether {name} runs")),
+        }
+    }
+
+    /// Kills it, as a power cut would, and waits until it is gone.
+    pub(super) async fn kill(mut self) -> Result<()> {
+        let name = self.name;
+        self.child
+            .kill()
+            .await
+            .with_context(|| format!("stopping {name}"))
+    }
+}
