@@ -11,7 +11,7 @@ use crate::authentication::{authenticate, reference};
 use crate::codes;
 use crate::dial::{ClientBuildError, Clients, Compression, DialRules};
 use crate::gate::{Gate, Pass};
-use crate::headers::is_framing;
+use crate::headers::{USER_IN_URL, is_framing, names_a_user};
 use crate::retry_after::retry_after;
 use crate::secrets::Secrets;
 use crate::trouble::Trouble;
@@ -68,6 +68,9 @@ impl EhrClient {
                 code: codes::EHR_OTHER,
                 message: format!("connection {}: {message}", connection.name),
             };
+            if names_a_user(&connection.base_url) {
+                return Err(failed(USER_IN_URL.to_owned()));
+            }
             if let Some((name, _)) = connection.headers.iter().find(|(name, _)| is_framing(name)) {
                 return Err(failed(format!("the header {name} cannot be set")));
             }
@@ -238,4 +241,17 @@ fn without_user(mut url: Url) -> Url {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_taken_out_of_a_url_and_nothing_else() -> Result<(), url::ParseError> {
+        let url = Url::parse("https://mallory:x@ehr.example.org:8443/a?b=c")?;
+        let expected = "https://ehr.example.org:8443/a?b=c";
+        assert_eq!(without_user(url).as_str(), expected);
+        Ok(())
+    }
 }

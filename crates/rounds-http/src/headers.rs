@@ -6,6 +6,7 @@ use http::header::{
     UPGRADE,
 };
 use rounds_domain::plan::SecretReference;
+use url::Url;
 
 /// Headers that frame a message or say where it goes: a configured value could only break the exchange.
 const FRAMING: [HeaderName; 7] = [
@@ -23,6 +24,15 @@ pub(crate) fn is_framing(name: &HeaderName) -> bool {
     FRAMING.contains(name) || name == "keep-alive" || name == "proxy-connection"
 }
 
+/// Whether a configured URL holds a user name or a password. They would not be sent, and they would be no secrets.
+pub(crate) fn names_a_user(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+/// What is said of such a URL.
+pub(crate) const USER_IN_URL: &str =
+    "the URL holds a user name or a password; use the settings for authentication instead";
+
 /// A header's value that no Debug shows.
 pub(crate) fn secret_value(
     reference: &SecretReference,
@@ -37,4 +47,18 @@ pub(crate) fn secret_value(
     })?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_in_a_header_is_not_shown() {
+        let reference = SecretReference::Environment("TOKEN".to_owned());
+        let value = secret_value(&reference, "hunter2").expect("a header can carry it");
+        assert_eq!(value, "hunter2");
+        assert_eq!(format!("{value:?}"), "Sensitive");
+        assert!(secret_value(&reference, "hunter2\n").is_err());
+    }
 }

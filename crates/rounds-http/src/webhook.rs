@@ -16,6 +16,7 @@ pub use envelope::check_signing_secret;
 use crate::address::AddressPolicy;
 use crate::codes;
 use crate::dial::{ClientBuildError, Clients, Compression, DialRules};
+use crate::headers::{USER_IN_URL, names_a_user};
 use crate::retry_after::retry_after;
 use crate::secrets::Secrets;
 use crate::trouble::Trouble;
@@ -88,6 +89,9 @@ impl WebhookClient {
                 code: codes::DESTINATION_REQUEST,
                 message: format!("destination {}: {message}", destination.name),
             };
+            if names_a_user(&destination.url) {
+                return Err(failed(USER_IN_URL.to_owned()));
+            }
             let mut names = destination.headers.iter().map(|(name, _)| name);
             if let Some(name) = names.find(|name| envelope::is_ours(name)) {
                 return Err(failed(format!("the header {name} cannot be set")));

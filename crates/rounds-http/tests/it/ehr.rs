@@ -17,7 +17,7 @@ use std::time::Duration;
 use url::Url;
 
 /// Long enough for anything that should happen, so that only what should not happen meets it.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn url(text: &str) -> Url {
     Url::parse(text).expect("a URL in a test")
@@ -177,6 +177,36 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
         assert_eq!(server.received().len(), 1);
     }
     assert_eq!(elsewhere.received().len(), 0);
+}
+
+/// Runs itself once more in a process that has a proxy in its environment.
+#[tokio::test]
+async fn a_proxy_of_the_environment_is_not_asked() {
+    const INNER: &str = "ROUNDS_TEST_BEHIND_A_PROXY";
+    let server = Server::always(answer("200 OK", &[], "{}")).await;
+    if std::env::var_os(INNER).is_some() {
+        let response = asked(connection_to(&server), request_to(&server)).await;
+        assert_eq!(response.expect("an answer").body, "{}");
+        return;
+    }
+    let proxy = Server::always(answer("200 OK", &[], "proxied")).await;
+    let proxy_url = format!("http://{}", proxy.address());
+    let mut inner = tokio::process::Command::new(std::env::current_exe().expect("this program"));
+    inner.args(["--exact", "ehr::a_proxy_of_the_environment_is_not_asked"]);
+    inner
+        .env(INNER, "yes")
+        .env_remove("no_proxy")
+        .env_remove("NO_PROXY");
+    for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
+        inner.env(name, &proxy_url);
+    }
+    let output = inner.output().await.expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+    assert!(proxy.received().is_empty());
 }
 
 #[tokio::test]

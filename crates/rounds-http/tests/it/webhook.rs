@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use url::Url;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn name() -> DestinationName {
     DestinationName::new("app")
@@ -215,6 +215,19 @@ async fn configured_headers_cannot_forge_what_is_ours() {
             format!("destination app: the header {name} cannot be set")
         );
     }
+}
+
+#[tokio::test]
+async fn a_password_in_the_url_is_refused_instead_of_lost() {
+    let destination = destination("https://rounds:hunter2@app.example.org/");
+    let error =
+        WebhookClient::new([Arc::new(destination)], secrets(), clock()).expect_err("it is refused");
+    assert!(
+        error
+            .to_string()
+            .starts_with("destination app: the URL holds a user name")
+    );
+    assert_discreet(&format!("{error} {error:?}"));
 }
 
 #[tokio::test]

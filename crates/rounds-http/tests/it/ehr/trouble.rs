@@ -79,7 +79,7 @@ async fn a_body_over_the_limit_is_not_read_to_its_end() {
     let bomb = answer(
         "200 OK",
         &["content-encoding: gzip"],
-        gzip(&vec![0; 64 * 1024 * 1024]),
+        gzip(&vec![0; 16 * 1024 * 1024]),
     );
     for answer in [promised, endless(), bomb] {
         let (code, message, error) = failure_of(answer).await;
@@ -290,5 +290,14 @@ async fn what_cannot_be_asked_is_refused() {
         error.to_string(),
         "connection mercy: the header content-length cannot be set"
     );
+
+    let connection = super::connection("https://rounds:hunter2@ehr.example.org/");
+    let error = EhrClient::new([Arc::new(connection)], secrets(), clock())
+        .expect_err("a password in a URL would be lost");
+    assert!(
+        error.to_string().contains("user name or a password"),
+        "{error}"
+    );
+    assert_discreet(&format!("{error} {error:?}"));
     assert!(server.received().is_empty());
 }

@@ -121,12 +121,20 @@ async fn a_status_that_came_counts_whatever_the_body_does() {
         let server = Server::always(answer).await;
         let mut destination = destination_at(&server);
         destination.timeouts.read = Duration::from_millis(200);
-        destination.timeouts.total = Duration::from_millis(400);
-        // Where the total is what ends it, the head must still have had its time.
-        destination.timeouts.connect = Duration::from_millis(400);
+        destination.timeouts.total = Duration::from_secs(2);
         let outcome = delivered(destination, message()).await;
         assert_eq!(outcome, AttemptOutcome::Delivered { status: 200 });
     }
+}
+
+#[tokio::test]
+async fn a_body_that_stalls_does_not_hold_the_attempt_until_its_end() {
+    let server = Server::always(Answer::Hang(head("200 OK", &["content-length: 10"]))).await;
+    let mut destination = destination_at(&server);
+    destination.timeouts.read = Duration::from_millis(100);
+    destination.timeouts.total = PATIENCE;
+    let outcome = tokio::time::timeout(PATIENCE / 2, delivered(destination, message())).await;
+    assert_eq!(outcome, Ok(AttemptOutcome::Delivered { status: 200 }));
 }
 
 #[tokio::test]
