@@ -5,7 +5,7 @@
 //! is nothing but claiming what is due.
 //!
 //! [`SqliteStore`] implements the two ports [`Store`](rounds_domain::ports::Store), what the engine needs, and
-//! [`Operations`](rounds_domain::ports::Operations), what people ask and do, on one SQLite database in a data
+//! [`Operations`](rounds_domain::ports::Operations), what people ask and do, on one `SQLite` database in a data
 //! directory. Its module [`sqlite`] tells how. The conformance suite under `tests/it/conformance` says what any
 //! backend must do; a second one passes it before it is believed.
 //!

@@ -3,6 +3,7 @@
 use super::error::{Result, Trouble};
 use super::migrate::{self, Found, MIGRATIONS};
 use super::{StoreOptions, directory};
+use rounds_domain::InstanceId;
 use rounds_domain::ports::StoreErrorKind;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
@@ -112,7 +113,7 @@ fn complete(connection: &mut Connection, options: &StoreOptions) -> Result<()> {
     if ran > 0 {
         tracing::info!(store.migrations = ran, "The database has a new schema");
     }
-    let given = options.instance.as_ref().map(|instance| instance.as_str());
+    let given = options.instance.as_ref().map(InstanceId::as_str);
     connection.execute(
         "INSERT INTO instance (only, name) VALUES (1, coalesce(?1, lower(hex(randomblob(8)))))
          ON CONFLICT DO NOTHING",

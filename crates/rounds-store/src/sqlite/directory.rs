@@ -27,7 +27,7 @@ pub(crate) fn prepare_directory(directory: &Path) -> Result<()> {
     Ok(builder.create(directory)?)
 }
 
-/// Makes an empty database file if there is none, with mode 0600. SQLite would make it by the umask; its files beside
+/// Makes an empty database file if there is none, with mode 0600. `SQLite` would make it by the umask; its files beside
 /// it take the mode of this one.
 pub(crate) fn prepare_database(directory: &Path) -> Result<()> {
     private_file(&database_path(directory)).map(drop)

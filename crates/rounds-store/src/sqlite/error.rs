@@ -80,7 +80,7 @@ impl From<rusqlite::Error> for Trouble {
     }
 }
 
-/// The kind of an SQLite primary result code, <https://sqlite.org/rescode.html>.
+/// The kind of an `SQLite` primary result code, <https://sqlite.org/rescode.html>.
 fn kind_of(code: ErrorCode) -> StoreErrorKind {
     match code {
         ErrorCode::DiskFull => StoreErrorKind::Full,

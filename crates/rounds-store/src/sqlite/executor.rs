@@ -39,7 +39,7 @@ impl Executor {
         R: Send + 'static,
         W: FnOnce(&Connection) -> Result<R> + Send + 'static,
     {
-        let (task, answer) = Task::new(work);
+        let (task, answer) = Task::boxed(work);
         match self {
             Self::Inline(connection) => {
                 let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);

@@ -31,7 +31,7 @@ where
     W: FnOnce(&Connection) -> Result<R> + Send + 'static,
 {
     /// Wraps work. What the caller waits for comes second.
-    pub(crate) fn new(work: W) -> (Box<dyn Job>, oneshot::Receiver<Result<R>>) {
+    pub(crate) fn boxed(work: W) -> (Box<dyn Job>, oneshot::Receiver<Result<R>>) {
         let (caller, answer) = oneshot::channel();
         let task = Self {
             work: Some(work),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     fn insert(value: i64, then: Result<()>) -> (Box<dyn Job>, oneshot::Receiver<Result<()>>) {
-        Task::new(move |connection| {
+        Task::boxed(move |connection| {
             connection.execute("INSERT INTO t (x) VALUES (?1)", [value])?;
             then
         })
@@ -173,7 +173,7 @@ mod tests {
     fn a_failing_commit_fails_every_job_of_the_group() {
         let database = database();
         let (first, mut first_answer) = insert(1, Ok(()));
-        let (orphan, mut orphan_answer) = Task::new(|connection: &Connection| {
+        let (orphan, mut orphan_answer) = Task::boxed(|connection: &Connection| {
             // A deferred foreign key is checked by COMMIT.
             connection.execute("INSERT INTO t (x, parent) VALUES (2, 99)", [])?;
             Ok(())
@@ -191,7 +191,7 @@ mod tests {
     fn a_job_that_takes_the_transaction_with_it_fails_those_before_it_and_not_those_after() {
         let database = database();
         let (before, mut before_answer) = insert(1, Ok(()));
-        let (wrecker, mut wrecker_answer) = Task::new(|connection: &Connection| {
+        let (wrecker, mut wrecker_answer) = Task::boxed(|connection: &Connection| {
             connection.execute_batch("ROLLBACK")?;
             Err::<(), _>(Trouble::new(StoreErrorKind::Full, "on purpose"))
         });

@@ -21,7 +21,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
     sql: include_str!("../../migrations/0001_initial.sql"),
 }];
 
-/// `Roun` in ASCII: what the header of our databases says that they are (SQLite's `application_id`).
+/// `Roun` in ASCII: what the header of our databases says that they are (`SQLite`'s `application_id`).
 const APPLICATION_ID: i32 = 0x526f_756e;
 
 /// What a file turned out to be.

@@ -1,4 +1,4 @@
-//! The store on SQLite.
+//! The store on `SQLite`.
 //!
 //! What a job does to the database is plain synchronous code over a connection, one module per table or two. An
 //! [`Executor`] decides on which thread and in which transaction it runs, and the implementations of the ports in `port.rs`
@@ -58,11 +58,12 @@ pub struct StoreOptions {
     /// same way twice.
     pub instance: Option<InstanceId>,
     /// How large the database's main file may become, in bytes; whatever the disk holds where None. What would go beyond
-    /// is refused as on a full disk. The write-ahead log beside it comes on top.
+    /// is refused as on a full disk, and so may be dropping something, which writes its reason first. The write-ahead log
+    /// beside it comes on top.
     pub size_limit_bytes: Option<u64>,
 }
 
-/// The store on SQLite. Dropping it finishes what is queued and gives the data directory free.
+/// The store on `SQLite`. Dropping it finishes what is queued and gives the data directory free.
 #[derive(Debug)]
 pub struct SqliteStore {
     // Before the lock, because fields are dropped in order.

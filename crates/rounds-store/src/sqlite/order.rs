@@ -3,7 +3,7 @@
 //! The invariant of both queues: *the first open row of a key never waits*. Rows enter as waiting when an open one of
 //! their key is before them ([`container_is_open`], [`delivery_is_open`]), and whatever takes a row out of the open ones
 //! calls [`promote_container`] or [`promote_delivery`]. Both read the index of open rows only, whose condition stands
-//! word for word in each query because SQLite uses a partial index for nothing less.
+//! word for word in each query because `SQLite` uses a partial index for nothing less.
 
 use super::error::Result;
 use rusqlite::{Connection, params};

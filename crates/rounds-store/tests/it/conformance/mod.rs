@@ -1,0 +1,160 @@
+//! The conformance suite: what every backend must do, as stories over the ports alone.
+//!
+//! A law is an async function over a [`Backend`]. The list at the end makes one test of each law and each backend; another
+//! backend joins by a line there.
+
+mod containers;
+mod deliveries;
+mod operations;
+mod rounds;
+mod upkeep;
+
+use rounds_domain::ports::{Operations, Store};
+use rounds_store::{SqliteStore, StoreOptions};
+use tempfile::TempDir;
+
+/// A way to have a store.
+pub(crate) trait Backend {
+    /// The store.
+    type Store: Store + Operations;
+
+    /// An empty store.
+    async fn open(&self) -> Self::Store;
+
+    /// What a new process finds after the one that had this store died.
+    async fn reopen(&self, store: Self::Store) -> Self::Store;
+}
+
+/// `SQLite` in a file, on threads of its own.
+pub(crate) struct Threads(TempDir);
+
+impl Threads {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().expect("a directory"))
+    }
+}
+
+impl Backend for Threads {
+    type Store = SqliteStore;
+
+    async fn open(&self) -> SqliteStore {
+        SqliteStore::open(self.0.path(), &StoreOptions::default()).expect("a store")
+    }
+
+    async fn reopen(&self, store: SqliteStore) -> SqliteStore {
+        drop(store);
+        self.open().await
+    }
+}
+
+/// `SQLite` in a file, on the caller's thread.
+pub(crate) struct Inline(TempDir);
+
+impl Inline {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().expect("a directory"))
+    }
+}
+
+impl Backend for Inline {
+    type Store = SqliteStore;
+
+    async fn open(&self) -> SqliteStore {
+        SqliteStore::open_inline(self.0.path(), &StoreOptions::default()).expect("a store")
+    }
+
+    async fn reopen(&self, store: SqliteStore) -> SqliteStore {
+        drop(store);
+        self.open().await
+    }
+}
+
+/// `SQLite` in memory, as simulations have it: what dies is whoever worked on it.
+pub(crate) struct Memory;
+
+impl Memory {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+}
+
+impl Backend for Memory {
+    type Store = SqliteStore;
+
+    async fn open(&self) -> SqliteStore {
+        SqliteStore::in_memory(&StoreOptions::default()).expect("a store")
+    }
+
+    async fn reopen(&self, store: SqliteStore) -> SqliteStore {
+        store.release_claims().await.expect("released");
+        store
+    }
+}
+
+macro_rules! suite {
+    ($backends:tt $laws:tt) => { suite!(@backends $backends $laws); };
+    (@backends { $($module:ident: $backend:ident),+ $(,)? } $laws:tt) => {
+        $( suite!(@laws $module $backend $laws); )+
+    };
+    (@laws $module:ident $backend:ident { $($topic:ident::$law:ident),+ $(,)? }) => {
+        mod $module {
+            $(
+                #[tokio::test]
+                async fn $law() {
+                    super::$topic::$law(&super::$backend::new()).await;
+                }
+            )+
+        }
+    };
+}
+
+suite! {
+    { threads: Threads, inline: Inline, memory: Memory }
+    {
+        rounds::a_feed_that_was_never_run_has_the_default_state,
+        rounds::a_change_becomes_a_container_and_a_ledger_entry,
+        rounds::a_repeated_commit_is_harmless,
+        rounds::a_commit_repeated_after_the_ledger_went_on_tells_nothing_again,
+        rounds::the_previous_state_is_the_ledgers_at_the_commit,
+        rounds::one_record_twice_in_a_commit_is_told_twice_in_order,
+        rounds::a_baseline_enters_the_ledger_silently,
+        rounds::a_change_that_cannot_be_told_is_dead_at_once,
+        rounds::a_commit_is_all_or_nothing,
+        rounds::the_end_of_a_round_shows_in_its_feed,
+        rounds::a_round_in_parts_is_one_round,
+        rounds::every_round_has_its_own_number,
+        rounds::every_kind_of_cursor_is_kept,
+        containers::claims_come_in_the_order_of_changes_and_one_per_key,
+        containers::a_claim_hides_until_its_lease_is_over,
+        containers::a_parked_one_holds_up_its_key_and_no_other,
+        containers::answers_of_a_parked_one_are_kept,
+        containers::a_released_one_is_due_again_uncounted,
+        containers::a_dead_one_lets_its_key_go_on,
+        containers::a_dropped_one_lets_its_key_go_on,
+        containers::settling_what_is_gone_changes_nothing,
+        containers::a_late_worker_cannot_end_a_claim_that_is_not_his,
+        containers::containers_follow_their_action_to_another_lane,
+        containers::what_many_claim_at_once_is_claimed_once,
+        deliveries::a_notification_is_owed_to_each_destination,
+        deliveries::deliveries_keep_the_order_of_their_key,
+        deliveries::attempts_are_recorded_and_the_last_hundred_kept,
+        deliveries::an_untried_one_is_due_again_uncounted,
+        deliveries::a_delivery_given_up_lets_its_key_go_on,
+        deliveries::a_late_attempt_is_only_remembered,
+        deliveries::a_paused_destination_is_given_nothing,
+        deliveries::keys_of_different_destinations_are_apart,
+        operations::the_overview_counts,
+        operations::lists_are_filtered_and_paged,
+        operations::retried_containers_start_afresh,
+        operations::a_dead_container_retried_keeps_behind_earlier_ones_and_beside_later_ones,
+        operations::dropped_containers_let_their_keys_go_on,
+        operations::retried_deliveries_start_afresh_and_resume_their_destination,
+        operations::dropped_deliveries_let_their_keys_go_on,
+        operations::a_claim_survives_what_an_operator_does,
+        operations::details_show_everything,
+        upkeep::a_new_process_finds_everything_and_claims_released,
+        upkeep::the_installation_keeps_its_name,
+        upkeep::finished_ones_are_pruned_and_others_stay,
+        upkeep::pruning_works_in_slices,
+    }
+}

@@ -1,0 +1,6 @@
+//! What a store must do, and what `SQLite` must do when files, disks and processes are in the way.
+
+mod conformance;
+mod files;
+mod model;
+mod support;
