@@ -13,6 +13,11 @@ use rounds_domain::{
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
 
+/// For [`claim::choose`].
+pub(crate) const CLAIMABLE: &str = "SELECT sequence, available_at FROM containers
+     WHERE lane = ?1 AND state IN ('due', 'parked')
+     ORDER BY available_at, sequence LIMIT ?2";
+
 /// Takes containers of a lane that are due.
 pub(crate) fn claim(
     connection: &Connection,
@@ -27,11 +32,7 @@ pub(crate) fn claim(
             next_due: None,
         });
     };
-    let mut statement = connection.prepare_cached(
-        "SELECT sequence, available_at FROM containers
-         WHERE lane = ?1 AND state IN ('due', 'parked')
-         ORDER BY available_at, sequence LIMIT ?2",
-    )?;
+    let mut statement = connection.prepare_cached(CLAIMABLE)?;
     let claimable = claim::choose(&mut statement, lane, now, limit)?;
     let until = At(lease_end(now, lease));
     let mut items = Vec::with_capacity(claimable.sequences.len());

@@ -14,6 +14,11 @@ use rounds_domain::{
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
 
+/// For [`claim::choose`].
+pub(crate) const CLAIMABLE: &str = "SELECT sequence, available_at FROM deliveries
+     WHERE destination = ?1 AND state = 'due'
+     ORDER BY available_at, sequence LIMIT ?2";
+
 /// Takes deliveries to a destination that are due. None while it is paused.
 pub(crate) fn claim(
     connection: &Connection,
@@ -32,11 +37,7 @@ pub(crate) fn claim(
     if destinations::is_paused(connection, number)? {
         return Ok(nothing);
     }
-    let mut statement = connection.prepare_cached(
-        "SELECT sequence, available_at FROM deliveries
-         WHERE destination = ?1 AND state = 'due'
-         ORDER BY available_at, sequence LIMIT ?2",
-    )?;
+    let mut statement = connection.prepare_cached(CLAIMABLE)?;
     let claimable = claim::choose(&mut statement, number, now, limit)?;
     let until = At(lease_end(now, lease));
     let mut items = Vec::with_capacity(claimable.sequences.len());

@@ -23,6 +23,8 @@ mod claim;
 mod codec;
 mod connection;
 mod containers;
+#[cfg(test)]
+mod cost;
 mod deliveries;
 mod destinations;
 mod directory;

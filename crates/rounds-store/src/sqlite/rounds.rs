@@ -89,14 +89,17 @@ struct Place {
     committed_at: At,
 }
 
+/// The one look-up that every record of every round costs.
+pub(crate) const KNOWN: &str =
+    "SELECT version, body FROM ledger WHERE action = ?1 AND record_id = ?2";
+
 struct Known {
     version: Version,
     body: i64,
 }
 
 fn known(connection: &Connection, action: i64, record: &RecordId) -> Result<Option<Known>> {
-    let mut statement = connection
-        .prepare_cached("SELECT version, body FROM ledger WHERE action = ?1 AND record_id = ?2")?;
+    let mut statement = connection.prepare_cached(KNOWN)?;
     let found = statement.query_row(params![action, record.expose()], |row| {
         Ok(Known {
             version: row.get::<_, VersionBytes>(0)?.0,

@@ -265,7 +265,7 @@ async fn everything_comes_to_its_end(
             .collect();
         prop_assert_eq!(came, expected, "in order");
     }
-    // Nobody holds a body but the ledger and the notifications.
+    // All of it is finished now.
     let pruned = store.prune(at(later + 10), usize::MAX).await;
     prop_assert_eq!(pruned.expect("pruned"), told.len());
     Ok(())
