@@ -1,7 +1,7 @@
 //! The store on `SQLite`.
 //!
 //! What a job does to the database is plain synchronous code over a connection, one module per table or two. An
-//! [`Executor`] decides on which thread and in which transaction it runs, and the implementations of the ports in `port.rs`
+//! `Executor` decides on which thread and in which transaction it runs, and the implementations of the ports in `port.rs`
 //! do nothing but name the operation and hand the job over. So the same SQL runs under load, in a simulation and
 //! in a command of an operator.
 //!
