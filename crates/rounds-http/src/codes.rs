@@ -35,5 +35,6 @@ pub const DESTINATION_ADDRESS: Code = Code::new("R0505");
 pub const DESTINATION_SECRET: Code = Code::new("R0506");
 /// The destination did not prove itself.
 pub const DESTINATION_CHALLENGE: Code = Code::new("R0507");
-/// The request to the destination cannot be built.
-pub const DESTINATION_REQUEST: Code = Code::new("R0508");
+/// The request to the destination cannot be built. (R0508 and those after it are the engine's: what follows from an
+/// attempt.)
+pub const DESTINATION_REQUEST: Code = Code::new("R0520");

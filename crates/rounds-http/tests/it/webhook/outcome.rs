@@ -292,12 +292,12 @@ async fn what_cannot_be_sent_is_impossible() {
     unnamed.gaps = vec![gap("line\nbreak")];
     assert_eq!(
         told(delivered(destination_at(&server), unnamed).await).0,
-        "R0508"
+        "R0520"
     );
     let stranger = DestinationName::new("stranger");
     let outcome = client(destination_at(&server))
         .deliver(&stranger, message())
         .await;
-    assert_eq!(told(outcome).0, "R0508");
+    assert_eq!(told(outcome).0, "R0520");
     assert!(server.received().is_empty());
 }
