@@ -166,7 +166,7 @@ pub(super) struct Verdict {
     /// Those that were told more than once.
     repeated: Vec<Key>,
     /// Versions that nobody could see, and that were not told.
-    pub(super) unseen: usize,
+    unseen: usize,
     /// All else that is not as it should be.
     wrong: Vec<String>,
 }
@@ -231,14 +231,30 @@ impl Verdict {
         self.complaints().next().is_none()
     }
 
+    /// Adds something else that is not as it should be.
+    pub(super) fn add(&mut self, complaint: String) {
+        self.wrong.push(complaint);
+    }
+
     /// Everything that is not as it should be, one line each.
-    pub(super) fn complaints(&self) -> impl Iterator<Item = String> {
+    fn complaints(&self) -> impl Iterator<Item = String> {
         let lost = self.lost.iter().map(|key| format!("{key} was not told"));
         let repeated = self
             .repeated
             .iter()
             .map(|key| format!("{key} was told again"));
         lost.chain(repeated).chain(self.wrong.iter().cloned())
+    }
+
+    /// What is worth saying beside the counts.
+    pub(super) fn remarks(&self) -> impl Iterator<Item = String> {
+        let unseen = (self.unseen > 0).then(|| {
+            let unseen = self.unseen;
+            format!(
+                "{unseen} more versions were replaced within a round, and no poller can see those"
+            )
+        });
+        unseen.into_iter().chain(self.complaints())
     }
 }
 
