@@ -10,12 +10,10 @@ use tokio::process::Command;
 
 const EXAMPLE: &str = "examples/fhir-appointments.yaml";
 
-/// `rounds run`, ready to be started, again and again, over the same data.
+/// `rounds run`, ready to be started, again and again, over the same data: in a folder with its `rounds.yaml`, as a person would.
 pub(super) struct Rounds {
     pub(super) executable: PathBuf,
-    pub(super) configuration: PathBuf,
-    pub(super) data: PathBuf,
-    pub(super) log: PathBuf,
+    pub(super) folder: PathBuf,
 }
 
 impl Rounds {
@@ -23,17 +21,14 @@ impl Rounds {
         let mut command = Command::new(&self.executable);
         command
             .arg("run")
-            .arg("--config")
-            .arg(&self.configuration)
-            .arg("--data")
-            .arg(&self.data)
-            .env("MY_APP_SECRET", SIGNING_SECRET);
-        Process::start("rounds", command, &self.log)
+            .env("MY_APP_SECRET", SIGNING_SECRET)
+            .current_dir(&self.folder);
+        Process::start("rounds", command, &self.folder.join("rounds.log"))
     }
 }
 
-/// Writes the copy into `folder` and gives its place.
-pub(super) fn adapt(folder: &Path, fhir_base: &str, hook: &str) -> Result<PathBuf> {
+/// Writes the copy into `folder`, as its `rounds.yaml`.
+pub(super) fn adapt(folder: &Path, fhir_base: &str, hook: &str) -> Result<()> {
     let example = fs::read_to_string(workspace().join(EXAMPLE))
         .with_context(|| format!("reading {EXAMPLE}"))?;
     // Pages of two, so that next links are followed; one second, so that the test is short.
@@ -47,9 +42,8 @@ pub(super) fn adapt(folder: &Path, fhir_base: &str, hook: &str) -> Result<PathBu
     for (key, value) in changes {
         copy = with_value(&copy, key, value)?;
     }
-    let place = folder.join("fhir-appointments.yaml");
-    fs::write(&place, copy).with_context(|| format!("writing {}", place.display()))?;
-    Ok(place)
+    let place = folder.join("rounds.yaml");
+    fs::write(&place, copy).with_context(|| format!("writing {}", place.display()))
 }
 
 /// `text` with another value for `key`, which must stand at the beginning of exactly one line: an example that was written anew must not be
@@ -105,8 +99,10 @@ mod tests {
     fn the_example_differs_from_its_copy_in_four_lines() -> Result<()> {
         let folder = std::env::temp_dir().join(format!("rounds-xtask-{}", std::process::id()));
         fs::create_dir_all(&folder)?;
-        let copy = adapt(&folder, "http://127.0.0.1:1/fhir", "http://127.0.0.1:2/h")
-            .and_then(|place| fs::read_to_string(place).context("reading the copy"));
+        let copy =
+            adapt(&folder, "http://127.0.0.1:1/fhir", "http://127.0.0.1:2/h").and_then(|()| {
+                fs::read_to_string(folder.join("rounds.yaml")).context("reading the copy")
+            });
         fs::remove_dir_all(&folder)?;
         let (copy, example) = (copy?, fs::read_to_string(workspace().join(EXAMPLE))?);
         let example: BTreeSet<&str> = example.lines().collect();

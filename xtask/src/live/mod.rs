@@ -70,11 +70,10 @@ pub(crate) async fn sekmet(data: Data) -> Result<()> {
         .signing_secret(secret)
         .start()
         .await?;
+    configuration::adapt(&folder, &server.base_url, &receiver.url("live"))?;
     let rounds = configuration::Rounds {
         executable: program.executable,
-        configuration: configuration::adapt(&folder, &server.base_url, &receiver.url("live"))?,
-        data: folder.join("rounds-data"),
-        log: folder.join("rounds.log"),
+        folder: folder.clone(),
     };
 
     let told = Story::new(&mut server, &receiver, &rounds).run().await;
@@ -98,7 +97,7 @@ pub(crate) async fn sekmet(data: Data) -> Result<()> {
     receiver.stop().await;
     server.stop().await?;
     if data == Data::RemoveWhenClean {
-        remove(&rounds.data)?;
+        remove(&folder.join("rounds-data"))?;
         remove(&folder.join("data"))?;
     }
     Ok(())
