@@ -1,0 +1,206 @@
+//! What a plan will cost: requests per hour and day, against what each EHR allows.
+//!
+//! Every round is at least one request; further pages and lookups come with changes, and how many there will be is not
+//! known. So the figures are a floor, counted for the busiest hour and the busiest day that the schedule can have:
+//! windows are looked at minute by minute over a week, cron fields as if a day matched that they can match.
+
+use jiff::civil::Weekday;
+use rounds_domain::plan::{Action, Cadence, Connection, Plan, Rate, Window};
+use rounds_domain::{ActionName, ConnectionName, LookupName};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
+const MINUTES_A_DAY: usize = 24 * 60;
+
+/// What one connection is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConnectionCost {
+    /// Which.
+    pub connection: ConnectionName,
+    /// By its actions, in the order of the plan.
+    pub actions: Vec<ActionCost>,
+    /// In the busiest hour, at least.
+    pub requests_per_hour: f64,
+    /// On the busiest day, at least.
+    pub requests_per_day: f64,
+    /// What its limits let through; None if it declares none.
+    pub allowed: Option<Allowance>,
+}
+
+/// What one action asks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActionCost {
+    /// Which.
+    pub action: ActionName,
+    /// In the busiest hour. Each round is at least one request.
+    pub rounds_per_hour: f64,
+    /// On the busiest day.
+    pub rounds_per_day: f64,
+    /// These are asked on top, once for each change, as far as their answers are not shared.
+    pub lookups_per_change: Vec<LookupName>,
+}
+
+/// What the limits of a connection let through.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Allowance {
+    /// In any hour.
+    pub requests_per_hour: f64,
+    /// On any day.
+    pub requests_per_day: f64,
+    /// How much of the tightest limit is used up by rounds alone; 100 is all.
+    pub share_percent: f64,
+}
+
+/// The cost of every connection that some action asks, by name.
+pub fn cost(plan: &Plan) -> Vec<ConnectionCost> {
+    let mut actions: BTreeMap<&ConnectionName, Vec<ActionCost>> = BTreeMap::new();
+    for action in &plan.actions {
+        actions
+            .entry(&action.connection)
+            .or_default()
+            .push(action_cost(action));
+    }
+    let of = |(name, actions): (&ConnectionName, Vec<ActionCost>)| {
+        let requests_per_hour: f64 = actions.iter().map(|action| action.rounds_per_hour).sum();
+        let requests_per_day = actions.iter().map(|action| action.rounds_per_day).sum();
+        let connection = plan.connections.get(name);
+        ConnectionCost {
+            connection: name.clone(),
+            actions,
+            requests_per_hour,
+            requests_per_day,
+            allowed: connection
+                .and_then(|connection| allowance(connection, requests_per_hour, requests_per_day)),
+        }
+    };
+    actions.into_iter().map(of).collect()
+}
+
+fn action_cost(action: &Action) -> ActionCost {
+    let (rounds_per_hour, rounds_per_day) = rounds(action);
+    ActionCost {
+        action: action.name.clone(),
+        rounds_per_hour,
+        rounds_per_day,
+        lookups_per_change: action
+            .lookups
+            .iter()
+            .map(|lookup| lookup.name.clone())
+            .collect(),
+    }
+}
+
+/// Rounds in the busiest hour and on the busiest day.
+fn rounds(action: &Action) -> (f64, f64) {
+    let windows = &action.schedule.windows;
+    let (mut busiest_hour, mut busiest_day) = (0.0_f64, 0.0_f64);
+    let per_minute = ticks_by_minute(&action.schedule.cadence);
+    for day in Weekday::Monday.cycle_forward().take(7) {
+        let open = open_minutes(windows, day);
+        let rounds = |minutes: std::ops::Range<usize>| -> f64 {
+            minutes
+                .filter(|minute| open[*minute])
+                .map(|minute| per_minute[minute])
+                .sum()
+        };
+        busiest_day = busiest_day.max(rounds(0..MINUTES_A_DAY));
+        for hour in 0..24 {
+            busiest_hour = busiest_hour.max(rounds(hour * 60..(hour + 1) * 60));
+        }
+    }
+    if let (Cadence::Every(interval), true) = (&action.schedule.cadence, windows.is_empty()) {
+        // The sum over minutes is the same but for rounding.
+        return (per(HOUR, *interval), per(DAY, *interval));
+    }
+    (busiest_hour, busiest_day)
+}
+
+fn per(span: Duration, interval: Duration) -> f64 {
+    span.as_secs_f64() / interval.as_secs_f64().max(0.001)
+}
+
+/// How many ticks fall into each minute of a day.
+fn ticks_by_minute(cadence: &Cadence) -> Vec<f64> {
+    match cadence {
+        Cadence::Every(interval) => vec![per(Duration::from_mins(1), *interval); MINUTES_A_DAY],
+        Cadence::At(cron) => {
+            let matches = |hour: usize, minute: usize| {
+                let number = |value: usize| u32::try_from(value).unwrap_or(0);
+                let hour = cron.pattern.hour_match(number(hour)).unwrap_or(true);
+                hour && cron.pattern.minute_match(number(minute)).unwrap_or(true)
+            };
+            (0..MINUTES_A_DAY)
+                .map(|at| if matches(at / 60, at % 60) { 1.0 } else { 0.0 })
+                .collect()
+        }
+    }
+}
+
+/// Which minutes of a weekday are within some window. No window means all.
+fn open_minutes(windows: &[Window], day: Weekday) -> Vec<bool> {
+    let mut open = vec![windows.is_empty(); MINUTES_A_DAY];
+    let before = day.previous();
+    for window in windows {
+        let begins = |day: Weekday| {
+            window
+                .days
+                .is_none_or(|days| within(days.first, days.last, day))
+        };
+        let from = minute(window.from);
+        let to = window.to.map_or(MINUTES_A_DAY, minute);
+        let over_midnight = window.to.is_some() && to <= from;
+        if begins(day) {
+            open[from..if over_midnight { MINUTES_A_DAY } else { to }].fill(true);
+        }
+        if over_midnight && begins(before) {
+            open[..to].fill(true);
+        }
+    }
+    open
+}
+
+fn minute(time: jiff::civil::Time) -> usize {
+    let number = |value: i8| usize::try_from(value).unwrap_or(0);
+    number(time.hour()) * 60 + number(time.minute())
+}
+
+fn within(first: Weekday, last: Weekday, day: Weekday) -> bool {
+    first.until(day) <= first.until(last)
+}
+
+fn allowance(connection: &Connection, per_hour: f64, per_day: f64) -> Option<Allowance> {
+    let rates = &connection.limits.rates;
+    let least = |span| {
+        rates
+            .iter()
+            .map(|rate| allowed_in(*rate, span))
+            .reduce(f64::min)
+    };
+    let share = |rate: &Rate| {
+        asked_in(rate.per, per_hour, per_day) / f64::from(rate.requests.max(1)) * 100.0
+    };
+    Some(Allowance {
+        requests_per_hour: least(HOUR)?,
+        requests_per_day: least(DAY)?,
+        share_percent: rates.iter().map(share).fold(0.0, f64::max),
+    })
+}
+
+/// How many requests a rate lets through in a span of time.
+fn allowed_in(rate: Rate, span: Duration) -> f64 {
+    f64::from(rate.requests) * (span.as_secs_f64() / rate.per.as_secs_f64().max(0.001)).max(1.0)
+}
+
+/// How many requests are made in a span of time, spread evenly over the busiest hour or the busiest day.
+fn asked_in(span: Duration, per_hour: f64, per_day: f64) -> f64 {
+    let hours = span.as_secs_f64() / HOUR.as_secs_f64();
+    if span <= HOUR {
+        per_hour * hours
+    } else if span <= DAY {
+        (per_hour * hours).min(per_day)
+    } else {
+        per_day * (hours / 24.0)
+    }
+}

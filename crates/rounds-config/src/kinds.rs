@@ -1,0 +1,126 @@
+//! What can stand behind a key: the types of values, each with how it is read and what its schema is.
+
+mod amount;
+mod collections;
+mod duration;
+mod expression;
+mod secret;
+mod text;
+mod time;
+mod web;
+
+pub(crate) use amount::{Count, Natural, Percent, RateLimit, Size};
+pub(crate) use collections::{Many, Named, Names, OneOrMany, Pairs, same_name};
+pub(crate) use duration::{Length, PositiveLength};
+pub(crate) use expression::{Expression, Marked, TemplateText, problem};
+pub(crate) use secret::{Auth, Command, HeaderValueSource, Secret};
+pub(crate) use text::{BodyTree, LiteralText, Reference, Text, Words, read_word};
+pub(crate) use time::{CronFields, StartWord, WindowText, Zone};
+pub(crate) use web::{AddressRangeText, HeaderName, WebUrl, header_name, header_value, is_public};
+
+use crate::diagnostic::Findings;
+use crate::reading::wrong_type;
+use crate::tree::{Node, Scalar, ScalarType};
+use rounds_domain::Code;
+use std::ops::Range;
+
+/// A scalar that is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// Which bytes of its text are wrong.
+    pub(crate) at: Range<usize>,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(at: Range<usize>, message: impl Into<String>) -> Self {
+        Self {
+            at,
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    pub(crate) fn whole(text: &str, message: impl Into<String>) -> Self {
+        Self::new(0..text.len(), message)
+    }
+
+    #[must_use]
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Reports it at its place inside the scalar.
+    pub(crate) fn report(
+        self,
+        code: Code,
+        scalar: &Scalar,
+        expected: &str,
+        findings: &mut Findings<'_>,
+    ) {
+        let place = crate::tree::inside(findings.sources, scalar, self.at.start, self.at.len());
+        let diagnostic = findings.error(code, place, self.message);
+        diagnostic.expected(format!("expected {expected}"));
+        if let Some(help) = self.help {
+            diagnostic.help(help);
+        }
+    }
+}
+
+/// A type whose values are written as one scalar.
+pub(crate) trait Parse: Sized {
+    /// What is expected, for messages.
+    const EXPECTED: &'static str;
+    /// The code of a scalar that cannot be parsed.
+    const CODE: Code;
+
+    fn parse(text: &str) -> Result<Self, Problem>;
+
+    fn pattern() -> serde_json::Value;
+}
+
+/// Reads a scalar: quoted or plain, number or text.
+pub(crate) fn read_scalar<T: Parse>(node: &Node, findings: &mut Findings<'_>) -> Option<T> {
+    let scalar = match node.scalar() {
+        Some(scalar)
+            if !matches!(
+                scalar.scalar_type(),
+                ScalarType::Null | ScalarType::Boolean(_)
+            ) =>
+        {
+            scalar
+        }
+        _ => {
+            wrong_type(node, findings, T::EXPECTED);
+            return None;
+        }
+    };
+    match T::parse(&scalar.text) {
+        Ok(value) => Some(value),
+        Err(problem) => {
+            problem.report(T::CODE, scalar, T::EXPECTED, findings);
+            None
+        }
+    }
+}
+
+/// Types that are parsed are read.
+macro_rules! parsed {
+    ($($type:ty),+) => {$(
+        impl crate::reading::Read for $type {
+            fn read(
+                node: &crate::tree::Node,
+                findings: &mut crate::diagnostic::Findings<'_>,
+            ) -> Option<Self> {
+                crate::kinds::read_scalar(node, findings)
+            }
+
+            fn schema(_: &mut crate::reading::Definitions) -> serde_json::Value {
+                <Self as crate::kinds::Parse>::pattern()
+            }
+        }
+    )+};
+}
+use parsed;

@@ -1,0 +1,165 @@
+//! Texts: free ones, references to names, words from a short list, and the tree of a body.
+
+use crate::codes;
+use crate::diagnostic::Findings;
+use crate::reading::{Definitions, Read, wrong_type};
+use crate::tree::{Node, Scalar, ScalarType};
+use serde_json::{Value, json};
+
+/// Text as it is; not a number.
+#[derive(Debug, Clone)]
+pub(crate) struct Text(pub(crate) Scalar);
+
+/// The name of a connection or destination.
+#[derive(Debug, Clone)]
+pub(crate) struct Reference(pub(crate) Scalar);
+
+/// A literal value where text is sent: numbers and booleans are taken as they are written.
+#[derive(Debug, Clone)]
+pub(crate) struct LiteralText(pub(crate) Scalar);
+
+/// A body as written.
+#[derive(Debug, Clone)]
+pub(crate) struct BodyTree(pub(crate) Node);
+
+fn text_of(node: &Node, findings: &mut Findings<'_>, expected: &str) -> Option<Scalar> {
+    match node.scalar() {
+        Some(scalar) if scalar.scalar_type() == ScalarType::Text => Some(scalar.clone()),
+        Some(scalar) if scalar.scalar_type() == ScalarType::Number => {
+            wrong_type(
+                node,
+                findings,
+                &format!(
+                    "{expected}; write `\"{}\"` if it is meant as text",
+                    crate::reading::shortened(&scalar.text)
+                ),
+            );
+            None
+        }
+        _ => {
+            wrong_type(node, findings, expected);
+            None
+        }
+    }
+}
+
+/// A scalar that is sent as text, whatever YAML takes it for.
+pub(crate) fn literal_of(node: &Node, findings: &mut Findings<'_>) -> Option<Scalar> {
+    match node.scalar() {
+        Some(scalar) if scalar.scalar_type() != ScalarType::Null => Some(scalar.clone()),
+        _ => {
+            wrong_type(node, findings, "text, a number or a boolean");
+            None
+        }
+    }
+}
+
+impl Read for Text {
+    fn read(node: &Node, findings: &mut Findings<'_>) -> Option<Self> {
+        text_of(node, findings, "text").map(Self)
+    }
+
+    fn schema(_: &mut Definitions) -> Value {
+        json!({ "type": "string" })
+    }
+}
+
+impl Read for Reference {
+    fn read(node: &Node, findings: &mut Findings<'_>) -> Option<Self> {
+        text_of(node, findings, "a name").map(Self)
+    }
+
+    fn schema(_: &mut Definitions) -> Value {
+        json!({ "type": "string", "pattern": super::collections::NAME_PATTERN })
+    }
+}
+
+impl Read for LiteralText {
+    fn read(node: &Node, findings: &mut Findings<'_>) -> Option<Self> {
+        literal_of(node, findings).map(Self)
+    }
+
+    fn schema(_: &mut Definitions) -> Value {
+        json!({ "type": ["string", "number", "boolean"] })
+    }
+}
+
+impl Read for BodyTree {
+    fn read(node: &Node, _: &mut Findings<'_>) -> Option<Self> {
+        Some(Self(node.clone()))
+    }
+
+    fn schema(_: &mut Definitions) -> Value {
+        // Whatever YAML can hold.
+        json!({})
+    }
+}
+
+/// One of a few words.
+pub(crate) trait Words: Sized + Copy + 'static {
+    /// The words, each with what it means.
+    const WORDS: &'static [(&'static str, Self)];
+}
+
+pub(crate) fn read_word<W: Words>(node: &Node, findings: &mut Findings<'_>) -> Option<W> {
+    let words: Vec<&str> = W::WORDS.iter().map(|(word, _)| *word).collect();
+    // `null` without quotes is YAML's null, and a word of ours.
+    let scalar = node.scalar().filter(|scalar| !scalar.text.is_empty());
+    let Some(scalar) = scalar else {
+        wrong_type(
+            node,
+            findings,
+            &format!("one of {}", crate::diagnostic::list(&words)),
+        );
+        return None;
+    };
+    let found = W::WORDS.iter().find(|(word, _)| *word == scalar.text);
+    if found.is_none() {
+        let shown = crate::reading::shortened(&scalar.text);
+        findings
+            .error(
+                codes::UNKNOWN_WORD,
+                scalar.place,
+                format!("unknown word `{shown}`"),
+            )
+            .expected(format!(
+                "expected one of {}",
+                crate::diagnostic::list(&words)
+            ))
+            .nearest(&scalar.text, words.iter().copied());
+    }
+    found.map(|(_, meaning)| *meaning)
+}
+
+/// Gives a type its words.
+macro_rules! words {
+    ($type:ty { $($word:literal => $meaning:expr),+ $(,)? }) => {
+        impl crate::kinds::Words for $type {
+            const WORDS: &'static [(&'static str, Self)] = &[$(($word, $meaning)),+];
+        }
+
+        impl crate::reading::Read for $type {
+            fn read(
+                node: &crate::tree::Node,
+                findings: &mut crate::diagnostic::Findings<'_>,
+            ) -> Option<Self> {
+                crate::kinds::read_word(node, findings)
+            }
+
+            fn schema(_: &mut crate::reading::Definitions) -> serde_json::Value {
+                serde_json::json!({ "enum": [$($word),+] })
+            }
+        }
+    };
+}
+words!(rounds_domain::plan::WhenMissing {
+    "null" => Self::Null,
+    "park" => Self::Park,
+    "drop" => Self::Drop,
+});
+
+words!(rounds_domain::plan::Challenge {
+    "none" => Self::None,
+    "post" => Self::Post,
+    "get" => Self::Get,
+});

@@ -1,0 +1,314 @@
+//! Times of the day and the week: cron fields, windows, zones, and where a feed starts.
+
+use super::{Parse, Problem, parsed};
+use crate::codes;
+use jiff::Timestamp;
+use jiff::civil::{Time, Weekday};
+use jiff::tz::TimeZone;
+use rounds_domain::Code;
+use rounds_domain::plan::{Start, WeekdayRange, Window};
+use serde_json::{Value, json};
+
+/// Five cron fields.
+#[derive(Debug, Clone)]
+pub(crate) struct CronFields(pub(crate) croner::Cron);
+
+/// An IANA time zone.
+#[derive(Debug, Clone)]
+pub(crate) struct Zone(pub(crate) TimeZone);
+
+/// A part of the week.
+#[derive(Debug, Clone)]
+pub(crate) struct WindowText(pub(crate) Window);
+
+/// Where a feed starts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StartWord(pub(crate) Start);
+
+parsed!(CronFields, Zone, WindowText, StartWord);
+
+impl Parse for CronFields {
+    const EXPECTED: &'static str = "five cron fields: minute, hour, day, month, weekday";
+    const CODE: Code = codes::BAD_CRON;
+
+    fn parse(text: &str) -> Result<Self, Problem> {
+        let fields = text.split_whitespace().count();
+        if fields != 5 && !text.trim().starts_with('@') {
+            let problem = Problem::whole(text, format!("{fields} fields where cron has five"));
+            return Err(match fields {
+                6 | 7 => problem.help(
+                    "there is no field for seconds or years; for less than a minute use `every`",
+                ),
+                _ => problem.help(
+                    "`*/15 7-19 * * 1-5` is every 15 minutes from 7:00 to 19:45, Monday to Friday",
+                ),
+            });
+        }
+        let parser = croner::parser::CronParser::builder()
+            .seconds(croner::parser::Seconds::Disallowed)
+            .year(croner::parser::Year::Disallowed)
+            .build();
+        parser.parse(text).map(Self).map_err(|error| {
+            let words = error.to_string();
+            let words = words.trim_end_matches('.');
+            Problem::whole(
+                text,
+                format!("cron fields that cannot be read: {}", lower_first(words)),
+            )
+        })
+    }
+
+    fn pattern() -> Value {
+        json!({ "type": "string" })
+    }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(characters).collect()
+    })
+}
+
+impl Parse for Zone {
+    const EXPECTED: &'static str = "an IANA time zone such as `America/New_York`, or `UTC`";
+    const CODE: Code = codes::UNKNOWN_ZONE;
+
+    fn parse(text: &str) -> Result<Self, Problem> {
+        if text == "UTC" {
+            return Ok(Self(TimeZone::UTC));
+        }
+        TimeZone::get(text).map(Self).map_err(|_| {
+            let problem = Problem::whole(
+                text,
+                format!("unknown time zone `{}`", crate::reading::shortened(text)),
+            );
+            let names: Vec<String> = jiff::tz::db()
+                .available()
+                .map(|name| name.to_string())
+                .collect();
+            let near = crate::nearest::nearest(text, names.iter().map(String::as_str));
+            let city = names.iter().find(|name| {
+                let last = name.rsplit('/').next().unwrap_or_default();
+                last.eq_ignore_ascii_case(&text.replace(' ', "_"))
+            });
+            match city.map(String::as_str).or(near) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None if text.starts_with(['+', '-', 'G']) || text.starts_with("UTC") => problem
+                    .help(
+                        "a fixed offset is written like `Etc/GMT+5` (five hours west of Greenwich)",
+                    ),
+                None => problem,
+            }
+        })
+    }
+
+    fn pattern() -> Value {
+        json!({ "type": "string" })
+    }
+}
+
+const DAYS: &[(&str, Weekday)] = &[
+    ("Mon", Weekday::Monday),
+    ("Tue", Weekday::Tuesday),
+    ("Wed", Weekday::Wednesday),
+    ("Thu", Weekday::Thursday),
+    ("Fri", Weekday::Friday),
+    ("Sat", Weekday::Saturday),
+    ("Sun", Weekday::Sunday),
+];
+
+impl Parse for WindowText {
+    const EXPECTED: &'static str = "a window such as `Mon-Fri 07:00-19:00` or `22:00-06:00`";
+    const CODE: Code = codes::BAD_WINDOW;
+
+    fn parse(text: &str) -> Result<Self, Problem> {
+        let mut pieces = pieces(text);
+        let mut days = None;
+        if let Some((at, piece)) = pieces
+            .first()
+            .copied()
+            .filter(|(_, piece)| piece.starts_with(char::is_alphabetic))
+        {
+            days = Some(weekdays(at, piece)?);
+            pieces.remove(0);
+        }
+        let (from, to) = match pieces.as_slice() {
+            [] if days.is_some() => (Time::midnight(), None),
+            [(at, piece)] => times(*at, piece)?,
+            [] => return Err(Problem::whole(text, "an empty window")),
+            [_, (at, piece), ..] => {
+                return Err(Problem::new(*at..at + piece.len(), "more than a window")
+                    .help("several windows are a list: `[\"Mon-Fri 07:00-12:00\", \"Mon-Fri 13:00-19:00\"]`"));
+            }
+        };
+        Ok(Self(Window { days, from, to }))
+    }
+
+    fn pattern() -> Value {
+        json!({ "type": "string" })
+    }
+}
+
+fn pieces(text: &str) -> Vec<(usize, &str)> {
+    let offset = |piece: &str| piece.as_ptr().addr() - text.as_ptr().addr();
+    text.split_whitespace()
+        .map(|piece| (offset(piece), piece))
+        .collect()
+}
+
+fn weekdays(at: usize, piece: &str) -> Result<WeekdayRange, Problem> {
+    let (first, last) = piece.split_once('-').unwrap_or((piece, piece));
+    let last_at = at + piece.len() - last.len();
+    Ok(WeekdayRange {
+        first: weekday(at, first)?,
+        last: weekday(last_at, last)?,
+    })
+}
+
+fn weekday(at: usize, word: &str) -> Result<Weekday, Problem> {
+    let short: String = word.chars().take(3).collect();
+    let long = |day: &Weekday| format!("{day:?}");
+    let known = |(name, day): &&(&str, Weekday)| {
+        name.eq_ignore_ascii_case(word) || long(day).eq_ignore_ascii_case(word)
+    };
+    if let Some((_, day)) = DAYS.iter().find(known) {
+        return Ok(*day);
+    }
+    let problem = Problem::new(
+        at..at + word.len(),
+        format!("unknown weekday `{}`", crate::reading::shortened(word)),
+    );
+    Err(
+        match DAYS
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(&short))
+        {
+            Some((name, _)) => problem.help(format!("did you mean `{name}`?")),
+            None => problem.help("the weekdays are Mon, Tue, Wed, Thu, Fri, Sat and Sun"),
+        },
+    )
+}
+
+fn times(at: usize, piece: &str) -> Result<(Time, Option<Time>), Problem> {
+    let Some((from, to)) = piece.split_once('-') else {
+        return Err(
+            Problem::new(at..at + piece.len(), "a window without an end")
+                .help("write `07:00-19:00`"),
+        );
+    };
+    let start = time(at, from)?;
+    let end = if to == "24:00" {
+        None
+    } else {
+        Some(time(at + from.len() + 1, to)?)
+    };
+    // Midnight as the end is the end of the day, which is what people mean by it.
+    Ok((start, end.filter(|end| *end != Time::midnight())))
+}
+
+fn time(at: usize, text: &str) -> Result<Time, Problem> {
+    let parsed = text.split_once(':').and_then(|(hour, minute)| {
+        let two_digits = |text: &str| {
+            let digits =
+                !text.is_empty() && text.len() <= 2 && text.bytes().all(|b| b.is_ascii_digit());
+            digits.then(|| text.parse::<i8>().ok()).flatten()
+        };
+        let minute = Some(minute).filter(|minute| minute.len() == 2)?;
+        Time::new(two_digits(hour)?, two_digits(minute)?, 0, 0).ok()
+    });
+    parsed.ok_or_else(|| {
+        Problem::new(
+            at..at + text.len(),
+            format!(
+                "`{}` is no time of the day",
+                crate::reading::shortened(text)
+            ),
+        )
+        .help("times are written from 00:00 to 24:00")
+    })
+}
+
+impl Parse for StartWord {
+    const EXPECTED: &'static str =
+        "`now`, `beginning`, or an instant such as `2026-01-01T00:00:00Z`";
+    const CODE: Code = codes::BAD_START;
+
+    fn parse(text: &str) -> Result<Self, Problem> {
+        match text {
+            "now" => return Ok(Self(Start::Now)),
+            "beginning" => return Ok(Self(Start::Beginning)),
+            _ => {}
+        }
+        if let Ok(instant) = text.parse::<Timestamp>() {
+            return Ok(Self(Start::Instant(instant)));
+        }
+        let shown = crate::reading::shortened(text);
+        let problem = Problem::whole(text, format!("`{shown}` is no place to start"));
+        Err(match crate::nearest::nearest(text, ["now", "beginning"]) {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None if text.parse::<jiff::civil::DateTime>().is_ok() || text.parse::<jiff::civil::Date>().is_ok() => {
+                problem.help("an instant has a time and an offset: `2026-01-01T00:00:00Z` or `2026-01-01T00:00:00-05:00`")
+            }
+            None => problem,
+        })
+    }
+
+    fn pattern() -> Value {
+        json!({ "anyOf": [{ "enum": ["now", "beginning"] }, { "type": "string", "format": "date-time" }] })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_read() {
+        let window = |text: &str| WindowText::parse(text).map(|window| window.0);
+        let days = |first, last| Some(WeekdayRange { first, last });
+        let at = |hour| Time::constant(hour, 0, 0, 0);
+        assert_eq!(
+            window("Mon-Fri 07:00-19:00"),
+            Ok(Window {
+                days: days(Weekday::Monday, Weekday::Friday),
+                from: at(7),
+                to: Some(at(19))
+            })
+        );
+        assert_eq!(
+            window("22:00-06:00"),
+            Ok(Window {
+                days: None,
+                from: at(22),
+                to: Some(at(6))
+            })
+        );
+        assert_eq!(
+            window("sunday 7:00-24:00"),
+            Ok(Window {
+                days: days(Weekday::Sunday, Weekday::Sunday),
+                from: at(7),
+                to: None
+            })
+        );
+        assert_eq!(
+            window("Sat-Sun"),
+            Ok(Window {
+                days: days(Weekday::Saturday, Weekday::Sunday),
+                from: at(0),
+                to: None
+            })
+        );
+        for (wrong, at) in [
+            ("Mno-Fri 07:00-19:00", 0..3),
+            ("07:00", 0..5),
+            ("7-19", 0..1),
+            ("25:00-26:00", 0..5),
+            ("Mon 07:00-19:00 Tue", 16..19),
+            ("", 0..0),
+        ] {
+            assert_eq!(window(wrong).expect_err(wrong).at, at, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! One polled API action.
+
+use super::{Known, feed, lookups, notify, retry};
+use crate::codes;
+use crate::diagnostic::Findings;
+use crate::face::ActionKeys;
+use crate::source::Place;
+use jiff::tz::TimeZone;
+use rounds_domain::plan::{Action, Cadence, RetrySchedule, Schedule};
+use rounds_domain::{ActionName, ConnectionName, DestinationName};
+use std::time::Duration;
+
+/// A shorter interval is a stream of requests, not a poll.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+
+pub(super) fn lower<'c>(
+    name: &str,
+    place: Place,
+    keys: &'c ActionKeys,
+    known: &mut Known<'c>,
+    findings: &mut Findings<'_>,
+) -> Option<Action> {
+    let connection = match keys.connection.value() {
+        Some(reference) => known
+            .connection(&reference.0, findings)
+            .then(|| ConnectionName::new(reference.0.text.as_str())),
+        None => {
+            known.missed();
+            None
+        }
+    };
+    let schedule = schedule(keys, findings);
+    timeout(keys, findings);
+    let feed = keys
+        .changes
+        .value()
+        .and_then(|changes| feed::lower(changes, keys.request_timeout(), findings));
+    let lookups = lookups::lower(keys.lookups.value(), keys.request_timeout(), findings);
+    let notify = notify::lower(&keys.notify, &lookups.names, findings);
+    let to = destinations(name, place, keys, known, findings);
+    let retry = retry(&keys.retry, RetrySchedule::containers(), findings);
+    Some(Action {
+        name: ActionName::new(name),
+        connection: connection?,
+        schedule: schedule?,
+        feed: feed?,
+        lookups: lookups.lookups,
+        notify: notify?,
+        to,
+        retry,
+    })
+}
+
+fn schedule(keys: &ActionKeys, findings: &mut Findings<'_>) -> Option<Schedule> {
+    if let Some(zone) = keys.zone.here() {
+        if keys.at.is_absent() && keys.between.is_absent() {
+            findings
+                .warning(
+                    codes::MISMATCHED_KEYS,
+                    zone.key,
+                    "`zone` without `at` or `between` changes nothing",
+                )
+                .help("an interval is the same in every zone; the cursor has a `zone` of its own");
+        }
+    }
+    let windows = keys.between.value().map(|windows| {
+        windows
+            .0
+            .iter()
+            .map(|window| window.value.0.clone())
+            .collect()
+    });
+    let cadence = match (keys.every.here(), keys.at.value()) {
+        (Some(every), None) => {
+            let interval = every.value.0;
+            if interval < SHORTEST_INTERVAL {
+                findings
+                    .error(
+                        codes::INTERVAL_TOO_SHORT,
+                        every.place,
+                        "an interval of less than a second",
+                    )
+                    .expected("expected at least `1s`");
+                return None;
+            }
+            Cadence::Every(interval)
+        }
+        (None, Some(at)) => Cadence::At(Box::new(at.0.clone())),
+        _ => return None,
+    };
+    let zone = keys
+        .zone
+        .value()
+        .map_or(TimeZone::UTC, |zone| zone.0.clone());
+    Some(Schedule {
+        cadence,
+        windows: windows.unwrap_or_default(),
+        zone,
+    })
+}
+
+fn timeout(keys: &ActionKeys, findings: &mut Findings<'_>) {
+    if let (Some(timeout), Some(every)) = (keys.timeout.here(), keys.every.here()) {
+        if timeout.value.0 > every.value.0 {
+            findings
+                .error(codes::TIMEOUT_TOO_LONG, timeout.place, "the timeout is longer than the interval")
+                .expected("one request may take this long")
+                .also(every.place, "a round begins this often")
+                .help("a round that waits longer than its interval makes the next ones late: shorten the timeout or lengthen the interval");
+        }
+    }
+}
+
+fn destinations<'c>(
+    name: &str,
+    place: Place,
+    keys: &'c ActionKeys,
+    known: &mut Known<'c>,
+    findings: &mut Findings<'_>,
+) -> Vec<DestinationName> {
+    let Some(to) = keys.to.here() else {
+        known.missed();
+        return Vec::new();
+    };
+    let mut names: Vec<(&str, Place)> = Vec::new();
+    for reference in &to.value.0 {
+        let scalar = &reference.value.0;
+        if let Some((_, first)) = names.iter().find(|(name, _)| *name == scalar.text) {
+            crate::kinds::same_name(&scalar.text, *first, scalar.place, findings);
+        } else if known.destination(scalar, findings) {
+            names.push((&scalar.text, scalar.place));
+        }
+    }
+    if to.value.0.is_empty() {
+        findings
+            .warning(
+                codes::NOTHING_SENT,
+                to.place,
+                format!("the changes of `{name}` are told to nobody"),
+            )
+            .also(place, "this action")
+            .help("name a destination, or keep it so to fill the ledger silently");
+    }
+    names
+        .into_iter()
+        .map(|(name, _)| DestinationName::new(name))
+        .collect()
+}

@@ -1,0 +1,226 @@
+//! A cursor, above all one by time: whether its format can be written, read back, and how fine it is.
+
+use crate::codes;
+use crate::diagnostic::Findings;
+use crate::face::CursorKeys;
+use crate::reading::Here;
+use crate::source::Place;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use rounds_domain::plan::{CursorRule, TimeCursor, TimeFormat};
+use std::time::Duration;
+
+const DEFAULT_OVERLAP: Duration = Duration::from_mins(2);
+
+/// Units from the finest, with names for messages.
+const UNITS: &[(Duration, &str)] = &[
+    (Duration::from_nanos(1), "nanoseconds"),
+    (Duration::from_micros(1), "microseconds"),
+    (Duration::from_millis(1), "milliseconds"),
+    (Duration::from_secs(1), "seconds"),
+    (Duration::from_mins(1), "minutes"),
+    (Duration::from_hours(1), "hours"),
+    (Duration::from_hours(24), "days"),
+];
+
+pub(super) fn lower(given: &Here<CursorKeys>, findings: &mut Findings<'_>) -> Option<CursorRule> {
+    let keys = &given.value;
+    if let Some(filter) = keys.number.value().or(keys.token.value()) {
+        let kind = if keys.number.is_absent() {
+            "token"
+        } else {
+            "number"
+        };
+        only_with_time(keys, kind, findings);
+        let filter = filter.filter.clone();
+        return Some(if kind == "number" {
+            CursorRule::Number(filter)
+        } else {
+            CursorRule::Token(filter)
+        });
+    }
+    let time = keys.time.here()?;
+    let zone = keys
+        .zone
+        .value()
+        .map_or(TimeZone::UTC, |zone| zone.0.clone());
+    let (format, finest) = time_format(&time.value.0.text, &zone, time.place, findings)?;
+    let granularity = match keys.granularity.here() {
+        Some(given) if given.value.0 < finest => {
+            let unit = UNITS
+                .iter()
+                .find(|(length, _)| *length == finest)
+                .map_or("", |(_, name)| name);
+            findings
+                .error(
+                    codes::BAD_TIME_FORMAT,
+                    given.place,
+                    "a granularity finer than the format writes",
+                )
+                .also(time.place, format!("writes whole {unit}"))
+                .help("leave it out: the default is the smallest unit that the format writes");
+            return None;
+        }
+        Some(given) => given.value.0,
+        None => finest,
+    };
+    let overlap = keys
+        .overlap
+        .value()
+        .map_or(DEFAULT_OVERLAP, |overlap| overlap.0);
+    Some(CursorRule::Time(TimeCursor {
+        format,
+        zone,
+        granularity,
+        overlap: overlap.max(granularity),
+        settle: keys
+            .settle
+            .value()
+            .map_or(Duration::ZERO, |settle| settle.0),
+        field: keys.field.value().map(|field| field.filter.clone()),
+    }))
+}
+
+fn only_with_time(keys: &CursorKeys, kind: &str, findings: &mut Findings<'_>) {
+    let given = [
+        ("zone", keys.zone.here().map(|here| here.key)),
+        ("overlap", keys.overlap.here().map(|here| here.key)),
+        ("settle", keys.settle.here().map(|here| here.key)),
+        ("granularity", keys.granularity.here().map(|here| here.key)),
+        ("field", keys.field.here().map(|here| here.key)),
+    ];
+    for (name, place) in given {
+        if let Some(place) = place {
+            findings
+                .error(
+                    codes::MISMATCHED_KEYS,
+                    place,
+                    format!("`{name}` goes with a `time` cursor only"),
+                )
+                .help(format!("take it out: a `{kind}` has no time in it"));
+        }
+    }
+}
+
+/// The format and the smallest unit that it writes.
+fn time_format(
+    text: &str,
+    zone: &TimeZone,
+    place: Place,
+    findings: &mut Findings<'_>,
+) -> Option<(TimeFormat, Duration)> {
+    const WORDS: [&str; 3] = ["rfc3339", "epoch_seconds", "epoch_milliseconds"];
+    match text {
+        "rfc3339" => return Some((TimeFormat::Rfc3339, Duration::from_millis(1))),
+        "epoch_seconds" => return Some((TimeFormat::EpochSeconds, Duration::from_secs(1))),
+        "epoch_milliseconds" => {
+            return Some((TimeFormat::EpochMilliseconds, Duration::from_millis(1)));
+        }
+        _ => {}
+    }
+    if !text.contains('%') {
+        let shown = crate::reading::shortened(text);
+        let diagnostic = findings.error(
+            codes::BAD_TIME_FORMAT,
+            place,
+            format!("`{shown}` is no time format"),
+        );
+        diagnostic
+            .expected("expected strftime, `rfc3339`, `epoch_seconds` or `epoch_milliseconds`");
+        match crate::nearest::nearest(text, WORDS) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None => diagnostic.help("a strftime format is written like `%Y-%m-%dT%H:%M:%S`"),
+        };
+        return None;
+    }
+    match examine(text, zone) {
+        Ok(finest) => Some((TimeFormat::Strftime(text.to_owned()), finest)),
+        Err(trouble) => {
+            findings
+                .error(codes::BAD_TIME_FORMAT, place, trouble.message)
+                .expected("expected a strftime format such as `%Y-%m-%dT%H:%M:%S`")
+                .help(trouble.help);
+            None
+        }
+    }
+}
+
+struct Trouble {
+    message: String,
+    help: &'static str,
+}
+
+/// Writes an instant and reads it back, and finds the smallest step that changes what is written. Nothing of strftime
+/// needs to be known here.
+fn examine(format: &str, zone: &TimeZone) -> Result<Duration, Trouble> {
+    let trouble = |message: String, help| Trouble { message, help };
+    // An afternoon, so that a twelve-hour clock without AM and PM is noticed; no field equals another.
+    let sample = DateTime::constant(2026, 3, 4, 17, 6, 7, 123_456_789);
+    let write = |moment: DateTime| -> Result<String, Trouble> {
+        let zoned = zone.to_ambiguous_zoned(moment).compatible();
+        zoned
+            .and_then(|zoned| jiff::fmt::strtime::format(format, &zoned))
+            .map_err(|error| {
+                trouble(
+                    format!("the format cannot be written: {}", without_place(&error)),
+                    "the directives are those of strftime: %Y %m %d %H %M %S %f %z",
+                )
+            })
+    };
+    let written = write(sample)?;
+    let mut finest = None;
+    for (unit, _) in UNITS {
+        let later =
+            sample.checked_add(SignedDuration::try_from(*unit).unwrap_or(SignedDuration::ZERO));
+        let later = later.map_err(|error| trouble(error.to_string(), ""))?;
+        if write(later)? != written {
+            finest = Some(*unit);
+            break;
+        }
+    }
+    let finest = finest.ok_or_else(|| {
+        trouble(
+            "the format does not write the day".to_owned(),
+            "a round could not ask for less than a month: add `%d`",
+        )
+    })?;
+    let unreadable = || {
+        trouble(
+            "what the format writes cannot be read back".to_owned(),
+            "write year, month and day, and hours as `%H` or as `%I` with `%p`",
+        )
+    };
+    let parsed = jiff::fmt::strtime::parse(format, &written).map_err(|_| unreadable())?;
+    let read = match parsed.to_timestamp() {
+        Ok(instant) => instant,
+        Err(_) => {
+            let local = parsed.to_datetime().or_else(|_| {
+                parsed
+                    .to_date()
+                    .map(|date| date.to_datetime(jiff::civil::Time::midnight()))
+            });
+            let local = local.map_err(|_| unreadable())?;
+            zone.to_ambiguous_timestamp(local)
+                .compatible()
+                .map_err(|_| unreadable())?
+        }
+    };
+    let meant = zone
+        .to_ambiguous_timestamp(sample)
+        .compatible()
+        .map_err(|_| unreadable())?;
+    if distance(read, meant) >= finest {
+        return Err(unreadable());
+    }
+    Ok(finest)
+}
+
+fn distance(one: Timestamp, other: Timestamp) -> Duration {
+    one.duration_since(other).unsigned_abs()
+}
+
+/// The library's words, first sentence.
+fn without_place(error: &jiff::Error) -> String {
+    crate::reading::shortened(&error.to_string())
+}

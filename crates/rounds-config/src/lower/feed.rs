@@ -1,0 +1,215 @@
+//! A change query.
+
+use super::cursor;
+use super::request::{self, RootUse, Written, place_of};
+use crate::codes;
+use crate::diagnostic::Findings;
+use crate::face::{ChangesKeys, CursorKeys, PagingKeys};
+use crate::reading::{Given, Here};
+use rounds_domain::FeedName;
+use rounds_domain::plan::{CursorRule, Feed, Paging, PagingRule, Start, VersionRule};
+use rounds_map::Filter;
+use std::time::Duration;
+
+/// What templates of a change query may use.
+const ROOTS: &[&str] = &["cursor", "until"];
+
+pub(super) fn lower(
+    keys: &ChangesKeys,
+    timeout: Option<Duration>,
+    findings: &mut Findings<'_>,
+) -> Option<Feed> {
+    let written = Written {
+        get: &keys.get,
+        post: &keys.post,
+        query: &keys.query,
+        headers: &keys.headers,
+        timeout,
+    };
+    let request = request::lower(&written, ROOTS, findings);
+    let wrong_request = request.rule.is_none();
+    check_uses(&keys.cursor, &request.uses, wrong_request, findings);
+    let cursor = match &keys.cursor {
+        Given::Absent => Some(CursorRule::None),
+        Given::Wrong => None,
+        Given::Here(here) => cursor::lower(here, findings),
+    };
+    let start = start(keys, findings);
+    let paging = paging(keys, findings);
+    let version = version(keys, findings);
+    Some(Feed {
+        name: FeedName::new("changes"),
+        request: request.rule?,
+        cursor: cursor?,
+        start: start?,
+        paging: paging?,
+        records: keys.records.value()?.filter.clone(),
+        id: keys.id.value()?.filter.clone(),
+        version: version?,
+    })
+}
+
+/// What the request carries and what the cursor is must fit together.
+fn check_uses(
+    cursor: &Given<CursorKeys>,
+    uses: &[RootUse],
+    wrong_request: bool,
+    findings: &mut Findings<'_>,
+) {
+    match cursor {
+        Given::Absent => {
+            for root_use in uses {
+                let place = place_of(root_use, findings);
+                findings
+                    .error(codes::CURSOR_NOT_GIVEN, place, format!("`{}` is used and there is no cursor", root_use.root))
+                    .help("say what the query stands at, for example `cursor: { time: \"%Y-%m-%dT%H:%M:%S\" }`, or take the placeholder out");
+            }
+        }
+        Given::Wrong => {}
+        Given::Here(here) => {
+            if !uses.iter().any(|root_use| root_use.root == "cursor") && !wrong_request {
+                findings
+                    .error(codes::CURSOR_NOT_SENT, here.key, "the cursor is in no part of the request")
+                    .expected("every round would ask for the same")
+                    .help("put it where the EHR expects it, for example `query: { changedsince: \"{{ cursor }}\" }`");
+            }
+            let until = uses.iter().find(|root_use| root_use.root == "until");
+            if let (Some(until), true) = (until, here.value.time.is_absent()) {
+                let place = place_of(until, findings);
+                findings
+                    .error(
+                        codes::CURSOR_NOT_GIVEN,
+                        place,
+                        "`until` is an instant and goes with a `time` cursor only",
+                    )
+                    .also(here.key, "this cursor has no time");
+            }
+        }
+    }
+}
+
+fn start(keys: &ChangesKeys, findings: &mut Findings<'_>) -> Option<Start> {
+    let start = keys.start.here()?;
+    let timeless = match &keys.cursor {
+        Given::Absent => true,
+        Given::Wrong => false,
+        Given::Here(here) => here.value.time.is_absent(),
+    };
+    if matches!(start.value.0, Start::Instant(_)) && timeless {
+        findings
+            .error(
+                codes::BAD_START,
+                start.place,
+                "an instant to start from goes with a `time` cursor only",
+            )
+            .expected("expected `now` or `beginning`");
+        return None;
+    }
+    Some(start.value.0)
+}
+
+fn version(keys: &ChangesKeys, findings: &mut Findings<'_>) -> Option<VersionRule> {
+    if let (Some(version), Some(ignore)) = (keys.version.here(), keys.ignore.here()) {
+        findings
+            .error(codes::VERSION_AND_IGNORE, ignore.key, "`ignore` together with `version`")
+            .expected("changes nothing, because the version decides")
+            .also(version.key, "the version is here")
+            .help("keep `version` if it changes with every change that matters, otherwise keep `ignore`");
+        return None;
+    }
+    match (&keys.version, &keys.ignore) {
+        (Given::Wrong, _) | (_, Given::Wrong) => None,
+        (Given::Here(version), _) => Some(VersionRule::Field(version.value.filter.clone())),
+        (Given::Absent, Given::Absent) => Some(VersionRule::Fingerprint { counting: None }),
+        (Given::Absent, Given::Here(ignore)) => counting(ignore, findings),
+    }
+}
+
+fn counting(
+    ignore: &Here<crate::kinds::Many<crate::kinds::Expression>>,
+    findings: &mut Findings<'_>,
+) -> Option<VersionRule> {
+    for path in &ignore.value.0 {
+        let text = path.value.filter.text();
+        if !text.trim_start().starts_with('.') {
+            findings
+                .error(codes::BAD_EXPRESSION, path.place, "no path")
+                .expected("expected a path such as `.meta.lastUpdated`");
+            return None;
+        }
+    }
+    let paths: Vec<String> = ignore
+        .value
+        .0
+        .iter()
+        .map(|path| format!("({})", path.value.filter.text()))
+        .collect();
+    if paths.is_empty() {
+        return Some(VersionRule::Fingerprint { counting: None });
+    }
+    match Filter::compile(&format!("del({})", paths.join(", "))) {
+        Ok(filter) => Some(VersionRule::Fingerprint {
+            counting: Some(filter),
+        }),
+        Err(error) => {
+            findings.error(
+                codes::BAD_EXPRESSION,
+                ignore.place,
+                format!("paths that cannot be left out: {error}"),
+            );
+            None
+        }
+    }
+}
+
+fn paging(keys: &ChangesKeys, findings: &mut Findings<'_>) -> Option<Paging> {
+    let rule = match &keys.paging {
+        Given::Absent => PagingRule::Single,
+        Given::Wrong => return None,
+        Given::Here(here) => paging_rule(&here.value, findings)?,
+    };
+    let max_pages = keys
+        .max_pages
+        .value()
+        .map_or(Paging::DEFAULT_MAX_PAGES, |count| count.0);
+    Some(Paging { rule, max_pages })
+}
+
+fn paging_rule(keys: &PagingKeys, findings: &mut Findings<'_>) -> Option<PagingRule> {
+    let text = |given: &Given<crate::kinds::Text>| given.value().map(|text| text.0.text.clone());
+    if let Some(link) = keys.next_link.value() {
+        return Some(PagingRule::NextLink(link.filter.clone()));
+    }
+    if let Some(relation) = text(&keys.link_header) {
+        return Some(PagingRule::LinkHeader { relation });
+    }
+    if let Some(pages) = keys.page_number.value() {
+        if let (Some(parameter), None) = (pages.size_parameter.here(), pages.size.here()) {
+            findings
+                .error(
+                    codes::MISMATCHED_KEYS,
+                    parameter.key,
+                    "`size_parameter` without `size`",
+                )
+                .help("say how many records a page has: `size: 50`");
+        }
+        return Some(PagingRule::PageNumber {
+            parameter: text(&pages.parameter)?,
+            first: pages.first.value().map_or(1, |first| first.0),
+            size: pages.size.value().map(|size| u64::from(size.0)),
+            size_parameter: text(&pages.size_parameter),
+        });
+    }
+    if let Some(offset) = keys.offset.value() {
+        return Some(PagingRule::Offset {
+            parameter: text(&offset.parameter)?,
+            size: u64::from(offset.size.value()?.0),
+            size_parameter: text(&offset.size_parameter),
+        });
+    }
+    let token = keys.token.value()?;
+    Some(PagingRule::Token {
+        parameter: text(&token.parameter)?,
+        from: token.from.value()?.filter.clone(),
+    })
+}

@@ -1,0 +1,167 @@
+//! Lookups: what each uses decides their order.
+
+use super::request::{self, RootUse, Written, place_of};
+use crate::codes;
+use crate::diagnostic::Findings;
+use crate::face::LookupKeys;
+use crate::kinds::{Named, Names};
+use rounds_domain::LookupName;
+use rounds_domain::plan::{Lookup, WhenMissing};
+use std::time::Duration;
+
+/// What a container always has.
+pub(super) const CONTAINER: &[&str] = &["record", "previous", "change"];
+
+/// Names that templates use for other things.
+const OTHERWISE_TAKEN: &[&str] = &["cursor", "until"];
+
+/// The lookups of an action.
+pub(super) struct Lowered {
+    /// Each after those that it uses.
+    pub(super) lookups: Vec<Lookup>,
+    /// All names, also of those that are wrong.
+    pub(super) names: Vec<String>,
+}
+
+/// One that waits for its place in the order.
+struct Waiting<'k> {
+    named: &'k Named<LookupKeys>,
+    lookup: Option<Lookup>,
+    uses: Vec<RootUse>,
+}
+
+pub(super) fn lower(
+    given: Option<&Names<LookupKeys>>,
+    timeout: Option<Duration>,
+    findings: &mut Findings<'_>,
+) -> Lowered {
+    let given: &[Named<LookupKeys>] = given.map_or(&[], |names| &names.0);
+    let names: Vec<String> = given.iter().map(|named| named.name.clone()).collect();
+    let mut roots: Vec<&str> = CONTAINER.to_vec();
+    roots.extend(names.iter().map(String::as_str));
+    let mut waiting = Vec::new();
+    for named in given {
+        check_name(named, findings);
+        let Some(keys) = &named.value else { continue };
+        let written = Written {
+            get: &keys.get,
+            post: &keys.post,
+            query: &keys.query,
+            headers: &keys.headers,
+            timeout,
+        };
+        let request = request::lower(&written, &roots, findings);
+        let when_missing = keys.when_missing.or(WhenMissing::Null);
+        let lookup = request.rule.map(|request| Lookup {
+            name: LookupName::new(named.name.as_str()),
+            request,
+            when_missing,
+        });
+        let uses = request
+            .uses
+            .into_iter()
+            .filter(|root_use| names.contains(&root_use.root));
+        waiting.push(Waiting {
+            named,
+            lookup,
+            uses: uses.collect(),
+        });
+    }
+    Lowered {
+        lookups: ordered(waiting, findings),
+        names,
+    }
+}
+
+fn check_name(named: &Named<LookupKeys>, findings: &mut Findings<'_>) {
+    let name = named.name.as_str();
+    if CONTAINER.contains(&name) || OTHERWISE_TAKEN.contains(&name) {
+        findings
+            .error(
+                codes::RESERVED_NAME,
+                named.place,
+                format!("`{name}` means something else in expressions"),
+            )
+            .help("give the lookup another name");
+    } else if name.contains('-') {
+        findings
+            .error(
+                codes::BAD_NAME,
+                named.place,
+                format!("`{name}` cannot be read in an expression"),
+            )
+            .expected("jq would take the `-` for a minus")
+            .help(format!("for example `{}`", name.replace('-', "_")));
+    }
+}
+
+/// Those first that use none that is still waiting, otherwise in the order written.
+fn ordered(mut waiting: Vec<Waiting<'_>>, findings: &mut Findings<'_>) -> Vec<Lookup> {
+    let mut ordered = Vec::new();
+    while !waiting.is_empty() {
+        let ready = waiting.iter().position(|one| {
+            let mut others = waiting.iter().map(|other| &other.named.name);
+            !others.any(|other| one.uses.iter().any(|root_use| root_use.root == *other))
+        });
+        let Some(ready) = ready else {
+            report_circle(&waiting, findings);
+            break;
+        };
+        ordered.extend(waiting.remove(ready).lookup);
+    }
+    ordered
+}
+
+/// All that wait use one that waits, so following them ends in a circle.
+fn report_circle(waiting: &[Waiting<'_>], findings: &mut Findings<'_>) {
+    let mut path: Vec<usize> = Vec::new();
+    let mut at = 0;
+    while !path.contains(&at) {
+        path.push(at);
+        match next(waiting, at) {
+            Some((following, _)) => at = following,
+            None => return,
+        }
+    }
+    let circle = &path[path.iter().position(|one| *one == at).unwrap_or(0)..];
+    let names: Vec<&str> = circle
+        .iter()
+        .chain(circle.first())
+        .map(|one| waiting[*one].named.name.as_str())
+        .collect();
+    let places: Vec<_> = circle
+        .iter()
+        .filter_map(|one| {
+            next(waiting, *one)
+                .map(|(_, root_use)| (place_of(root_use, findings), *one, root_use.root.clone()))
+        })
+        .collect();
+    let Some(((first, one, root), others)) = places.split_first() else {
+        return;
+    };
+    let label = |one: usize, root: &str| {
+        format!("`{}` needs the answer of `{root}`", waiting[one].named.name)
+    };
+    let diagnostic = findings.error(
+        codes::LOOKUP_CIRCLE,
+        *first,
+        format!("lookups in a circle: {}", names.join(" -> ")),
+    );
+    diagnostic.expected(label(*one, root));
+    for (place, one, root) in others {
+        diagnostic.also(*place, label(*one, root));
+    }
+    diagnostic.help("one of them must do with `record`, `previous` or `change`");
+}
+
+/// The first of those that wait that this one uses, and where.
+fn next<'w>(waiting: &'w [Waiting<'_>], one: usize) -> Option<(usize, &'w RootUse)> {
+    let uses = waiting[one].uses.iter();
+    let mut known = uses.filter_map(|root_use| {
+        let at = waiting
+            .iter()
+            .position(|other| other.named.name == root_use.root)?;
+        Some((at, root_use))
+    });
+    known.next()
+}

@@ -1,0 +1,228 @@
+//! What is written becomes the plan.
+
+use crate::{FULL, SMALL, rendered};
+use rounds_config::{Sources, load, secret_references};
+use rounds_domain::plan::{
+    Action, BodyRule, Cadence, CursorRule, Destination, EventRule, OrderBy, PagingRule, Plan,
+    RetrySchedule, Start, TimeFormat, VersionRule, WhenMissing,
+};
+use rounds_map::Json;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn plan(text: &str) -> Plan {
+    let sources = Sources::from_text("rounds.yaml", text);
+    load(&sources)
+        .plan
+        .unwrap_or_else(|| panic!("{}", rendered(&sources)))
+}
+
+fn action(plan: &Plan, name: &str) -> Arc<Action> {
+    Arc::clone(
+        plan.actions
+            .iter()
+            .find(|action| action.name.as_str() == name)
+            .expect("is there"),
+    )
+}
+
+#[test]
+fn every_documented_key_reaches_the_plan() {
+    let plan = plan(FULL);
+    assert_eq!(plan.keep_finished, Duration::from_hours(90 * 24));
+    insta::assert_debug_snapshot!("full_connections", plan.connections);
+    insta::assert_debug_snapshot!("full_destinations", plan.destinations);
+    let names: Vec<_> = plan
+        .actions
+        .iter()
+        .map(|action| action.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        ["appointments", "orders", "results", "slots", "rooms"]
+    );
+    let without_zones = insta::Settings::clone_current();
+    without_zones
+        .bind(|| insta::assert_debug_snapshot!("full_appointments", action(&plan, "appointments")));
+}
+
+#[test]
+fn schedules_and_cursors_of_every_kind() {
+    let plan = plan(FULL);
+    let cursor = |name| action(&plan, name).feed.cursor.clone();
+    assert!(matches!(
+        action(&plan, "orders").schedule.cadence,
+        Cadence::At(_)
+    ));
+    assert!(
+        matches!(action(&plan, "results").schedule.cadence, Cadence::Every(every) if every == Duration::from_secs(5_400))
+    );
+    assert!(matches!(cursor("orders"), CursorRule::Number(filter) if filter.text() == ".Last"));
+    assert!(
+        matches!(cursor("results"), CursorRule::Token(filter) if filter.text() == ".next_token")
+    );
+    assert!(matches!(cursor("rooms"), CursorRule::None));
+    let CursorRule::Time(time) = cursor("slots") else {
+        panic!("a time")
+    };
+    assert_eq!(time.format, TimeFormat::EpochSeconds);
+    assert_eq!(
+        (time.granularity, time.overlap),
+        (Duration::from_secs(1), Duration::from_secs(1)),
+        "raised to one granule"
+    );
+    assert_eq!(
+        action(&plan, "slots").feed.start,
+        Start::Instant("2026-01-01T00:00:00Z".parse().expect("an instant"))
+    );
+    assert_eq!(action(&plan, "orders").feed.start, Start::Beginning);
+    let paging = |name| action(&plan, name).feed.paging.rule.clone();
+    assert!(
+        matches!(paging("orders"), PagingRule::PageNumber { parameter, first: 0, size: Some(50), size_parameter: Some(size) } if parameter == "page" && size == "per_page")
+    );
+    assert!(matches!(paging("results"), PagingRule::LinkHeader { relation } if relation == "next"));
+    assert!(matches!(
+        paging("slots"),
+        PagingRule::Offset { size: 50, .. }
+    ));
+    assert!(
+        matches!(paging("rooms"), PagingRule::Token { from, .. } if from.text() == ".nextPageToken")
+    );
+    assert!(
+        matches!(&action(&plan, "orders").feed.version, VersionRule::Field(filter) if filter.text() == ".version")
+    );
+    assert_eq!(
+        action(&plan, "orders").feed.request.method,
+        http::Method::POST
+    );
+    assert!(matches!(
+        action(&plan, "slots").notify.order_by,
+        OrderBy::Action
+    ));
+    assert!(matches!(
+        action(&plan, "results").notify.body,
+        BodyRule::Whole
+    ));
+    assert_eq!(
+        action(&plan, "appointments").feed.request.query.len(),
+        4,
+        "a list repeats its parameter"
+    );
+}
+
+#[test]
+fn a_format_tells_its_own_granularity() {
+    for (format, expected) in [
+        ("%m/%d/%Y", 86_400_000),
+        ("%Y%m%d%H", 3_600_000),
+        ("%m/%d/%Y %I:%M %p", 60_000),
+        ("%Y-%m-%dT%H:%M:%S%:z", 1_000),
+        ("%Y-%m-%dT%H:%M:%S.%3f", 1),
+        ("rfc3339", 1),
+    ] {
+        let text = SMALL.replacen("%Y-%m-%dT%H:%M:%S", format, 1);
+        let CursorRule::Time(time) = action(&plan(&text), "appointments").feed.cursor.clone()
+        else {
+            panic!("a time")
+        };
+        assert_eq!(
+            time.granularity,
+            Duration::from_millis(expected),
+            "{format}"
+        );
+        assert!(time.overlap >= time.granularity);
+    }
+}
+
+#[test]
+fn lookups_come_after_those_that_they_use() {
+    let plan = plan(FULL);
+    let lookups = &action(&plan, "appointments").lookups;
+    let names: Vec<_> = lookups.iter().map(|lookup| lookup.name.as_str()).collect();
+    assert_eq!(names, ["patient", "insurer"]);
+    assert_eq!(lookups[0].when_missing, WhenMissing::Park);
+    assert_eq!(lookups[0].request.timeout, Some(Duration::from_secs(30)));
+}
+
+#[test]
+fn literals_of_a_body_keep_their_digits() {
+    let plan = plan(FULL);
+    let action = action(&plan, "orders");
+    let BodyRule::Free(body) = &action.notify.body else {
+        panic!("a free body")
+    };
+    let scope =
+        Json::parse(br#"{"record":{"id":7},"change":{"kind":"created"}}"#).expect("is JSON");
+    let rendered = body.render(&scope).expect("renders").to_bytes();
+    assert_eq!(
+        String::from_utf8_lossy(&rendered),
+        r#"{"id":7,"big":12345678901234567890,"price":1.10,"none":null,"yes":"yes","flag":true,"list":[1,"created"]}"#
+    );
+}
+
+#[test]
+fn a_model_body_has_its_events() {
+    let by_kind = plan(SMALL);
+    let action_by_kind = action(&by_kind, "appointments");
+    let BodyRule::Model {
+        event: EventRule::ByKind { created, updated },
+        model,
+        ..
+    } = &action_by_kind.notify.body
+    else {
+        panic!("by kind")
+    };
+    assert_eq!(
+        (created.as_str(), updated.as_str(), model.name()),
+        ("New", "Modification", "Scheduling")
+    );
+    let full = plan(FULL);
+    assert!(matches!(
+        action(&full, "appointments").notify.body,
+        BodyRule::Model {
+            event: EventRule::Expression(_),
+            ..
+        }
+    ));
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let plan = plan(SMALL);
+    assert_eq!(plan.keep_finished, Plan::DEFAULT_KEEP_FINISHED);
+    let connection = plan.connections.values().next().expect("one");
+    assert_eq!(connection.base_url.as_str(), "https://fakedata.com/");
+    assert_eq!(connection.request_timeout, Duration::from_secs(30));
+    let destination = plan.destinations.values().next().expect("one");
+    assert_eq!(destination.retry, RetrySchedule::deliveries());
+    assert_eq!(destination.in_flight, Destination::DEFAULT_IN_FLIGHT);
+    let action = action(&plan, "appointments");
+    assert_eq!(action.retry, RetrySchedule::containers());
+    assert_eq!(action.feed.paging.max_pages, 1_000);
+    assert!(matches!(action.notify.order_by, OrderBy::Record));
+    assert!(matches!(
+        action.feed.version,
+        VersionRule::Fingerprint { counting: None }
+    ));
+}
+
+#[test]
+fn every_secret_is_listed_with_its_use() {
+    let listed: Vec<_> = secret_references(&plan(FULL))
+        .into_iter()
+        .map(|(place, secret)| format!("{place}: {secret:?}"))
+        .collect();
+    assert_eq!(
+        listed,
+        [
+            "connections.clinic.auth.basic.password: File(\"/run/secrets/clinic\")",
+            "connections.fakedata.auth.bearer: Environment(\"FAKEDATA_TOKEN\")",
+            "connections.lab.auth.header.value: Command([\"pass\", \"show\", \"lab key\"])",
+            "destinations.my-app.signing_secret[0]: Environment(\"MY_APP_SECRET\")",
+            "destinations.my-app.signing_secret[1]: Environment(\"MY_APP_OLD_SECRET\")",
+            "destinations.my-app.verification_token: Environment(\"MY_APP_TOKEN\")",
+            "destinations.my-app.bearer: Command([\"vault\", \"read\", \"app\"])",
+            "destinations.my-app.headers.x-key: Environment(\"KEY\")",
+        ]
+    );
+}

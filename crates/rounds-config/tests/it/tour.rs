@@ -1,0 +1,384 @@
+//! THE TOUR: mistakes as people make them, and what they read then. Each stop changes the small example in one place.
+
+use crate::{SMALL, rendered};
+use rounds_config::{Severity, Sources, codes, load, to_json};
+use std::collections::BTreeSet;
+
+/// A mistake: its name, what is replaced in the small example, and by what.
+type Stop = (&'static str, &'static str, &'static str);
+
+const STOPS: &[Stop] = &[
+    (
+        "unknown_key",
+        "    every: 1m",
+        "    evry: 1m\n    every: 1m",
+    ),
+    (
+        "unknown_key_far_from_all",
+        "    every: 1m",
+        "    description: x\n    every: 1m",
+    ),
+    ("wrong_type", "changes:\n", "changes: []\n    ignored:\n"),
+    ("number_for_name", "connection: fakedata", "connection: 123"),
+    ("nothing_given", "connection: fakedata", "connection:"),
+    ("missing_key", "      records: .[]\n", ""),
+    ("missing_start", "      start: now\n", ""),
+    ("tab", "    every: 1m", "\tevery: 1m"),
+    ("unclosed_bracket", "to: [my-app]", "to: [my-app"),
+    (
+        "unclosed_quote",
+        "get: /appointments",
+        "get: \"/appointments",
+    ),
+    (
+        "colon_in_plain_text",
+        "get: /appointments",
+        "get: /appointments: all",
+    ),
+    (
+        "template_without_quotes",
+        "\"{{ cursor }}\"",
+        "{{ cursor }}",
+    ),
+    (
+        "percent_without_quotes",
+        "cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }",
+        "cursor:\n        time: %Y-%m-%d",
+    ),
+    (
+        "duplicate_key",
+        "    every: 1m",
+        "    every: 1m\n    every: 5m",
+    ),
+    (
+        "alias",
+        "limits: { rate: 10/s, in_flight: 4 }",
+        "limits: &limits { rate: 10/s }\n    headers: *limits",
+    ),
+    (
+        "get_and_post",
+        "get: /appointments",
+        "get: /appointments\n      post: /appointments",
+    ),
+    (
+        "unknown_word",
+        "{ get: \"/patient/{{ record.patientID }}\" }",
+        "{ get: \"/patient/{{ record.patientID }}\", when_missing: prak }",
+    ),
+    ("bad_name", "  appointments:", "  New Appointments:"),
+    ("no_interval", "    every: 1m\n", ""),
+    (
+        "every_and_at",
+        "every: 1m",
+        "every: 1m\n    at: \"0 * * * *\"",
+    ),
+    ("duration_without_unit", "every: 1m", "every: 60"),
+    ("duration_with_slip", "every: 1m", "every: 5 minuts"),
+    ("interval_too_short", "every: 1m", "every: 500ms"),
+    ("bad_cron", "every: 1m", "at: \"0 25 * * *\""),
+    ("cron_with_seconds", "every: 1m", "at: \"*/30 * * * * *\""),
+    ("unknown_zone", "zone: UTC", "zone: America/NewYork"),
+    ("zone_by_city", "zone: UTC", "zone: new york"),
+    (
+        "bad_window",
+        "every: 1m",
+        "every: 1m\n    between: [\"Mon-Fri 07:00-19:00\", \"Son 9:00-12:00\"]",
+    ),
+    (
+        "unknown_connection",
+        "connection: fakedata",
+        "connection: fakdata",
+    ),
+    ("unknown_destination", "to: [my-app]", "to: [my-app, my-ap]"),
+    (
+        "same_name",
+        "destinations:\n",
+        "destinations:\n  my-app: { url: \"https://other.example.org\" }\n",
+    ),
+    ("jq_plain", "id: .id", "id: .id | tostrng"),
+    (
+        "jq_single_quoted",
+        "id: .id",
+        "id: '.id | select(.name == ''x'' )'",
+    ),
+    (
+        "jq_double_quoted",
+        "id: .id",
+        "id: \".id | select(.name == \\\"x\\\") | frist\"",
+    ),
+    (
+        "jq_block",
+        "records: .[]",
+        "records: |\n        .entry[]\n        | select(.kind == \"a\")\n        | .resorce |",
+    ),
+    (
+        "jq_folded",
+        "records: .[]",
+        "records: >-\n        .entry[]\n        | selct(.kind == \"a\")\n        | .resource",
+    ),
+    ("jq_needs_quotes", "records: .[]", "records: [.entry]"),
+    (
+        "template_unknown_name",
+        "record.patientID",
+        "recrod.patientID",
+    ),
+    (
+        "template_unclosed",
+        "{{ record.patientID }}",
+        "{{ record.patientID",
+    ),
+    ("unknown_lookup", "= .patient.mrn", "= .patiant.mrn"),
+    (
+        "lookups_in_a_circle",
+        "patient: { get: \"/patient/{{ record.patientID }}\" }",
+        "patient: { get: \"/patient/{{ insurer.holder }}\" }\n      insurer: { get: \"/insurer/{{ patient.insurerID }}\" }",
+    ),
+    (
+        "reserved_lookup_name",
+        "      patient: {",
+        "      change: { get: /change }\n      patient: {",
+    ),
+    (
+        "lookup_name_with_minus",
+        "      patient: {",
+        "      next-of-kin: { get: /kin }\n      patient: {",
+    ),
+    (
+        "timeout_longer_than_interval",
+        "timeout: 30s",
+        "timeout: 2m",
+    ),
+    (
+        "cursor_not_sent",
+        "      query: { changedsince: \"{{ cursor }}\" }\n",
+        "",
+    ),
+    (
+        "cursor_not_given",
+        "      cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }\n",
+        "",
+    ),
+    ("time_format_unknown", "\"%Y-%m-%dT%H:%M:%S\"", "rfc339"),
+    ("time_format_with_bad_directive", "%H:%M:%S", "%H:%M:%K"),
+    (
+        "time_format_without_am_pm",
+        "%Y-%m-%dT%H:%M:%S",
+        "%m/%d/%Y %I:%M",
+    ),
+    ("time_format_without_day", "%Y-%m-%dT%H:%M:%S", "%Y-%m"),
+    ("granularity_too_fine", "overlap: 2m", "granularity: 1ms"),
+    ("start_without_offset", "start: now", "start: 2026-01-01"),
+    (
+        "start_at_instant_without_time",
+        "cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }\n      start: now",
+        "cursor: { number: .Last }\n      start: 2026-01-01T00:00:00Z",
+    ),
+    (
+        "overlap_without_time",
+        "cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }",
+        "cursor: { number: .Last, overlap: 2m }",
+    ),
+    (
+        "version_and_ignore",
+        "id: .id",
+        "id: .id\n      version: .v\n      ignore: [.fetchedAt]",
+    ),
+    (
+        "literal_secret",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { bearer: eyJhbGciOi.very-secret }",
+    ),
+    (
+        "secret_in_environment_name",
+        "env: MY_APP_TOKEN",
+        "env: whsec_MfKQ9r8GKYqrTwjU=",
+    ),
+    (
+        "environment_name_like_a_shell",
+        "env: MY_APP_TOKEN",
+        "env: ${MY_APP_TOKEN}",
+    ),
+    (
+        "authorization_header",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "headers: { Authorization: Bearer very-secret }",
+    ),
+    (
+        "password_in_url",
+        "https://fakedata.com",
+        "https://joe:very-secret@fakedata.com",
+    ),
+    (
+        "url_without_scheme",
+        "https://fakedata.com",
+        "fakedata.com/api",
+    ),
+    (
+        "query_in_base_url",
+        "https://fakedata.com",
+        "https://fakedata.com?key=1",
+    ),
+    (
+        "plain_http",
+        "https://app.example.org",
+        "http://app.example.org",
+    ),
+    (
+        "private_destination",
+        "https://app.example.org",
+        "http://localhost:8080",
+    ),
+    ("bad_rate", "rate: 10/s", "rate: 10"),
+    (
+        "bad_size",
+        "    limits:",
+        "    body_limit: 64mb\n    limits:",
+    ),
+    ("nothing_in_flight", "in_flight: 4", "in_flight: 0"),
+    ("no_pages", "start: now", "start: now\n      max_pages: 0"),
+    (
+        "challenge_without_token",
+        "verification_token: { env: MY_APP_TOKEN }",
+        "challenge: post",
+    ),
+    ("unknown_model", "model: Scheduling", "model: Schedulng"),
+    (
+        "unknown_event",
+        "model: Scheduling",
+        "model: Scheduling\n      event: Cancelled",
+    ),
+    ("unknown_body_field", "IDType: MR", "IDTyp: MR"),
+    ("number_for_text_in_body", "IDType: MR", "IDType: 7"),
+    ("number_with_leading_zeros", "IDType: MR", "IDType: 007"),
+    ("event_without_model", "model: Scheduling", "event: New"),
+    (
+        "order_by_without_mark",
+        "model: Scheduling",
+        "model: Scheduling\n      order_by: .patientID",
+    ),
+    ("nothing_is_sent", "to: [my-app]", "to: []"),
+    (
+        "unused",
+        "destinations:\n",
+        "destinations:\n  other: { url: \"https://other.example.org\" }\n",
+    ),
+    (
+        "reserved_header",
+        "verification_token:",
+        "headers: { webhook-id: x }\n    verification_token:",
+    ),
+    (
+        "bad_header_name",
+        "verification_token:",
+        "headers: { \"x tenant\": x }\n    verification_token:",
+    ),
+    (
+        "zone_without_use",
+        "every: 1m",
+        "every: 1m\n    zone: Europe/Berlin",
+    ),
+    (
+        "bad_percentage",
+        "every: 1m",
+        "every: 1m\n    retry: { jitter: 20 }",
+    ),
+    (
+        "bad_address",
+        "verification_token:",
+        "allow_addresses: [app.example.org]\n    verification_token:",
+    ),
+    ("over_the_limit", "rate: 10/s", "rate: 50/h"),
+    ("near_the_limit", "rate: 10/s", "rate: 100/h"),
+];
+
+fn changed((name, from, to): Stop) -> Sources {
+    assert!(SMALL.contains(from), "{name}: nothing to replace");
+    Sources::from_text("rounds.yaml", SMALL.replacen(from, to, 1))
+}
+
+#[test]
+fn the_small_example_has_nothing_wrong() {
+    assert_eq!(rendered(&Sources::from_text("rounds.yaml", SMALL)), "");
+}
+
+#[test]
+fn every_mistake_is_told_where_it_is_and_how_to_mend_it() {
+    for stop in STOPS {
+        let text = rendered(&changed(*stop));
+        assert!(!text.is_empty(), "{}: nothing was said", stop.0);
+        assert!(!text.contains("very-secret"), "{}: the secret is shown", stop.0);
+        assert!(!text.contains("whsec_"), "{}: the secret is shown", stop.0);
+        insta::assert_snapshot!(stop.0, text);
+    }
+}
+
+#[test]
+fn the_tour_visits_every_code_but_those_of_files() {
+    let mut visited: BTreeSet<_> = STOPS
+        .iter()
+        .flat_map(|stop| load(&changed(*stop)).diagnostics)
+        .map(|diagnostic| diagnostic.code)
+        .collect();
+    // These are about files and folders, and have tests of their own.
+    visited.extend([codes::TOO_LARGE, codes::UNREADABLE]);
+    let missed: Vec<_> = codes::ALL
+        .iter()
+        .filter(|code| !visited.contains(*code))
+        .collect();
+    assert!(missed.is_empty(), "{missed:?}");
+}
+
+#[test]
+fn every_code_has_a_page() {
+    let pages = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/codes");
+    for code in codes::ALL {
+        let page = std::fs::read_to_string(pages.join(format!("{code}.md"))).unwrap_or_default();
+        assert!(
+            page.starts_with(&format!("# {code}: ")),
+            "docs/codes/{code}.md is missing or begins otherwise"
+        );
+    }
+}
+
+#[test]
+fn five_mistakes_are_told_together_in_the_order_of_the_file() {
+    let text = SMALL
+        .replacen("rate: 10/s", "rate: ten", 1)
+        .replacen("every: 1m", "every: 60", 1)
+        .replacen("id: .id", "id: .id |", 1)
+        .replacen("IDType: MR", "IDTyp: MR", 1)
+        .replacen("to: [my-app]", "to: [my-ap]", 1);
+    let sources = Sources::from_text("rounds.yaml", text);
+    let outcome = load(&sources);
+    assert!(outcome.plan.is_none());
+    let codes: Vec<_> = outcome
+        .diagnostics
+        .iter()
+        .map(|diagnostic| diagnostic.code.as_str())
+        .collect();
+    assert_eq!(codes, ["R0223", "R0202", "R0209", "R0228", "R0207"]);
+    insta::assert_snapshot!("five_mistakes", rendered(&sources));
+}
+
+#[test]
+fn programs_read_the_same_as_people() {
+    let sources = changed(("", "id: .id", "id: .id | tostrng"));
+    let json = to_json(&sources, &load(&sources).diagnostics);
+    insta::assert_snapshot!(
+        "as_json",
+        serde_json::to_string_pretty(&json).expect("is JSON")
+    );
+}
+
+#[test]
+fn a_warning_alone_keeps_the_plan() {
+    let sources = changed(("", "to: [my-app]", "to: []"));
+    let outcome = load(&sources);
+    assert!(outcome.plan.is_some());
+    assert!(
+        outcome
+            .diagnostics
+            .iter()
+            .all(|diagnostic| diagnostic.severity == Severity::Warning)
+    );
+}
