@@ -279,3 +279,39 @@ keys! {
         optional allow_addresses: OneOrMany<AddressRangeText> = "[\"10.0.0.0/8\", \"127.0.0.1\"]",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::diagnostic::Findings;
+    use crate::source::Sources;
+    use crate::tree::{Parsed, parse};
+
+    #[test]
+    fn every_example_is_accepted_by_its_own_key() {
+        for (keys, key) in super::ALL
+            .iter()
+            .flat_map(|keys| keys.all.iter().map(move |key| (keys.name, key)))
+        {
+            let Some(example) = key.example else { continue };
+            // As in the schema: JSON where it is, plain text otherwise.
+            let json = serde_json::from_str::<serde_json::Value>(example).is_ok();
+            let text = if json {
+                example.to_owned()
+            } else {
+                format!("'{}'", example.replace('\'', "''"))
+            };
+            let sources = Sources::from_text("example", text);
+            let mut findings = Findings::new(&sources);
+            let Parsed::Tree(node) = parse(0, &mut findings) else {
+                panic!("{keys}.{}: not YAML", key.name)
+            };
+            let accepted = (key.accepts)(&node, &mut findings);
+            assert!(
+                accepted && !findings.has_errors(),
+                "{keys}.{}: {:?}",
+                key.name,
+                findings.finish()
+            );
+        }
+    }
+}

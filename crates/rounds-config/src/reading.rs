@@ -8,6 +8,12 @@
 //! A wrong value does not end the reading. Its field becomes [`Given::Wrong`], which everything after this treats as
 //! "there was something, and it has been talked about".
 
+mod keys;
+mod members;
+
+pub(crate) use keys::keys;
+pub(crate) use members::Members;
+
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::source::Place;
@@ -110,13 +116,13 @@ pub(crate) struct Key {
 pub(crate) struct Keys {
     pub(crate) name: &'static str,
     pub(crate) doc: &'static [&'static str],
-    pub(crate) keys: &'static [Key],
+    pub(crate) all: &'static [Key],
     pub(crate) exactly_one: &'static [ExactlyOne],
 }
 
 impl Keys {
     fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
-        self.keys.iter().map(|key| key.name)
+        self.all.iter().map(|key| key.name)
     }
 
     /// A reference to this mapping's definition, which is put among the definitions.
@@ -133,7 +139,7 @@ impl Keys {
     /// The mapping's own schema.
     pub(crate) fn schema(&self, definitions: &mut Definitions) -> Value {
         let mut properties = Map::new();
-        for key in self.keys {
+        for key in self.all {
             let mut schema = (key.schema)(definitions);
             if let Value::Object(schema) = &mut schema {
                 schema.insert("description".to_owned(), prose(key.doc).into());
@@ -145,7 +151,7 @@ impl Keys {
             }
             properties.insert(key.name.to_owned(), schema);
         }
-        let required = self.keys.iter().filter(|key| key.need == Need::Required);
+        let required = self.all.iter().filter(|key| key.need == Need::Required);
         let required: Vec<&str> = required.map(|key| key.name).collect();
         let mut schema = json!({
             "type": "object",
@@ -168,121 +174,6 @@ impl Keys {
 fn prose(lines: &[&str]) -> String {
     let lines: Vec<&str> = lines.iter().map(|line| line.trim()).collect();
     lines.join(" ")
-}
-
-/// The entries of a mapping that is being read.
-pub(crate) struct Members<'n> {
-    keys: &'static Keys,
-    entries: Vec<&'n Entry>,
-    owner: Place,
-}
-
-impl<'n> Members<'n> {
-    /// Reports what is no mapping, keys that are not known, and keys that come twice.
-    pub(crate) fn open(
-        keys: &'static Keys,
-        node: &'n Node,
-        findings: &mut Findings<'_>,
-    ) -> Option<Self> {
-        let owner = findings.owner;
-        let entries = entries(node, findings, || {
-            let names: Vec<&str> = keys.names().collect();
-            format!("a mapping with {}", crate::diagnostic::list(&names))
-        })?;
-        let mut known: Vec<&Entry> = Vec::new();
-        for entry in entries {
-            let name = entry.key.text.as_str();
-            if !keys.names().any(|key| key == name) {
-                findings
-                    .error(
-                        codes::UNKNOWN_KEY,
-                        entry.key.place,
-                        format!("unknown key `{}`", shortened(name)),
-                    )
-                    .nearest(name, keys.names());
-            } else if let Some(first) = known.iter().find(|known| known.key.text == name) {
-                duplicate_key(&first.key, &entry.key, findings);
-            } else {
-                known.push(entry);
-            }
-        }
-        Some(Self {
-            keys,
-            entries: known,
-            owner,
-        })
-    }
-
-    pub(crate) fn take<T: Read>(
-        &self,
-        name: &'static str,
-        need: Need,
-        findings: &mut Findings<'_>,
-    ) -> Given<T> {
-        let Some(entry) = self.entries.iter().find(|entry| entry.key.text == name) else {
-            if need == Need::Optional {
-                return Given::Absent;
-            }
-            let key = self.keys.keys.iter().find(|key| key.name == name);
-            let what = key.map_or_else(String::new, |key| prose(key.doc));
-            let diagnostic = findings.error(
-                codes::MISSING_KEY,
-                self.owner,
-                format!("`{name}` is missing"),
-            );
-            diagnostic.expected(format!("`{name}` belongs in here"));
-            if let Some(example) = key.and_then(|key| key.example) {
-                diagnostic.help(format!("for example `{name}: {example}`"));
-            }
-            diagnostic.help(format!("`{name}`: {what}"));
-            return Given::Wrong;
-        };
-        findings.owner = entry.key.place;
-        let value = T::read(&entry.value, findings);
-        findings.owner = self.owner;
-        match value {
-            Some(value) => Given::Here(Here {
-                key: entry.key.place,
-                place: value_place(entry),
-                value,
-            }),
-            None => Given::Wrong,
-        }
-    }
-
-    /// Checks which keys are there together.
-    pub(crate) fn close(self, findings: &mut Findings<'_>) {
-        for group in self.keys.exactly_one {
-            let there = |key: &&&str| self.entries.iter().find(|entry| entry.key.text == **key);
-            let given: Vec<&&Entry> = group.keys.iter().filter_map(|key| there(&key)).collect();
-            match given.as_slice() {
-                [_] => {}
-                [] => {
-                    findings
-                        .error(group.none, self.owner, group.message)
-                        .expected(format!("one of {}", crate::diagnostic::list(group.keys)))
-                        .help(group.help);
-                }
-                [first, others @ ..] => {
-                    for other in others {
-                        let (first, other) = (&first.key, &other.key);
-                        findings
-                            .error(
-                                codes::ONE_OF,
-                                other.place,
-                                format!("`{}` together with `{}`", other.text, first.text),
-                            )
-                            .expected("only one of the two can hold")
-                            .also(first.place, "the other is here")
-                            .help(format!(
-                                "keep one of {}",
-                                crate::diagnostic::list(group.keys)
-                            ));
-                    }
-                }
-            }
-        }
-    }
 }
 
 /// Where an entry's value is; where nothing is given, its key.
@@ -314,11 +205,15 @@ pub(crate) fn wrong_type(node: &Node, findings: &mut Findings<'_>, expected: &st
     if matches!(node.kind, NodeKind::Refused) {
         return;
     }
-    let place = if node.is_null() {
-        findings.owner
-    } else {
-        node.place
-    };
+    if node.is_null() {
+        let owner = findings.owner;
+        let name = shortened(findings.sources.excerpt(owner));
+        findings
+            .error(codes::WRONG_TYPE, owner, format!("`{name}` has no value"))
+            .expected(format!("expected {expected}"));
+        return;
+    }
+    let place = node.place;
     findings
         .error(
             codes::WRONG_TYPE,
@@ -352,72 +247,3 @@ pub(crate) fn shortened(text: &str) -> String {
     }
     shown
 }
-
-/// Declares mappings with fixed keys; see the module's essay.
-macro_rules! keys {
-    ($(
-        $(#[doc = $about:literal])+
-        $(#[exactly_one($($alternative:ident),+; $none:expr, $message:literal, $help:literal)])*
-        struct $Name:ident = $title:literal {
-            $(
-                $(#[doc = $doc:literal])+
-                $need:ident $key:ident : $type:ty $(= $example:literal)?,
-            )+
-        }
-    )+) => {$(
-        $(#[doc = $about])+
-        #[derive(Debug, Clone)]
-        pub(crate) struct $Name {
-            $(
-                $(#[doc = $doc])+
-                pub(crate) $key: crate::reading::Given<$type>,
-            )+
-        }
-
-        impl $Name {
-            pub(crate) const KEYS: &'static crate::reading::Keys = &crate::reading::Keys {
-                name: $title,
-                doc: &[$($about),+],
-                keys: &[$(
-                    crate::reading::Key {
-                        name: stringify!($key),
-                        need: keys!(@need $need),
-                        doc: &[$($doc),+],
-                        example: keys!(@example $($example)?),
-                        schema: <$type as crate::reading::Read>::schema,
-                        #[cfg(test)]
-                        accepts: |node, findings| <$type as crate::reading::Read>::read(node, findings).is_some(),
-                    },
-                )+],
-                exactly_one: &[$(
-                    crate::reading::ExactlyOne {
-                        keys: &[$(stringify!($alternative)),+],
-                        none: $none,
-                        message: $message,
-                        help: $help,
-                    },
-                )*],
-            };
-        }
-
-        impl crate::reading::Read for $Name {
-            fn read(node: &crate::tree::Node, findings: &mut crate::diagnostic::Findings<'_>) -> Option<Self> {
-                let members = crate::reading::Members::open(Self::KEYS, node, findings)?;
-                let read = Self {
-                    $($key: members.take(stringify!($key), keys!(@need $need), findings),)+
-                };
-                members.close(findings);
-                Some(read)
-            }
-
-            fn schema(definitions: &mut crate::reading::Definitions) -> serde_json::Value {
-                Self::KEYS.reference(definitions)
-            }
-        }
-    )+};
-    (@need required) => { crate::reading::Need::Required };
-    (@need optional) => { crate::reading::Need::Optional };
-    (@example) => { None };
-    (@example $example:literal) => { Some($example) };
-}
-pub(crate) use keys;

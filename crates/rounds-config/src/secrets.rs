@@ -9,7 +9,7 @@ pub fn secret_references(plan: &Plan) -> Vec<(String, SecretReference)> {
     let connections = plan
         .connections
         .values()
-        .flat_map(|connection| of_connection(connection));
+        .filter_map(|connection| of_connection(connection));
     let destinations = plan
         .destinations
         .values()

@@ -7,6 +7,7 @@
 
 mod build;
 mod inside;
+mod syntax;
 
 pub(crate) use build::parse;
 pub(crate) use inside::inside;

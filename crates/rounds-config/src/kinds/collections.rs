@@ -29,7 +29,11 @@ pub(crate) struct Named<T> {
 
 /// A mapping from texts to values, in the order written.
 #[derive(Debug, Clone)]
-pub(crate) struct Pairs<T>(pub(crate) Vec<Pair<T>>);
+pub(crate) struct Pairs<T> {
+    pub(crate) pairs: Vec<Pair<T>>,
+    /// How many were left out because they are wrong.
+    pub(crate) left_out: usize,
+}
 
 /// One of them.
 #[derive(Debug, Clone)]
@@ -58,12 +62,11 @@ fn items<T: Read>(nodes: &[Node], findings: &mut Findings<'_>) -> Vec<At<T>> {
 
 impl<T: Read> Read for Many<T> {
     fn read(node: &Node, findings: &mut Findings<'_>) -> Option<Self> {
-        match &node.kind {
-            NodeKind::Sequence(nodes) => Some(Self(items(nodes, findings))),
-            _ => {
-                wrong_type(node, findings, "a list: `[...]`");
-                None
-            }
+        if let NodeKind::Sequence(nodes) = &node.kind {
+            Some(Self(items(nodes, findings)))
+        } else {
+            wrong_type(node, findings, "a list: `[...]`");
+            None
         }
     }
 
@@ -74,15 +77,14 @@ impl<T: Read> Read for Many<T> {
 
 impl<T: Read> Read for OneOrMany<T> {
     fn read(node: &Node, findings: &mut Findings<'_>) -> Option<Self> {
-        match &node.kind {
-            NodeKind::Sequence(nodes) => Some(Self(items(nodes, findings))),
-            _ => {
-                let value = T::read(node, findings)?;
-                Some(Self(vec![At {
-                    place: node.place,
-                    value,
-                }]))
-            }
+        if let NodeKind::Sequence(nodes) = &node.kind {
+            Some(Self(items(nodes, findings)))
+        } else {
+            let value = T::read(node, findings)?;
+            Some(Self(vec![At {
+                place: node.place,
+                value,
+            }]))
         }
     }
 
@@ -191,7 +193,8 @@ impl<T: Read> Read for Pairs<T> {
             }
         }
         findings.owner = owner;
-        Some(Self(pairs))
+        let left_out = entries.len() - pairs.len();
+        Some(Self { pairs, left_out })
     }
 
     fn schema(definitions: &mut Definitions) -> Value {

@@ -193,11 +193,11 @@ impl Read for Marked {
 
 impl Read for TemplateText {
     fn read(node: &Node, findings: &mut Findings<'_>) -> Option<Self> {
-        if let crate::tree::NodeKind::Mapping(_) = node.kind {
-            if findings.sources.excerpt(node.place).starts_with("{{") {
-                // The key that is no text was reported where the tree was built, with the mend.
-                return None;
-            }
+        if let crate::tree::NodeKind::Mapping(_) = node.kind
+            && findings.sources.excerpt(node.place).starts_with("{{")
+        {
+            // The key that is no text was reported where the tree was built, with the mend.
+            return None;
         }
         let scalar = literal_of(node, findings)?;
         if scalar.text.len() > MAX_EXPRESSION_BYTES {

@@ -137,24 +137,21 @@ impl Read for Command {
             return Some(Self(words.collect()));
         }
         let text = Text::read(node, findings)?.0;
-        match split(&text.text) {
-            Some(words) => {
-                let words = words.into_iter().map(|value| At {
-                    place: text.place,
-                    value,
-                });
-                Some(Self(words.collect()))
-            }
-            None => {
-                findings
-                    .error(
-                        codes::BAD_SECRET,
-                        text.place,
-                        "a quote in the command that is not closed",
-                    )
-                    .help("a list needs no quotes: `[program, argument, ...]`");
-                None
-            }
+        if let Some(words) = split(&text.text) {
+            let words = words.into_iter().map(|value| At {
+                place: text.place,
+                value,
+            });
+            Some(Self(words.collect()))
+        } else {
+            findings
+                .error(
+                    codes::BAD_SECRET,
+                    text.place,
+                    "a quote in the command that is not closed",
+                )
+                .help("a list needs no quotes: `[program, argument, ...]`");
+            None
         }
     }
 

@@ -48,14 +48,10 @@ impl Parse for CronFields {
             .seconds(croner::parser::Seconds::Disallowed)
             .year(croner::parser::Year::Disallowed)
             .build();
-        parser.parse(text).map(Self).map_err(|error| {
-            let words = error.to_string();
-            let words = words.trim_end_matches('.');
-            Problem::whole(
-                text,
-                format!("cron fields that cannot be read: {}", lower_first(words)),
-            )
-        })
+        parser
+            .parse(text)
+            .map(Self)
+            .map_err(|_| wrong_field(text, parser))
     }
 
     fn pattern() -> Value {
@@ -63,11 +59,27 @@ impl Parse for CronFields {
     }
 }
 
-fn lower_first(text: &str) -> String {
-    let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(characters).collect()
-    })
+const CRON_FIELDS: [(&str, &str); 5] = [
+    ("minute", "0 to 59"),
+    ("hour", "0 to 23"),
+    ("day of the month", "1 to 31, or `L` for the last"),
+    ("month", "1 to 12, or JAN to DEC"),
+    ("weekday", "0 to 7 (0 and 7 are Sunday), or SUN to SAT"),
+];
+
+/// The first field that is wrong by itself.
+fn wrong_field(text: &str, parser: croner::parser::CronParser) -> Problem {
+    for (index, ((name, range), (at, field))) in CRON_FIELDS.iter().zip(pieces(text)).enumerate() {
+        let mut alone = ["*"; 5];
+        alone[index] = field;
+        if parser.parse(&alone.join(" ")).is_err() {
+            let shown = crate::reading::shortened(field);
+            let message = format!("`{shown}` cannot be the {name}");
+            return Problem::new(at..at + field.len(), message)
+                .help(format!("the {name} is {range}"));
+        }
+    }
+    Problem::whole(text, "cron fields that cannot be read")
 }
 
 impl Parse for Zone {

@@ -20,14 +20,13 @@ pub(super) fn lower<'c>(
     known: &mut Known<'c>,
     findings: &mut Findings<'_>,
 ) -> Option<Action> {
-    let connection = match keys.connection.value() {
-        Some(reference) => known
+    let connection = if let Some(reference) = keys.connection.value() {
+        known
             .connection(&reference.0, findings)
-            .then(|| ConnectionName::new(reference.0.text.as_str())),
-        None => {
-            known.missed();
-            None
-        }
+            .then(|| ConnectionName::new(reference.0.text.as_str()))
+    } else {
+        known.missed();
+        None
     };
     let schedule = schedule(keys, findings);
     timeout(keys, findings);
@@ -52,16 +51,17 @@ pub(super) fn lower<'c>(
 }
 
 fn schedule(keys: &ActionKeys, findings: &mut Findings<'_>) -> Option<Schedule> {
-    if let Some(zone) = keys.zone.here() {
-        if keys.at.is_absent() && keys.between.is_absent() {
-            findings
-                .warning(
-                    codes::MISMATCHED_KEYS,
-                    zone.key,
-                    "`zone` without `at` or `between` changes nothing",
-                )
-                .help("an interval is the same in every zone; the cursor has a `zone` of its own");
-        }
+    if let Some(zone) = keys.zone.here()
+        && keys.at.is_absent()
+        && keys.between.is_absent()
+    {
+        findings
+            .warning(
+                codes::MISMATCHED_KEYS,
+                zone.key,
+                "`zone` without `at` or `between` changes nothing",
+            )
+            .help("an interval is the same in every zone; the cursor has a `zone` of its own");
     }
     let windows = keys.between.value().map(|windows| {
         windows
@@ -100,14 +100,15 @@ fn schedule(keys: &ActionKeys, findings: &mut Findings<'_>) -> Option<Schedule> 
 }
 
 fn timeout(keys: &ActionKeys, findings: &mut Findings<'_>) {
-    if let (Some(timeout), Some(every)) = (keys.timeout.here(), keys.every.here()) {
-        if timeout.value.0 > every.value.0 {
-            findings
+    if let (Some(timeout), Some(every)) = (keys.timeout.here(), keys.every.here())
+        && timeout.value.0 > every.value.0
+        && every.value.0 >= SHORTEST_INTERVAL
+    {
+        findings
                 .error(codes::TIMEOUT_TOO_LONG, timeout.place, "the timeout is longer than the interval")
                 .expected("one request may take this long")
                 .also(every.place, "a round begins this often")
                 .help("a round that waits longer than its interval makes the next ones late: shorten the timeout or lengthen the interval");
-        }
     }
 }
 

@@ -105,21 +105,20 @@ impl Lowering<'_, '_, '_> {
     /// A number goes into the body digit by digit. One that JSON writes otherwise (`007`, `0x1F`, `.5`) may be meant as
     /// text, and what a reader of the body would get is a guess, so it is not made.
     fn number(&mut self, scalar: &Scalar) -> Option<Body> {
-        match Json::parse(scalar.text.as_bytes()) {
-            Ok(number) => Some(Body::Literal(number)),
-            Err(_) => {
-                let shown = crate::reading::shortened(&scalar.text);
-                self.findings
-                    .error(
-                        codes::BAD_NUMBER,
-                        scalar.place,
-                        format!("`{shown}` is a number that JSON cannot write so"),
-                    )
-                    .help(format!(
-                        "write `\"{shown}\"` if it is meant as text, otherwise its plain digits"
-                    ));
-                None
-            }
+        if let Ok(number) = Json::parse(scalar.text.as_bytes()) {
+            Some(Body::Literal(number))
+        } else {
+            let shown = crate::reading::shortened(&scalar.text);
+            self.findings
+                .error(
+                    codes::BAD_NUMBER,
+                    scalar.place,
+                    format!("`{shown}` is a number that JSON cannot write so"),
+                )
+                .help(format!(
+                    "write `\"{shown}\"` if it is meant as text, otherwise its plain digits"
+                ));
+            None
         }
     }
 }

@@ -192,19 +192,18 @@ fn examine(format: &str, zone: &TimeZone) -> Result<Duration, Trouble> {
         )
     };
     let parsed = jiff::fmt::strtime::parse(format, &written).map_err(|_| unreadable())?;
-    let read = match parsed.to_timestamp() {
-        Ok(instant) => instant,
-        Err(_) => {
-            let local = parsed.to_datetime().or_else(|_| {
-                parsed
-                    .to_date()
-                    .map(|date| date.to_datetime(jiff::civil::Time::midnight()))
-            });
-            let local = local.map_err(|_| unreadable())?;
-            zone.to_ambiguous_timestamp(local)
-                .compatible()
-                .map_err(|_| unreadable())?
-        }
+    let read = if let Ok(instant) = parsed.to_timestamp() {
+        instant
+    } else {
+        let local = parsed.to_datetime().or_else(|_| {
+            parsed
+                .to_date()
+                .map(|date| date.to_datetime(jiff::civil::Time::midnight()))
+        });
+        let local = local.map_err(|_| unreadable())?;
+        zone.to_ambiguous_timestamp(local)
+            .compatible()
+            .map_err(|_| unreadable())?
     };
     let meant = zone
         .to_ambiguous_timestamp(sample)
@@ -220,7 +219,15 @@ fn distance(one: Timestamp, other: Timestamp) -> Duration {
     one.duration_since(other).unsigned_abs()
 }
 
-/// The library's words, first sentence.
+/// The library's words without its introduction.
 fn without_place(error: &jiff::Error) -> String {
-    crate::reading::shortened(&error.to_string())
+    let words = error.to_string();
+    let words = words
+        .rsplit_once("failed: ")
+        .map_or(words.as_str(), |(_, words)| words);
+    words
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(160)
+        .collect()
 }

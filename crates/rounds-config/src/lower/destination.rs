@@ -146,7 +146,12 @@ fn headers(
     findings: &mut Findings<'_>,
 ) -> Vec<(http::HeaderName, HeaderSource)> {
     let mut lowered = Vec::new();
-    for pair in keys.headers.value().into_iter().flat_map(|pairs| &pairs.0) {
+    for pair in keys
+        .headers
+        .value()
+        .into_iter()
+        .flat_map(|pairs| &pairs.pairs)
+    {
         let Some(name) = header_name(&pair.key, findings) else {
             continue;
         };

@@ -1,7 +1,7 @@
 //! A change query.
 
 use super::cursor;
-use super::request::{self, RootUse, Written, place_of};
+use super::request::{self, RootUse, UsesKnown, Written, place_of};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::{ChangesKeys, CursorKeys, PagingKeys};
@@ -27,8 +27,7 @@ pub(super) fn lower(
         timeout,
     };
     let request = request::lower(&written, ROOTS, findings);
-    let wrong_request = request.rule.is_none();
-    check_uses(&keys.cursor, &request.uses, wrong_request, findings);
+    check_uses(&keys.cursor, &request.uses, request.uses_known, findings);
     let cursor = match &keys.cursor {
         Given::Absent => Some(CursorRule::None),
         Given::Wrong => None,
@@ -53,7 +52,7 @@ pub(super) fn lower(
 fn check_uses(
     cursor: &Given<CursorKeys>,
     uses: &[RootUse],
-    wrong_request: bool,
+    uses_known: UsesKnown,
     findings: &mut Findings<'_>,
 ) {
     match cursor {
@@ -67,7 +66,9 @@ fn check_uses(
         }
         Given::Wrong => {}
         Given::Here(here) => {
-            if !uses.iter().any(|root_use| root_use.root == "cursor") && !wrong_request {
+            if !uses.iter().any(|root_use| root_use.root == "cursor")
+                && uses_known == UsesKnown::All
+            {
                 findings
                     .error(codes::CURSOR_NOT_SENT, here.key, "the cursor is in no part of the request")
                     .expected("every round would ask for the same")

@@ -196,6 +196,13 @@ fn check_shape(
             {
                 diagnostic.help(format!("did you mean `{near}`?"));
             }
+            if let ModelProblem::WrongType {
+                needed: "a string",
+                found: "a number" | "a boolean",
+            } = &error.problem
+            {
+                diagnostic.help("put it into quotes");
+            }
             if matches!(error.problem, ModelProblem::Missing) {
                 diagnostic.help(format!(
                     "{} needs it: give it a literal, or jq marked with `=`",

@@ -34,12 +34,22 @@ pub(super) struct Lowered {
     /// None if it is wrong, which has been reported.
     pub(super) rule: Option<RequestRule>,
     pub(super) uses: Vec<RootUse>,
+    /// Whether `uses` may lack something.
+    pub(super) uses_known: UsesKnown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UsesKnown {
+    All,
+    /// A part of the request is wrong.
+    Some,
 }
 
 pub(super) fn lower(written: &Written<'_>, names: &[&str], findings: &mut Findings<'_>) -> Lowered {
     let mut templates = Templates {
         names,
         uses: Vec::new(),
+        uses_known: UsesKnown::All,
         findings,
     };
     let path = match (written.get.here(), written.post.here()) {
@@ -48,7 +58,12 @@ pub(super) fn lower(written: &Written<'_>, names: &[&str], findings: &mut Findin
         _ => None,
     };
     let mut query = Vec::new();
-    for pair in written.query.value().into_iter().flat_map(|pairs| &pairs.0) {
+    for pair in written
+        .query
+        .value()
+        .into_iter()
+        .flat_map(|pairs| &pairs.pairs)
+    {
         for value in &pair.value.0 {
             let template = templates.compile(&value.value.0);
             query.extend(template.map(|template| (pair.key.text.clone(), template)));
@@ -59,7 +74,7 @@ pub(super) fn lower(written: &Written<'_>, names: &[&str], findings: &mut Findin
         .headers
         .value()
         .into_iter()
-        .flat_map(|pairs| &pairs.0)
+        .flat_map(|pairs| &pairs.pairs)
     {
         let name = header_name(&pair.key, templates.findings);
         let template = templates.header_value(&pair.value.0);
@@ -74,6 +89,14 @@ pub(super) fn lower(written: &Written<'_>, names: &[&str], findings: &mut Findin
             headers.push((name, template));
         }
     }
+    let left_out = written.query.value().map_or(0, |pairs| pairs.left_out)
+        + written.headers.value().map_or(0, |pairs| pairs.left_out);
+    let wrong = matches!(written.query, Given::Wrong) || matches!(written.headers, Given::Wrong);
+    let uses_known = if left_out > 0 || wrong || path.is_none() {
+        UsesKnown::Some
+    } else {
+        templates.uses_known
+    };
     let uses = templates.uses;
     let rule = path.map(|(method, path)| RequestRule {
         method,
@@ -82,12 +105,17 @@ pub(super) fn lower(written: &Written<'_>, names: &[&str], findings: &mut Findin
         headers,
         timeout: written.timeout,
     });
-    Lowered { rule, uses }
+    Lowered {
+        rule,
+        uses,
+        uses_known,
+    }
 }
 
 struct Templates<'n, 'f, 's> {
     names: &'n [&'n str],
     uses: Vec<RootUse>,
+    uses_known: UsesKnown,
     findings: &'f mut Findings<'s>,
 }
 
@@ -103,6 +131,7 @@ impl Templates<'_, '_, '_> {
                 Some(template)
             }
             Err(error) => {
+                self.uses_known = UsesKnown::Some;
                 problem(error, 0).report(
                     codes::BAD_TEMPLATE,
                     scalar,
@@ -159,7 +188,7 @@ pub(super) fn literal_headers(
     findings: &mut Findings<'_>,
 ) -> Vec<(http::HeaderName, http::HeaderValue)> {
     let mut lowered = Vec::new();
-    for pair in &headers.0 {
+    for pair in &headers.pairs {
         let name = header_name(&pair.key, findings);
         let value = header_value(&pair.value.0, findings);
         if let (Some(name), Some(value)) = (name, value) {

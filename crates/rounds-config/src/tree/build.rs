@@ -1,5 +1,6 @@
 //! From the events of the YAML parser to the tree.
 
+use super::syntax::explain;
 use super::{Entry, MAX_DEPTH, MAX_NODES, Node, NodeKind, Parsed, Scalar, Style};
 use crate::codes;
 use crate::diagnostic::Findings;
@@ -162,7 +163,7 @@ impl Builder {
                     ScalarStyle::Literal => Style::Literal,
                     ScalarStyle::Folded => Style::Folded,
                 };
-                let place = self.trimmed(place, style, findings);
+                let place = Self::trimmed(place, style, findings);
                 let text = text.into_owned();
                 let kind = NodeKind::Scalar(Scalar { text, style, place });
                 self.add(Node { place, kind }, findings)?;
@@ -186,7 +187,7 @@ impl Builder {
     }
 
     /// A value that is left out is placed by the parser wherever it noticed; a block ends after its line breaks.
-    fn trimmed(&self, place: Place, style: Style, findings: &Findings<'_>) -> Place {
+    fn trimmed(place: Place, style: Style, findings: &Findings<'_>) -> Place {
         let excerpt = findings.sources.excerpt(place);
         match style {
             Style::Literal | Style::Folded => {
@@ -284,13 +285,30 @@ impl Builder {
     }
 
     fn syntax_error(&self, error: &ScanError, findings: &mut Findings<'_>) {
-        let at = self.offsets.bytes(error.marker().index());
         let text = findings.sources.text(self.file);
+        let mut at = self.offsets.bytes(error.marker().index());
+        if error.info().contains("tab") {
+            // The parser notices a tab in the indentation where the value before it began.
+            let tab = text[at..]
+                .find("\n\t")
+                .map_or(at, |newline| at + newline + 1);
+            at = if text[at..].starts_with('\t') {
+                at
+            } else {
+                tab
+            };
+        }
         let next = text[at..].chars().next();
         let width = next.filter(|c| !c.is_control()).map_or(0, char::len_utf8);
         let place = Place::new(self.file, at, at + width);
         let (message, help) = explain(error.info(), next, text, at);
-        let diagnostic = findings.error(codes::SYNTAX, place, message);
+        let too_deep = error.info().contains("recursion");
+        let code = if too_deep {
+            codes::TOO_LARGE
+        } else {
+            codes::SYNTAX
+        };
+        let diagnostic = findings.error(code, place, message);
         if let Some(help) = help {
             diagnostic.help(help);
         }
@@ -346,63 +364,4 @@ fn as_key(node: Node, findings: &mut Findings<'_>) -> KeySeen {
             KeySeen::Refused
         }
     }
-}
-
-/// The parser's words in plainer ones, and a mend where one is likely.
-fn explain(info: &str, next: Option<char>, text: &str, at: usize) -> (String, Option<String>) {
-    let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-    let has = |piece: &str| info.contains(piece);
-    let (message, help) = if has("tabs disallowed")
-        || text[line_start..at].contains('\t')
-        || next == Some('\t')
-    {
-        ("a tab in the indentation", Some("indent with spaces"))
-    } else if has("unknown anchor") {
-        (
-            "an alias",
-            Some("anchors and aliases are not used here: write the value out"),
-        )
-    } else if has("mapping values are not allowed") {
-        (
-            "a `:` where no key can stand",
-            Some(
-                "put the value into quotes if the `:` belongs to it; otherwise see whether the line is indented like its neighbours",
-            ),
-        )
-    } else if has("quoted scalar") && has("end of stream") {
-        (
-            "a quote that is not closed",
-            Some("close it with the same quote"),
-        )
-    } else if has("after double-quoted scalar") || has("trailing content") {
-        (
-            "text after the closing quote",
-            Some("put the whole value into quotes; inside single quotes a quote is written twice"),
-        )
-    } else if has("unexpected character") {
-        (
-            "a character that no plain value can begin with",
-            Some("put the value into quotes"),
-        )
-    } else if has("escape") {
-        (
-            "an escape sequence that YAML does not know",
-            Some("write `\\\\` for a backslash, or use single quotes"),
-        )
-    } else if has("'-' indicator") || has("block collection") {
-        (
-            "a key among the items of a list, or an item with another indentation",
-            Some("begin all items with `-` in the same column"),
-        )
-    } else if has("block mapping") || has("expected key") {
-        (
-            "no key where one is needed",
-            Some("see whether the line is indented like its neighbours"),
-        )
-    } else if has("recursion") || has("depth") {
-        ("mappings and lists nest too deeply", None)
-    } else {
-        return (format!("not YAML: {info}"), None);
-    };
-    (message.to_owned(), help.map(str::to_owned))
 }

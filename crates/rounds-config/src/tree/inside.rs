@@ -130,7 +130,7 @@ impl Walk<'_> {
             let rest = self.rest();
             match rest.chars().next() {
                 Some(next) if next == wanted && next != '\n' => {
-                    self.matched(wanted, next.len_utf8())
+                    self.matched(wanted, next.len_utf8());
                 }
                 Some('\n' | '\r') => {
                     // The break, the empty lines after it, and the next line's indentation.

@@ -55,7 +55,7 @@ fn schedules_and_cursors_of_every_kind() {
         Cadence::At(_)
     ));
     assert!(
-        matches!(action(&plan, "results").schedule.cadence, Cadence::Every(every) if every == Duration::from_secs(5_400))
+        matches!(action(&plan, "results").schedule.cadence, Cadence::Every(every) if every == Duration::from_mins(90))
     );
     assert!(matches!(cursor("orders"), CursorRule::Number(filter) if filter.text() == ".Last"));
     assert!(

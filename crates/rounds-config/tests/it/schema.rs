@@ -48,10 +48,10 @@ fn validate(schema: &Value, root: &Value, value: &Value, path: &str) -> Result<(
             return Err(format!("{path}: {fitting} alternatives fit"));
         }
     }
-    if let Some(words) = schema["enum"].as_array() {
-        if !words.contains(value) {
-            return Err(format!("{path}: not one of the words"));
-        }
+    if let Some(words) = schema["enum"].as_array()
+        && !words.contains(value)
+    {
+        return Err(format!("{path}: not one of the words"));
     }
     let types: Vec<&str> = match &schema["type"] {
         Value::String(one) => vec![one],
@@ -138,7 +138,7 @@ fn as_json(text: &str) -> Value {
                         value
                             .as_str()
                             .map_or_else(|| value.to_string(), str::to_owned),
-                    )
+                    );
                 }
                 Some(key) => _ = members.insert(key, value),
             },

@@ -306,7 +306,11 @@ fn every_mistake_is_told_where_it_is_and_how_to_mend_it() {
     for stop in STOPS {
         let text = rendered(&changed(*stop));
         assert!(!text.is_empty(), "{}: nothing was said", stop.0);
-        assert!(!text.contains("very-secret"), "{}: the secret is shown", stop.0);
+        assert!(
+            !text.contains("very-secret"),
+            "{}: the secret is shown",
+            stop.0
+        );
         assert!(!text.contains("whsec_"), "{}: the secret is shown", stop.0);
         insta::assert_snapshot!(stop.0, text);
     }
