@@ -1,6 +1,6 @@
 //! The engine: all parts at work, until it is told to stop.
 
-use crate::containers::{ContainerWork, LookupDesk};
+use crate::containers::ContainerWork;
 use crate::delivery::DeliveryWork;
 use crate::{Ports, Signals, Stop, housekeeping, lane, rounds};
 use futures_util::future::{BoxFuture, FutureExt, try_join_all};
@@ -78,13 +78,12 @@ impl Engine {
             housekeeping::run(plan, ports, stop).map(Ok).boxed(),
         ];
         for (name, connection) in &plan.connections {
-            let work = ContainerWork {
-                lane: name.clone(),
-                plan: Arc::clone(&self.plan),
-                ports: ports.clone(),
-                desk: LookupDesk::default(),
-                signals: Arc::clone(&self.signals),
-            };
+            let work = ContainerWork::new(
+                name.clone(),
+                Arc::clone(&self.plan),
+                ports.clone(),
+                Arc::clone(&self.signals),
+            );
             let gate = usize::try_from(connection.limits.in_flight).unwrap_or(usize::MAX);
             let in_flight = gate.saturating_add(CONTAINERS_BEYOND_GATE);
             if let Some(signal) = signals.containers(name) {

@@ -212,7 +212,7 @@ pub async fn poll(
     let desk = LookupDesk::default();
     for container in rehearsal.containers(action) {
         let record_id = container.record_id.clone();
-        match containers::process(&ports, plan, &desk, container).await {
+        match containers::process(&ports, plan, &desk, Some(action), container).await {
             ContainerSettlement::Notified { notification, .. } => {
                 report.notifications.push(notification);
             }

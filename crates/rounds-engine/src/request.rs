@@ -54,15 +54,16 @@ pub(crate) fn build(
     .map_err(|_| RequestError::Url {
         template: rule.path.text().to_owned(),
     })?;
-    if !rule.query.is_empty() {
-        let mut pairs = url.query_pairs_mut();
-        for (name, template) in &rule.query {
-            let value = render(template, scope, Escape::Verbatim)?;
-            // A placeholder without a value (a token that was not given yet) leaves its parameter out.
-            if !value.is_empty() || template.roots().is_empty() {
-                pairs.append_pair(name, &value);
-            }
+    let mut pairs = Vec::with_capacity(rule.query.len());
+    for (name, template) in &rule.query {
+        let value = render(template, scope, Escape::Verbatim)?;
+        // A placeholder without a value (a token that was not given yet) leaves its parameter out.
+        if !value.is_empty() || template.roots().is_empty() {
+            pairs.push((name, value));
         }
+    }
+    if !pairs.is_empty() {
+        url.query_pairs_mut().extend_pairs(pairs);
     }
 
     let mut headers = HeaderMap::new();

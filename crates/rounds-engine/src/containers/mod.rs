@@ -39,18 +39,15 @@ pub(crate) struct Trouble {
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// Fills one container and maps it.
+/// Fills one container and maps it. `action` is its action, if the configuration still has it.
 pub(crate) async fn process(
     ports: &Ports,
     plan: &Plan,
     desk: &LookupDesk,
+    action: Option<&Arc<Action>>,
     container: Container,
 ) -> ContainerSettlement {
-    let Some(action) = plan
-        .actions
-        .iter()
-        .find(|action| action.name == container.action)
-    else {
+    let Some(action) = action else {
         return ContainerSettlement::Parked {
             id: container.id,
             code: ACTION_GONE,

@@ -5,23 +5,44 @@ use crate::lane::{LEASE, Work};
 use crate::{Ports, Signals};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rounds_domain::plan::Plan;
+use rounds_domain::plan::{Action, Plan};
 use rounds_domain::ports::{Claimed, StoreError};
-use rounds_domain::{ConnectionName, Container, ContainerId, ContainerSettlement};
+use rounds_domain::{ActionName, ConnectionName, Container, ContainerId, ContainerSettlement};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Fills and maps the containers of all actions of one connection.
 pub(crate) struct ContainerWork {
-    /// The connection.
-    pub(crate) lane: ConnectionName,
-    /// What is to be done.
-    pub(crate) plan: Arc<Plan>,
-    /// What the engine was given.
-    pub(crate) ports: Ports,
-    /// Where equal lookups meet.
-    pub(crate) desk: LookupDesk,
-    /// Whom to tell that deliveries are due.
-    pub(crate) signals: Arc<Signals>,
+    lane: ConnectionName,
+    plan: Arc<Plan>,
+    actions: HashMap<ActionName, Arc<Action>>,
+    ports: Ports,
+    desk: LookupDesk,
+    signals: Arc<Signals>,
+}
+
+impl ContainerWork {
+    /// The lane of this connection; `signals` are told when deliveries become due.
+    pub(crate) fn new(
+        lane: ConnectionName,
+        plan: Arc<Plan>,
+        ports: Ports,
+        signals: Arc<Signals>,
+    ) -> Self {
+        let actions = plan
+            .actions
+            .iter()
+            .map(|action| (action.name.clone(), Arc::clone(action)))
+            .collect();
+        Self {
+            lane,
+            plan,
+            actions,
+            ports,
+            desk: LookupDesk::default(),
+            signals,
+        }
+    }
 }
 
 #[async_trait]
@@ -46,7 +67,8 @@ impl Work for ContainerWork {
     }
 
     async fn process(&self, container: Container) -> ContainerSettlement {
-        process(&self.ports, &self.plan, &self.desk, container).await
+        let action = self.actions.get(&container.action);
+        process(&self.ports, &self.plan, &self.desk, action, container).await
     }
 
     async fn settle(&self, settlements: Vec<ContainerSettlement>) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use super::instant;
 use rounds_domain::plan::{Action, CursorRule, Feed, OrderBy, PagingRule, VersionRule};
 use rounds_domain::ports::EhrResponse;
 use rounds_domain::{Document, OrderingKey, RecordId, RoundFailure, Version};
-use rounds_map::{Filter, Json};
+use rounds_map::{Filter, Json, JsonKind};
 use sha2::{Digest, Sha256};
 
 /// What a page holds.
@@ -66,10 +66,25 @@ pub(super) fn page(action: &Action, response: &EhrResponse) -> Result<PageConten
             "`rounds poll ACTION --dry-run` shows the page; an error that comes with status 200 often has another shape",
         )
     };
-    let records: Vec<ReadRecord> = feed
+    let found = feed
         .records
         .all(&body)
-        .map_err(|error| failed("records", &error))?
+        .map_err(|error| failed("records", &error))?;
+    // `.[]` over an error's object gives its texts: taken as records, they would be told.
+    if let Some(other) = found
+        .iter()
+        .find(|record| record.kind() != JsonKind::Object)
+    {
+        return Err(failure(
+            failure::RECORDS_FAILED,
+            format!(
+                "`records` gave {} where a record, an object, is needed",
+                other.kind().with_article()
+            ),
+            "`rounds poll ACTION --dry-run` shows the page; make plain ids into objects with `.[] | {id: .}`",
+        ));
+    }
+    let records: Vec<ReadRecord> = found
         .iter()
         .map(|record| read_record(action, record))
         .collect();

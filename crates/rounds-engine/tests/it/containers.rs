@@ -1,0 +1,202 @@
+//! Lookups and the mapping.
+
+use crate::ehr::{json_answer, status};
+use crate::world::{APPOINTMENTS, World};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_changes_of_fifty_patients_cost_fifty_lookups() {
+    // EC:d799e3df4; three well-known pollers ask once per record.
+    let world = World::usual();
+    world.run_for(1).await;
+    world.ehr.take_log();
+    let now = world.now();
+    for id in 0..1_000 {
+        world
+            .clinic
+            .put(id, &format!("p{}", id % 50), "booked", now);
+    }
+    world.run_for(30).await;
+    assert_eq!(world.told().len(), 1_000);
+    assert_eq!(world.ehr.asked("/api/patient/"), 50);
+
+    world.run_for(60).await;
+    assert_eq!(
+        world.ehr.asked("/api/patient/"),
+        0,
+        "nothing changed, nothing is looked up"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_patient_that_is_not_there_is_marked_and_the_change_is_told() {
+    let world = World::usual();
+    world.run_for(1).await;
+    world.ehr.on("/api/patient/", |_| Ok(status(404)));
+    world.clinic.put(1, "p", "booked", world.now());
+    world.run_for(20).await;
+    let received = world.received();
+    assert_eq!(received.len(), 1);
+    assert_eq!(received[0].missing, ["patient"]);
+    assert_eq!(received[0].body["missing"], json!(["patient"]));
+    assert_eq!(received[0].body["patient"], Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_patient_that_is_not_there_may_be_waited_for_or_drop_the_change() {
+    for (policy, parked) in [("park", 1), ("drop", 0)] {
+        let config = APPOINTMENTS.replace(
+            "{{ record.patientID }}\" }",
+            &format!("{{{{ record.patientID }}}}\", when_missing: {policy} }}"),
+        );
+        let world = World::with(&config);
+        world.run_for(1).await;
+        world.ehr.on("/api/patient/", |_| Ok(status(410)));
+        world.clinic.put(1, "p", "booked", world.now());
+        world.run_for(12).await;
+        assert_eq!(world.told(), [] as [String; 0], "{policy}");
+        assert_eq!(
+            world.overview().await.actions[0].containers_parked,
+            parked,
+            "{policy}"
+        );
+
+        world
+            .ehr
+            .on("/api/patient/", |_| json_answer(&json!({ "name": "came" })));
+        world.run_for(60).await;
+        assert_eq!(
+            world.told().len(),
+            usize::from(policy == "park"),
+            "{policy}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_lookup_parks_its_own_container_and_no_other() {
+    // elastic/beats#52996: the page of a failed child was skipped silently.
+    let world = World::usual();
+    world.run_for(1).await;
+    let broken = Arc::new(AtomicBool::new(true));
+    let still = Arc::clone(&broken);
+    world.ehr.on("/api/patient/", move |url| {
+        if url.path().ends_with("/bad") && still.load(Ordering::Relaxed) {
+            return Ok(status(500));
+        }
+        json_answer(&json!({ "name": "n" }))
+    });
+    world.clinic.put(1, "bad", "booked", world.now());
+    world.clinic.put(2, "good", "booked", world.now());
+    world.run_for(20).await;
+    assert_eq!(world.told(), ["2:booked"]);
+
+    // A later state of the same record does not overtake the parked one.
+    world.clinic.put(1, "bad", "moved", world.now());
+    world.run_for(20).await;
+    assert_eq!(world.told(), [] as [String; 0]);
+
+    broken.store(false, Ordering::Relaxed);
+    world.run_for(3_600).await;
+    assert_eq!(world.told(), ["1:booked", "1:moved"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_fails_for_ever_is_given_up_and_its_successors_go_on() {
+    let config = APPOINTMENTS.replace(
+        "    to: app",
+        "    retry: { waits: [5s, 10s] }\n    to: app",
+    );
+    let world = World::with(&config);
+    world.run_for(1).await;
+    world.ehr.on("/api/patient/", |_| Ok(status(500)));
+    world.clinic.put(1, "p", "booked", world.now());
+    world.run_for(60).await;
+    assert_eq!(world.overview().await.actions[0].containers_dead, 1);
+    assert_eq!(world.ehr.asked("/api/patient/"), 3, "once and two retries");
+
+    world
+        .ehr
+        .on("/api/patient/", |_| json_answer(&json!({ "name": "n" })));
+    world.clinic.put(1, "p", "moved", world.now());
+    world.run_for(30).await;
+    assert_eq!(world.told(), ["1:moved"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lookup_may_need_the_answer_of_another() {
+    let config = APPOINTMENTS
+        .replace(
+            "    lookups:\n",
+            "    lookups:\n      clinic: { get: \"/clinic/{{ patient.clinic }}\" }\n",
+        )
+        .replace(
+            "patient: = .patient.name",
+            "patient: = .patient.name, clinic: = .clinic.name",
+        );
+    let world = World::with(&config);
+    world.ehr.on("/api/patient/", |_| {
+        json_answer(&json!({ "name": "n", "clinic": "a/b c" }))
+    });
+    world.ehr.on("/api/clinic/", |url| {
+        assert_eq!(
+            url.path(),
+            "/api/clinic/a%2Fb%20c",
+            "an identifier is one path segment"
+        );
+        json_answer(&json!({ "name": "North" }))
+    });
+    world.run_for(1).await;
+    world.clinic.put(1, "p", "booked", world.now());
+    world.run_for(20).await;
+    assert_eq!(world.bodies()[0]["clinic"], "North");
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_were_had_are_not_asked_again_when_a_parked_container_is_tried() {
+    let config = APPOINTMENTS.replace(
+        "    lookups:\n",
+        "    lookups:\n      clinic: { get: \"/clinic/{{ patient.clinic }}\" }\n",
+    );
+    let world = World::with(&config);
+    world.ehr.on("/api/patient/", |_| {
+        json_answer(&json!({ "name": "n", "clinic": "c" }))
+    });
+    world.ehr.on("/api/clinic/", |_| Ok(status(503)));
+    world.run_for(1).await;
+    world.clinic.put(1, "p", "booked", world.now());
+    world.run_for(20).await;
+    world.ehr.on("/api/clinic/", |_| json_answer(&json!({})));
+    world.run_for(60).await;
+    assert_eq!(world.told().len(), 1);
+    assert_eq!(world.ehr.asked("/api/patient/"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mapping_that_fails_parks_the_container_and_says_where() {
+    let config = APPOINTMENTS.replace(
+        "id: = .record.id,",
+        "id: = .record.id, code: = .record.status + 1,",
+    );
+    let world = World::with(&config);
+    world.run_for(1).await;
+    world.clinic.put(1, "p", "Confidential", world.now());
+    world.run_for(20).await;
+    assert_eq!(world.overview().await.actions[0].containers_parked, 1);
+    let containers = rounds_domain::ports::Operations::containers(
+        &*world.store,
+        rounds_domain::ports::ContainerFilter::default(),
+        rounds_domain::ports::PageRequest {
+            offset: 0,
+            limit: 10,
+        },
+    )
+    .await
+    .expect("a list");
+    let (code, reason) = containers[0].reason.clone().expect("a reason");
+    assert_eq!(code, "R0406");
+    assert!(reason.contains("`code`"), "{reason}");
+    assert!(!reason.contains("Confidential"), "{reason}");
+}

@@ -1,0 +1,192 @@
+//! An EHR in the same process: answers are closures over what the story put there.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use jiff::Timestamp;
+use rounds_domain::ports::{Clock, Ehr, EhrError, EhrRequest, EhrResponse};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use url::Url;
+
+/// What the EHR answers: a response, or no answer at all.
+pub(crate) type Answer = Result<EhrResponse, EhrError>;
+
+type Handler = Box<dyn FnMut(&Url) -> Answer + Send>;
+
+/// The EHR: handlers by path, a log of what was asked, and a clock that may be wrong.
+pub(crate) struct FakeEhr {
+    clock: Arc<dyn Clock>,
+    handlers: Mutex<Vec<(String, Handler)>>,
+    log: Mutex<Vec<Url>>,
+    /// How far the EHR's clock is ahead of ours, in seconds; None: it sends no `Date`.
+    pub(crate) clock_ahead_seconds: Mutex<Option<i64>>,
+    /// How long each answer takes.
+    pub(crate) takes: Mutex<Duration>,
+}
+
+impl FakeEhr {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            handlers: Mutex::default(),
+            log: Mutex::default(),
+            clock_ahead_seconds: Mutex::new(Some(0)),
+            takes: Mutex::default(),
+        }
+    }
+
+    /// Answers paths that begin with `path`; a later handler of the same path replaces the earlier one.
+    pub(crate) fn on(&self, path: &str, handler: impl FnMut(&Url) -> Answer + Send + 'static) {
+        let mut handlers = self.handlers.lock().expect("not poisoned");
+        handlers.retain(|(known, _)| known != path);
+        handlers.push((path.to_owned(), Box::new(handler)));
+    }
+
+    /// Everything that was asked since the last call.
+    pub(crate) fn take_log(&self) -> Vec<Url> {
+        std::mem::take(&mut self.log.lock().expect("not poisoned"))
+    }
+
+    /// How many requests for paths that begin with `path` were made since the last call, which forgets all.
+    pub(crate) fn asked(&self, path: &str) -> usize {
+        self.take_log()
+            .iter()
+            .filter(|url| url.path().starts_with(path))
+            .count()
+    }
+
+    /// The EHR's own time.
+    pub(crate) fn now(&self) -> Timestamp {
+        let ahead = self
+            .clock_ahead_seconds
+            .lock()
+            .expect("not poisoned")
+            .unwrap_or(0);
+        Timestamp::from_second(self.clock.now().as_second() + ahead).expect("an instant")
+    }
+}
+
+#[async_trait]
+impl Ehr for FakeEhr {
+    async fn send(&self, request: EhrRequest) -> Result<EhrResponse, EhrError> {
+        self.log
+            .lock()
+            .expect("not poisoned")
+            .push(request.url.clone());
+        let takes = *self.takes.lock().expect("not poisoned");
+        if !takes.is_zero() {
+            self.clock.sleep(takes).await;
+        }
+        let mut answer = {
+            let mut handlers = self.handlers.lock().expect("not poisoned");
+            let path = request.url.path();
+            let handler = handlers
+                .iter_mut()
+                .find(|(known, _)| path.starts_with(known.as_str()));
+            handler.map_or_else(|| Ok(status(404)), |(_, handler)| handler(&request.url))
+        };
+        let sends_date = self
+            .clock_ahead_seconds
+            .lock()
+            .expect("not poisoned")
+            .is_some();
+        if let (Ok(response), true) = (&mut answer, sends_date) {
+            let date = self.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+            let value = HeaderValue::from_str(&date).expect("a header value");
+            response.headers.entry(http::header::DATE).or_insert(value);
+        }
+        answer
+    }
+}
+
+/// A JSON answer.
+pub(crate) fn json_answer(body: &Value) -> Answer {
+    text_answer(&body.to_string())
+}
+
+/// An answer with this text.
+pub(crate) fn text_answer(body: &str) -> Answer {
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        http::header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    let body = Bytes::copy_from_slice(body.as_bytes());
+    Ok(EhrResponse {
+        status: StatusCode::OK,
+        headers,
+        body,
+    })
+}
+
+/// An answer with a header more.
+pub(crate) fn with_header(answer: Answer, name: &'static str, value: &str) -> Answer {
+    answer.map(|mut response| {
+        let value = HeaderValue::from_str(value).expect("a header value");
+        response
+            .headers
+            .append(HeaderName::from_static(name), value);
+        response
+    })
+}
+
+/// An empty answer with this status.
+pub(crate) fn status(status: u16) -> EhrResponse {
+    EhrResponse {
+        status: StatusCode::from_u16(status).expect("a status"),
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+    }
+}
+
+/// Appointments that are changed by the story, and found by `changedsince`, inclusive, in whole seconds.
+#[derive(Clone, Default)]
+pub(crate) struct Clinic(Arc<Mutex<BTreeMap<String, Value>>>);
+
+impl Clinic {
+    /// Puts an appointment as changed at this time.
+    pub(crate) fn put(&self, id: u64, patient: &str, status: &str, at: Timestamp) {
+        let mut appointment = json!({
+            "id": id, "patientID": patient, "status": status,
+            "lastModified": at.to_string(),
+        });
+        let mut appointments = self.0.lock().expect("not poisoned");
+        let version = appointments
+            .get(&id.to_string())
+            .map_or(1, |known| known["version"].as_u64().expect("a version") + 1);
+        appointment["version"] = json!(version);
+        appointments.insert(id.to_string(), appointment);
+    }
+
+    /// The answer to `changedsince`.
+    pub(crate) fn changed_since(&self, url: &Url) -> Vec<Value> {
+        let since = url
+            .query_pairs()
+            .find(|(name, _)| name == "changedsince")
+            .map(|(_, since)| {
+                format!("{since}Z")
+                    .parse::<Timestamp>()
+                    .expect("an instant")
+            })
+            .expect("changedsince is asked");
+        let appointments = self.0.lock().expect("not poisoned");
+        let mut found: Vec<Value> = appointments
+            .values()
+            .filter(|appointment| modified(appointment) >= since)
+            .cloned()
+            .collect();
+        found.sort_by_key(modified);
+        found
+    }
+}
+
+fn modified(appointment: &Value) -> Timestamp {
+    appointment["lastModified"]
+        .as_str()
+        .expect("text")
+        .parse()
+        .expect("an instant")
+}

@@ -1,0 +1,12 @@
+//! Stories over the whole engine: a plan from YAML, the real SQLite store, a simulated clock, an EHR and a receiver
+//! that do what the story says.
+
+mod changes;
+mod containers;
+mod cursors;
+mod deliveries;
+mod ehr;
+mod paging;
+mod poll;
+mod trouble;
+mod world;
