@@ -108,6 +108,7 @@ pub(crate) fn json_answer(body: &Value) -> Answer {
 }
 
 /// An answer with this text.
+#[expect(clippy::unnecessary_wraps, reason = "handlers give answers")]
 pub(crate) fn text_answer(body: &str) -> Answer {
     let mut headers = HeaderMap::new();
     headers.insert(

@@ -1,4 +1,4 @@
-//! Stories over the whole engine: a plan from YAML, the real SQLite store, a simulated clock, an EHR and a receiver
+//! Stories over the whole engine: a plan from YAML, the real store, a simulated clock, an EHR and a receiver
 //! that do what the story says.
 
 mod changes;

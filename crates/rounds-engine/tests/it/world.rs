@@ -57,6 +57,10 @@ pub(crate) fn story_start() -> Timestamp {
     "2026-05-01T10:00:00Z".parse().expect("an instant")
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the clock, over tokio's paused one"
+)]
 impl Clock for PausedClock {
     fn now(&self) -> Timestamp {
         story_start()
@@ -191,6 +195,7 @@ impl World {
     }
 
     /// A world with this config. The clinic answers `/appointments` and patients `/patient/...`.
+    #[expect(clippy::disallowed_methods, reason = "where the story's clock begins")]
     pub(crate) fn with(config: &str) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(PausedClock {
             began: tokio::time::Instant::now(),
