@@ -5,10 +5,10 @@
 
 use crate::codes;
 use crate::kinds::{
-    AddressRangeText, Auth, BodyTree, Command, Count, CronFields, Expression, HeaderName,
-    HeaderValueSource, Length, LiteralText, Many, Marked, Names, Natural, OneOrMany, Pairs,
-    Percent, PositiveLength, RateLimit, Reference, Secret, Size, StartWord, TemplateText, Text,
-    WebUrl, WindowText, Zone,
+    AddressRangeText, Auth, BodyTree, Command, Count, CronFields, EnvironmentName, Expression,
+    HeaderName, HeaderValueSource, Length, LiteralText, Many, Marked, Names, Natural, OneOrMany,
+    Pairs, Percent, PositiveLength, RateLimit, Reference, Secret, Size, StartWord, TemplateText,
+    Text, WebUrl, WindowText, Zone,
 };
 use crate::reading::keys;
 use rounds_domain::plan::{Challenge, WhenMissing};
@@ -75,7 +75,7 @@ keys! {
     #[exactly_one(env, file, command; codes::ONE_OF, "a secret's reference that names no place", "write `{ env: NAME }`, `{ file: /path }` or `{ command: [program, argument] }`")]
     struct SecretKeys = "Secret" {
         /// An environment variable.
-        optional env: Text = "FAKEDATA_TOKEN",
+        optional env: EnvironmentName = "FAKEDATA_TOKEN",
         /// A file; a line break at its end is left out.
         optional file: Text = "/run/secrets/token",
         /// A program with its arguments, run without a shell; its output is the secret.

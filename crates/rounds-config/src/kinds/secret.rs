@@ -96,7 +96,10 @@ fn reference(keys: &SecretKeys, findings: &mut Findings<'_>) -> Option<SecretRef
     }
 }
 
-fn environment(env: &Here<Text>, findings: &mut Findings<'_>) -> Option<SecretReference> {
+fn environment(
+    env: &Here<EnvironmentName>,
+    findings: &mut Findings<'_>,
+) -> Option<SecretReference> {
     let name = env.value.0.text.as_str();
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if name.starts_with(|c: char| fits(c) && !c.is_ascii_digit()) && name.chars().all(fits) {
@@ -120,6 +123,20 @@ fn environment(env: &Here<Text>, findings: &mut Findings<'_>) -> Option<SecretRe
         None => diagnostic.help(MEND).conceal(env.place),
     };
     None
+}
+
+/// What should be the name of an environment variable, and may be the secret itself: no message repeats it.
+#[derive(Debug, Clone)]
+pub(crate) struct EnvironmentName(pub(crate) Scalar);
+
+impl Read for EnvironmentName {
+    fn read(node: &Node, findings: &mut Findings<'_>) -> Option<Self> {
+        LiteralText::read(node, findings).map(|literal| Self(literal.0))
+    }
+
+    fn schema(_: &mut Definitions) -> Value {
+        json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" })
+    }
 }
 
 /// A program and its arguments: a list, or a text that is split as a shell would, without one.

@@ -147,7 +147,12 @@ macro_rules! words {
             }
 
             fn schema(_: &mut crate::reading::Definitions) -> serde_json::Value {
-                serde_json::json!({ "enum": [$($word),+] })
+                let mut words = vec![$(serde_json::Value::from($word)),+];
+                if words.contains(&serde_json::Value::from("null")) {
+                    // Without quotes it is YAML's null, and read as the word.
+                    words.push(serde_json::Value::Null);
+                }
+                serde_json::json!({ "enum": words })
             }
         }
     };

@@ -4,6 +4,7 @@ use super::{Known, feed, lookups, notify, retry};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::ActionKeys;
+use crate::reading::Given;
 use crate::source::Place;
 use jiff::tz::TimeZone;
 use rounds_domain::plan::{Action, Cadence, RetrySchedule, Schedule};
@@ -35,7 +36,11 @@ pub(super) fn lower<'c>(
         .value()
         .and_then(|changes| feed::lower(changes, keys.request_timeout(), findings));
     let lookups = lookups::lower(keys.lookups.value(), keys.request_timeout(), findings);
-    let notify = notify::lower(&keys.notify, &lookups.names, findings);
+    // Without the lookups' names, whatever reads one would be called unknown.
+    let notify = match keys.lookups {
+        Given::Wrong => None,
+        _ => notify::lower(&keys.notify, &lookups.names, findings),
+    };
     let to = destinations(name, place, keys, known, findings);
     let retry = retry(&keys.retry, RetrySchedule::containers(), findings);
     Some(Action {

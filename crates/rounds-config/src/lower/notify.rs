@@ -215,11 +215,8 @@ fn check_shape(
 
 fn words(problem: &ModelProblem) -> String {
     let text = problem.to_string();
-    // The nearest name stands in the help.
-    text.split("; did you mean")
-        .next()
-        .unwrap_or(&text)
-        .to_owned()
+    // What comes after the semicolon is a hint for expressions, or the nearest name, which stands in the help.
+    text.split(';').next().unwrap_or(&text).to_owned()
 }
 
 /// Where a path of the body stands, or the nearest part of it that is there.

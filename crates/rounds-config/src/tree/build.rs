@@ -191,7 +191,14 @@ impl Builder {
         let excerpt = findings.sources.excerpt(place);
         match style {
             Style::Literal | Style::Folded => {
-                let length = excerpt.trim_end_matches(['\n', '\r', ' ']).len();
+                // The parser counts the next line's indentation in.
+                let indented = excerpt.trim_end_matches(' ');
+                let lines = if indented.ends_with('\n') {
+                    indented
+                } else {
+                    excerpt
+                };
+                let length = lines.trim_end_matches(['\n', '\r']).len();
                 Place {
                     end: place.start + length,
                     ..place

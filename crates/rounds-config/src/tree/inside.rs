@@ -180,6 +180,7 @@ mod tests {
     use super::*;
     use crate::diagnostic::Findings;
     use crate::tree::{NodeKind, Parsed, parse};
+    use proptest::prelude::*;
 
     /// What stands in the file where `piece` stands in the text of the value of `a`.
     fn found(yaml: &str, piece: &str) -> String {
@@ -226,5 +227,39 @@ mod tests {
     #[test]
     fn a_piece_over_several_lines_is_found_whole() {
         assert_eq!(found("a: |\n  one\n  two\n", "one\ntwo"), "one\n  two");
+    }
+
+    /// A YAML text whose value of `a` is `text` in a style.
+    fn written(text: &str, style: Style) -> String {
+        match style {
+            Style::SingleQuoted => format!("a: '{}'\n", text.replace('\'', "''")),
+            Style::DoubleQuoted => format!("a: {}\n", serde_json::Value::from(text)),
+            _ => {
+                let lines: Vec<String> = text.split('\n').map(|line| format!("  {line}")).collect();
+                format!("a: |2\n{}\nb: 1\n", lines.join("\n"))
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_character_is_found(text in "[a-zé|.' \"()\\\\]{1,30}", more in "[a-z |.]{0,20}") {
+            let block = format!("{text}\nx{more}");
+            for (text, style) in [(&text, Style::SingleQuoted), (&text, Style::DoubleQuoted), (&block, Style::DoubleQuoted), (&block, Style::Literal)] {
+                let sources = Sources::from_text("a.yaml", written(text, style));
+                let Parsed::Tree(root) = parse(0, &mut Findings::new(&sources)) else { panic!("is YAML: {text:?}") };
+                let NodeKind::Mapping(entries) = root.kind else { panic!("is a mapping") };
+                let scalar = entries[0].value.scalar().expect("is a scalar");
+                for (offset, character) in scalar.text.char_indices() {
+                    let place = inside(&sources, scalar, offset, character.len_utf8());
+                    let found = sources.excerpt(place);
+                    let plain = !matches!(character, '\'' | '"' | '\\' | '\n');
+                    prop_assert!(place != scalar.place || scalar.text.len() == 1, "{text:?} in {style:?}: not aligned");
+                    prop_assert!(!plain || found == character.to_string(), "{text:?} in {style:?}: {found:?} for {character:?}");
+                }
+            }
+        }
     }
 }

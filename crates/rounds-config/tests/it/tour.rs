@@ -194,6 +194,11 @@ const STOPS: &[Stop] = &[
         "env: whsec_MfKQ9r8GKYqrTwjU=",
     ),
     (
+        "number_in_environment_name",
+        "env: MY_APP_TOKEN",
+        "env: 8675309",
+    ),
+    (
         "environment_name_like_a_shell",
         "env: MY_APP_TOKEN",
         "env: ${MY_APP_TOKEN}",
@@ -311,6 +316,7 @@ fn every_mistake_is_told_where_it_is_and_how_to_mend_it() {
             "{}: the secret is shown",
             stop.0
         );
+        assert!(!text.contains("8675309"), "{}: the secret is shown", stop.0);
         assert!(!text.contains("whsec_"), "{}: the secret is shown", stop.0);
         insta::assert_snapshot!(stop.0, text);
     }
