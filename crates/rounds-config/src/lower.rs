@@ -37,8 +37,8 @@ pub(crate) struct Lowered {
 /// What there is to refer to, and what was referred to.
 #[derive(Debug, Default)]
 pub(crate) struct Known<'c> {
-    pub(crate) connections: Vec<&'c str>,
-    pub(crate) destinations: Vec<&'c str>,
+    pub(crate) connections: BTreeSet<&'c str>,
+    pub(crate) destinations: BTreeSet<&'c str>,
     used: BTreeSet<&'c str>,
     used_destinations: BTreeSet<&'c str>,
     /// A name was not found: then it is likely that what seems unused was meant.
@@ -278,12 +278,12 @@ impl<'c> Known<'c> {
 
 fn refer(
     what: &str,
-    known: &[&str],
+    known: &BTreeSet<&str>,
     reference: &crate::tree::Scalar,
     findings: &mut Findings<'_>,
 ) -> bool {
     let name = reference.text.as_str();
-    if known.contains(&name) {
+    if known.contains(name) {
         return true;
     }
     let shown = crate::reading::shortened(name);

@@ -1,5 +1,8 @@
 //! The known name that was probably meant.
 
+/// Nobody has so many names, and every slip looks at all of them.
+const MAX_CANDIDATES: usize = 300;
+
 /// The candidate that is fewest edits away from `name`, if it is near enough to be meant.
 pub(crate) fn nearest<'c>(
     name: &str,
@@ -10,6 +13,7 @@ pub(crate) fn nearest<'c>(
     let enough = (name.len() / 3).max(1);
     let distances = candidates
         .into_iter()
+        .take(MAX_CANDIDATES)
         .map(|candidate| (distance(&name, candidate), candidate));
     distances
         .filter(|(distance, _)| *distance <= enough)

@@ -6,6 +6,8 @@ use crate::reading::{At, Definitions, Read, duplicate_key, entries, shortened, w
 use crate::source::Place;
 use crate::tree::{Node, NodeKind, Scalar};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as MapEntry;
 
 /// A list of values.
 #[derive(Debug, Clone)]
@@ -131,17 +133,19 @@ impl<T: Read> Read for Names<T> {
     fn read(node: &Node, findings: &mut Findings<'_>) -> Option<Self> {
         let entries = entries(node, findings, || "a mapping from names".to_owned())?;
         let mut names: Vec<Named<T>> = Vec::new();
+        let mut seen: BTreeMap<&str, Place> = BTreeMap::new();
         let owner = findings.owner;
         for entry in entries {
             check_name(&entry.key, findings);
             let place = entry.key.place;
-            let first = names.iter().find(|named| named.name == entry.key.text);
-            if let Some(first) = first.map(|first| first.place) {
+            let first = seen.get(entry.key.text.as_str()).copied();
+            if let Some(first) = first {
                 same_name(&entry.key.text, first, place, findings);
             }
             findings.owner = place;
             let value = T::read(&entry.value, findings);
             if first.is_none() {
+                seen.insert(&entry.key.text, place);
                 names.push(Named {
                     name: entry.key.text.clone(),
                     place,
@@ -178,11 +182,15 @@ impl<T: Read> Read for Pairs<T> {
     fn read(node: &Node, findings: &mut Findings<'_>) -> Option<Self> {
         let entries = entries(node, findings, || "a mapping".to_owned())?;
         let mut pairs: Vec<Pair<T>> = Vec::new();
+        let mut seen: BTreeMap<&str, &Scalar> = BTreeMap::new();
         let owner = findings.owner;
         for entry in entries {
-            if let Some(first) = pairs.iter().find(|pair| pair.key.text == entry.key.text) {
-                duplicate_key(&first.key, &entry.key, findings);
-                continue;
+            match seen.entry(entry.key.text.as_str()) {
+                MapEntry::Occupied(first) => {
+                    duplicate_key(first.get(), &entry.key, findings);
+                    continue;
+                }
+                MapEntry::Vacant(vacant) => _ = vacant.insert(&entry.key),
             }
             findings.owner = entry.key.place;
             if let Some(value) = T::read(&entry.value, findings) {

@@ -9,6 +9,7 @@ use crate::source::Place;
 use jiff::tz::TimeZone;
 use rounds_domain::plan::{Action, Cadence, RetrySchedule, Schedule};
 use rounds_domain::{ActionName, ConnectionName, DestinationName};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A shorter interval is a stream of requests, not a poll.
@@ -128,13 +129,15 @@ fn destinations<'c>(
         known.missed();
         return Vec::new();
     };
-    let mut names: Vec<(&str, Place)> = Vec::new();
+    let mut seen: BTreeMap<&str, Place> = BTreeMap::new();
+    let mut names = Vec::new();
     for reference in &to.value.0 {
         let scalar = &reference.value.0;
-        if let Some((_, first)) = names.iter().find(|(name, _)| *name == scalar.text) {
+        if let Some(first) = seen.get(scalar.text.as_str()) {
             crate::kinds::same_name(&scalar.text, *first, scalar.place, findings);
         } else if known.destination(scalar, findings) {
-            names.push((&scalar.text, scalar.place));
+            seen.insert(&scalar.text, scalar.place);
+            names.push(DestinationName::new(scalar.text.as_str()));
         }
     }
     if to.value.0.is_empty() {
@@ -148,7 +151,4 @@ fn destinations<'c>(
             .help("name a destination, or keep it so to fill the ledger silently");
     }
     names
-        .into_iter()
-        .map(|(name, _)| DestinationName::new(name))
-        .collect()
 }

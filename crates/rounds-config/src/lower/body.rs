@@ -64,9 +64,10 @@ impl Lowering<'_, '_, '_> {
             }
             NodeKind::Mapping(entries) => {
                 let mut members: Vec<(&Scalar, Option<Body>)> = Vec::new();
+                let mut seen: BTreeMap<&str, &Scalar> = BTreeMap::new();
                 for entry in entries {
                     let name = entry.key.text.as_str();
-                    if let Some((first, _)) = members.iter().find(|(key, _)| key.text == name) {
+                    if let Some(first) = seen.get(name) {
                         duplicate_key(first, &entry.key, self.findings);
                         continue;
                     }
@@ -76,6 +77,7 @@ impl Lowering<'_, '_, '_> {
                         format!("{path}.{name}")
                     };
                     let value = self.node(&entry.value, &path, entry.key.place);
+                    seen.insert(name, &entry.key);
                     members.push((&entry.key, value));
                 }
                 let members = members

@@ -15,6 +15,9 @@ pub(super) const CONTAINER: &[&str] = &["record", "previous", "change"];
 /// Names that templates use for other things.
 const OTHERWISE_TAKEN: &[&str] = &["cursor", "until"];
 
+/// Each is at least one request for every change.
+const MAX_LOOKUPS: usize = 100;
+
 /// The lookups of an action.
 pub(super) struct Lowered {
     /// Each after those that it uses.
@@ -36,6 +39,16 @@ pub(super) fn lower(
     findings: &mut Findings<'_>,
 ) -> Lowered {
     let given: &[Named<LookupKeys>] = given.map_or(&[], |names| &names.0);
+    let (given, beyond) = given.split_at(given.len().min(MAX_LOOKUPS));
+    if let Some(first) = beyond.first() {
+        findings
+            .error(
+                codes::TOO_LARGE,
+                first.place,
+                "an action with too many lookups",
+            )
+            .expected(format!("at most {MAX_LOOKUPS}"));
+    }
     let names: Vec<String> = given.iter().map(|named| named.name.clone()).collect();
     let mut roots: Vec<&str> = CONTAINER.to_vec();
     roots.extend(names.iter().map(String::as_str));

@@ -122,4 +122,20 @@ fn hostile_texts_end() {
     );
     let lists = format!("actions: [{}]", "1,".repeat(90_000));
     survive(&lists);
+    // Many of everything, each named and used wrongly.
+    let names: Vec<String> = (0..5_000).map(|number| format!("  n{number}: 1")).collect();
+    let names = names.join("\n");
+    survive(&format!(
+        "connections:\n{names}\ndestinations:\n{names}\nactions:\n{names}"
+    ));
+    let lookups: Vec<String> = (0..5_000)
+        .map(|number| format!("      l{number}: {{ get: \"/{{{{ l{} }}}}\" }}", number + 1))
+        .collect();
+    let to: Vec<String> = (0..5_000).map(|number| format!("x{number}")).collect();
+    let crowded = format!(
+        "destinations:\n{names}\nactions:\n  a:\n    to: [{}]\n    lookups:\n{}",
+        to.join(","),
+        lookups.join("\n")
+    );
+    assert_eq!(survive(&crowded).len(), MAX_DIAGNOSTICS);
 }
