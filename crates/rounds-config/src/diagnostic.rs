@@ -87,7 +87,7 @@ impl Diagnostic {
         known: impl IntoIterator<Item = &'c str> + Clone,
     ) -> &mut Self {
         let listed: Vec<&str> = known.clone().into_iter().collect();
-        match crate::nearest::nearest(name, known) {
+        match rounds_map::nearest(name, known) {
             Some(near) => self.help(format!("did you mean `{near}`?")),
             None if listed.is_empty() => self,
             None => self.help(format!("known here: {}", list(&listed))),

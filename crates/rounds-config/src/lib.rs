@@ -23,7 +23,6 @@ mod diagnostic;
 mod face;
 mod kinds;
 mod lower;
-mod nearest;
 mod reading;
 mod render;
 mod schema;

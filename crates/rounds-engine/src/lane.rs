@@ -62,11 +62,12 @@ pub(crate) async fn run<W: Work>(
 ) -> Result<(), StoreError> {
     let mut under_way = FuturesUnordered::new();
     let mut keys: HashSet<W::Key> = HashSet::new();
-    let mut stopping = stop.is_stopping();
     let mut look = true;
     let mut due: Option<Timestamp> = None;
     let mut store_failures = 0_u32;
     loop {
+        // Asked anew each time: under full load the word itself might never get its turn below.
+        let stopping = stop.is_stopping();
         if stopping && under_way.is_empty() {
             return Ok(());
         }
@@ -112,7 +113,7 @@ pub(crate) async fn run<W: Work>(
         tokio::select! {
             biased;
             Some(first) = under_way.next() => done.push(first),
-            () = stop.stopping(), if !stopping => stopping = true,
+            () = stop.stopping(), if !stopping => {}
             () = &mut signalled => look = true,
             () = ports.clock.sleep(until_due), if may_claim => look = true,
         }

@@ -52,4 +52,5 @@ pub use error::{CompileError, EvaluateError, ParseError};
 pub use evaluator::{Evaluator, Panicked};
 pub use filter::{Filter, Limits};
 pub use json::{Json, JsonKind, MAX_NESTING, MAX_NUMBER_BYTES};
+pub use nearest::nearest;
 pub use template::{Escape, Template};

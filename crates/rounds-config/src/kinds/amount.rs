@@ -143,7 +143,7 @@ impl Parse for Size {
             Some((_, factor)) => *factor,
             None if unit.is_empty() => 1,
             None => {
-                let near = crate::nearest::nearest(unit, SIZE_UNITS.iter().map(|(name, _)| *name));
+                let near = rounds_map::nearest(unit, SIZE_UNITS.iter().map(|(name, _)| *name));
                 let problem = Problem::new(
                     digits..text.len(),
                     format!("unknown unit `{}`", crate::reading::shortened(unit)),

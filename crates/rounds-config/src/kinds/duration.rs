@@ -143,7 +143,7 @@ fn unknown_unit(number: &str, unit: &str, at: std::ops::Range<usize>) -> Problem
     let names = OTHER_NAMES
         .iter()
         .flat_map(|(_, names)| names.iter().copied());
-    let near = crate::nearest::nearest(&lower, names.chain(UNITS.iter().map(|(name, _)| *name)));
+    let near = rounds_map::nearest(&lower, names.chain(UNITS.iter().map(|(name, _)| *name)));
     let meant = OTHER_NAMES
         .iter()
         .find(|(short, names)| near.is_some_and(|near| *short == near || names.contains(&near)));

@@ -99,7 +99,7 @@ impl Parse for Zone {
                 .available()
                 .map(|name| name.to_string())
                 .collect();
-            let near = crate::nearest::nearest(text, names.iter().map(String::as_str));
+            let near = rounds_map::nearest(text, names.iter().map(String::as_str));
             let city = names.iter().find(|name| {
                 let last = name.rsplit('/').next().unwrap_or_default();
                 last.eq_ignore_ascii_case(&text.replace(' ', "_"))
@@ -257,7 +257,7 @@ impl Parse for StartWord {
         }
         let shown = crate::reading::shortened(text);
         let problem = Problem::whole(text, format!("`{shown}` is no place to start"));
-        Err(match crate::nearest::nearest(text, ["now", "beginning"]) {
+        Err(match rounds_map::nearest(text, ["now", "beginning"]) {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None if text.parse::<jiff::civil::DateTime>().is_ok() || text.parse::<jiff::civil::Date>().is_ok() => {
                 problem.help("an instant has a time and an offset: `2026-01-01T00:00:00Z` or `2026-01-01T00:00:00-05:00`")

@@ -128,7 +128,7 @@ fn time_format(
         );
         diagnostic
             .expected("expected strftime, `rfc3339`, `epoch_seconds` or `epoch_milliseconds`");
-        match crate::nearest::nearest(text, WORDS) {
+        match rounds_map::nearest(text, WORDS) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
             None => diagnostic.help("a strftime format is written like `%Y-%m-%dT%H:%M:%S`"),
         };

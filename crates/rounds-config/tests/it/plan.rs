@@ -46,6 +46,27 @@ fn every_documented_key_reaches_the_plan() {
         .bind(|| insta::assert_debug_snapshot!("full_appointments", action(&plan, "appointments")));
 }
 
+/// Debug leaves these out, because a path or a header may be a credential.
+#[test]
+fn urls_and_headers_reach_the_plan_whole() {
+    let plan = plan(FULL);
+    let urls: Vec<&str> = plan
+        .connections
+        .values()
+        .map(|connection| connection.base_url.as_str())
+        .chain(
+            plan.destinations
+                .values()
+                .map(|destination| destination.url.as_str()),
+        )
+        .collect();
+    insta::assert_debug_snapshot!("full_urls", urls);
+    let fakedata = &plan.connections[&rounds_domain::ConnectionName::new("fakedata")];
+    assert_eq!(fakedata.headers[0].1, "application/fhir+json");
+    let my_app = &plan.destinations[&rounds_domain::DestinationName::new("my-app")];
+    insta::assert_debug_snapshot!("full_destination_headers", my_app.headers);
+}
+
 #[test]
 fn schedules_and_cursors_of_every_kind() {
     let plan = plan(FULL);

@@ -2,11 +2,13 @@
 
 use super::SecretReference;
 use crate::ConnectionName;
+use std::fmt;
 use std::time::Duration;
 use url::Url;
 
-/// One EHR instance. Every request to it goes through one gate.
-#[derive(Debug, Clone)]
+/// One EHR instance. Every request to it goes through one gate. Debug shows origins and names of headers only: a path may
+/// be a credential.
+#[derive(Clone)]
 pub struct Connection {
     /// Its name.
     pub name: ConnectionName,
@@ -33,6 +35,22 @@ impl Connection {
     pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
     /// [`Connection::body_limit_bytes`] where the user says nothing: 64 MiB.
     pub const DEFAULT_BODY_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Connection")
+            .field("name", &self.name)
+            .field("base_url", &self.base_url.origin().ascii_serialization())
+            .field("authentication", &self.authentication)
+            .field("headers", &headers)
+            .field("limits", &self.limits)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("request_timeout", &self.request_timeout)
+            .field("body_limit_bytes", &self.body_limit_bytes)
+            .finish()
+    }
 }
 
 /// How requests to an EHR prove who asks.

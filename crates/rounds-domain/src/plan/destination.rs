@@ -2,11 +2,12 @@
 
 use super::{RetrySchedule, SecretReference};
 use crate::DestinationName;
+use std::fmt;
 use std::time::Duration;
 use url::Url;
 
-/// A webhook endpoint.
-#[derive(Debug, Clone)]
+/// A webhook endpoint. Debug shows its origin and names of headers only: a path may be a credential.
+#[derive(Clone)]
 pub struct Destination {
     /// Its name.
     pub name: DestinationName,
@@ -30,6 +31,25 @@ pub struct Destination {
     pub in_flight: u32,
     /// Private and loopback address ranges that may be dialled all the same, as CIDR. Metadata addresses are never dialled.
     pub allow_addresses: Vec<AddressRange>,
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Destination")
+            .field("name", &self.name)
+            .field("url", &self.url.origin().ascii_serialization())
+            .field("signing_secrets", &self.signing_secrets)
+            .field("verification_token", &self.verification_token)
+            .field("bearer", &self.bearer)
+            .field("headers", &headers)
+            .field("challenge", &self.challenge)
+            .field("timeouts", &self.timeouts)
+            .field("retry", &self.retry)
+            .field("in_flight", &self.in_flight)
+            .field("allow_addresses", &self.allow_addresses)
+            .finish()
+    }
 }
 
 impl Destination {

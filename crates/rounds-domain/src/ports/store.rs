@@ -5,8 +5,8 @@
 
 use crate::{
     ActionName, Code, CommitReceipt, ConnectionName, Container, ContainerSettlement, DeliveryJob,
-    DeliverySettlement, DestinationName, Document, FeedKey, FeedState, InstanceId, RecordId, RoundCommit,
-    Version,
+    DeliverySettlement, DestinationName, Document, FeedKey, FeedState, InstanceId, RecordId,
+    RoundCommit, Version,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
