@@ -13,16 +13,16 @@
 //! ```
 //!
 //! Data walks one way, and between two steps it stands in the store: nothing later reaches back for something earlier.
-//! Three kinds of work run side by side and know of each other only through the store and through [signals](signals)
+//! Three kinds of work run side by side and know of each other only through the store and through `signals`
 //! that are hints:
 //!
-//! - [`rounds`] starts rounds by the [timetable](schedule); [`round`] is one of them.
-//! - one [`lane`] for each connection fills and maps [containers].
-//! - one [`lane`] for each destination makes [deliveries](delivery).
+//! - `rounds` starts rounds by the timetable (`schedule`); `round` is one of them.
+//! - one `lane` for each connection fills and maps `containers`.
+//! - one `lane` for each destination makes deliveries (`delivery`).
 //!
 //! # What to mind
 //!
-//! - A cursor moves in one place only, and only after the whole answer was drained: [`round`].
+//! - A cursor moves in one place only, and only after the whole answer was drained: `round`.
 //! - An outcome is recorded before anything follows from it.
 //! - No log line and no error text here carries a body, an identifier or a URL's path.
 
@@ -33,6 +33,7 @@ mod engine;
 mod housekeeping;
 mod ids;
 mod lane;
+mod observe;
 mod poll;
 mod ports;
 mod request;
@@ -45,7 +46,8 @@ mod stop;
 mod test_plan;
 
 pub use engine::{Drained, Engine};
-pub use poll::{Choice, ChosenRecord, Exchange, PollError, PollMode, PollReport, poll};
+pub use observe::{Choice, ChosenRecord, Exchange};
+pub use poll::{PollError, PollMode, PollReport, poll};
 pub use ports::Ports;
 pub use schedule::next_tick_at;
 

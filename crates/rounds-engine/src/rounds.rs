@@ -2,7 +2,7 @@
 
 use crate::backoff::doubling;
 use crate::lane::give_up_or_log;
-use crate::poll::NoObserver;
+use crate::observe::NoObserver;
 use crate::round::{self, feed_key};
 use crate::schedule::{Due, Timetable};
 use crate::{Ports, Signals, Stop};

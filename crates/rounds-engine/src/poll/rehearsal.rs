@@ -1,6 +1,6 @@
 //! The store and the EHR of a dry run: the real ones, read only, with what would have been written kept aside.
 
-use super::Exchange;
+use crate::observe::Exchange;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rounds_domain::plan::Action;

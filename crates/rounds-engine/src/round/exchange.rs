@@ -2,7 +2,7 @@
 
 use super::failure;
 use crate::Ports;
-use crate::poll::{Exchange, Observer};
+use crate::observe::{Exchange, Observer};
 use jiff::Timestamp;
 use rounds_domain::RoundFailure;
 use rounds_domain::ports::{EhrRequest, EhrResponse, Transience};

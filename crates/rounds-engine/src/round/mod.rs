@@ -18,7 +18,7 @@ mod read;
 
 use crate::Ports;
 use crate::ids::new_container_id;
-use crate::poll::{Choice, ChosenRecord, Observer};
+use crate::observe::{Choice, ChosenRecord, Observer};
 use crate::request;
 use cursor::{Advance, Age, Asked, Position, Purpose, SourceClock};
 use failure::failure;

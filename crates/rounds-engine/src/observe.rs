@@ -1,0 +1,87 @@
+//! What can be seen of a round from outside: its exchanges and its choices.
+//!
+//! A round tells an [`Observer`] what it does. The running engine does not look; a round by hand
+//! ([`poll()`](crate::poll())) writes everything down for the person who asked.
+
+use rounds_domain::ports::{EhrError, EhrRequest, EhrResponse};
+use rounds_domain::{Document, Phi, RecordId};
+use std::time::Duration;
+
+/// One request and its answer.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// The method.
+    pub method: String,
+    /// The whole URL: may name a patient, for the terminal of the person who asked only.
+    pub url: Phi<String>,
+    /// The answer's status, or why there was none.
+    pub outcome: Result<u16, String>,
+    /// The size of the answer.
+    pub body_bytes: usize,
+    /// How long it took, the wait at the gate included.
+    pub took: Duration,
+}
+
+impl Exchange {
+    /// What is shown of a request and its answer.
+    pub(crate) fn of(
+        request: &EhrRequest,
+        answer: &Result<EhrResponse, EhrError>,
+        took: Duration,
+    ) -> Self {
+        Self {
+            method: request.method.to_string(),
+            url: Phi::new(request.url.to_string()),
+            outcome: answer
+                .as_ref()
+                .map(|response| response.status.as_u16())
+                .map_err(|error| error.message.clone()),
+            body_bytes: answer.as_ref().map_or(0, |response| response.body.len()),
+            took,
+        }
+    }
+}
+
+/// One record and what was decided for it.
+#[derive(Debug, Clone)]
+pub struct ChosenRecord {
+    /// Which; None if it has no identity.
+    pub id: Option<RecordId>,
+    /// The record.
+    pub record: Document,
+    /// What was decided.
+    pub choice: Choice,
+}
+
+/// What was decided for a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// First seen: told.
+    Created,
+    /// Known with another version: told.
+    Updated,
+    /// This version is known.
+    Unchanged,
+    /// Enters the ledger silently: the feed starts from now.
+    Baselined,
+    /// Younger than `settle`: left for later.
+    Unsettled,
+    /// Has no identity: kept as a dead container.
+    Unidentified,
+    /// Came again in the same round: told once, with its later state.
+    Superseded,
+}
+
+/// Sees what happens inside a round. The running engine does not look.
+pub(crate) trait Observer: Send {
+    /// A request was answered, or not.
+    fn exchanged(&mut self, _exchange: Exchange) {}
+
+    /// A record was decided on.
+    fn chose(&mut self, _chosen: ChosenRecord) {}
+}
+
+/// Looks away.
+pub(crate) struct NoObserver;
+
+impl Observer for NoObserver {}
