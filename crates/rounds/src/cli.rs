@@ -1,0 +1,285 @@
+//! The command line.
+
+use crate::Ended;
+use crate::output::Format;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+mod data;
+
+pub use data::{
+    ContainerFilterArguments, ContainerSelection, ContainerStateArgument, ContainersCommand,
+    DeliveriesCommand, DeliveryFilterArguments, DeliverySelection, DeliveryStateArgument, ListPage,
+    NotificationsCommand,
+};
+
+/// Real-time notifications for EHR APIs that have none.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rounds",
+    version,
+    about = "Real-time notifications for EHR APIs that have none",
+    long_about = "Rounds polls an EHR's API on the interval that you choose for each action, finds the records that \
+                  changed, and delivers one notification per changed record to your endpoint.\n\n\
+                  Data goes to stdout; progress, hints, diagnostics and logs go to stderr.",
+    after_help = "Begin with:\n  rounds demo --changes 10    see the whole way on this machine\n  rounds check                what your rounds.yaml will do\n  rounds help COMMAND         what a command takes, with examples",
+    max_term_width = 100,
+    propagate_version = true,
+    disable_help_subcommand = false
+)]
+pub struct Arguments {
+    /// What all commands take.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What all commands take.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of all commands")]
+pub struct Common {
+    /// The configuration: a YAML file, or a folder of them.
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        default_value = "rounds.yaml",
+        env = "ROUNDS_CONFIG"
+    )]
+    pub config: PathBuf,
+    /// Where Rounds keeps what it must not forget.
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = "rounds-data",
+        env = "ROUNDS_DATA_DIR"
+    )]
+    pub data_dir: PathBuf,
+    /// Print one JSON object with stable keys on stdout.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Logs for people, or one JSON object a line.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        default_value = "terminal",
+        value_enum
+    )]
+    pub log_format: LogFormat,
+    /// What is logged: off, error, warn, info, debug, trace, or a filter such as `info,rounds_http=debug`.
+    #[arg(long, global = true, value_name = "LEVEL", env = "ROUNDS_LOG")]
+    pub log: Option<String>,
+    /// Colours on the terminal. `auto` also minds NO_COLOR.
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        value_enum
+    )]
+    pub color: Color,
+}
+
+impl Common {
+    /// Text or JSON.
+    pub const fn format(&self) -> Format {
+        if self.json {
+            Format::Json
+        } else {
+            Format::Text
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Terminal,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Whether there are colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal that has them, and unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// Whether stderr gets colours.
+    pub fn for_stderr(self) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => {
+                anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+            }
+        }
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make rounds until SIGTERM or Ctrl-C, then finish what is under way.
+    #[command(
+        after_help = "Examples:\n  rounds run\n  rounds run --config hospital/ --data-dir /var/lib/rounds --log-format json"
+    )]
+    Run(RunArguments),
+    /// Say everything that is wrong with the configuration, what it will do and what that costs.
+    #[command(
+        after_help = "Examples:\n  rounds check\n  rounds check --config hospital/ --json\n\nErrors end with exit code 65. A secret that cannot be read here is a warning, because it may be there where Rounds runs."
+    )]
+    Check,
+    /// Print the JSON Schema of the configuration, for editors.
+    #[command(after_help = "Example:\n  rounds schema > rounds.schema.json")]
+    Schema,
+    /// Make one round of one action, now.
+    #[command(
+        after_help = "Examples:\n  rounds poll appointments --dry-run    shows everything and changes nothing\n  rounds poll appointments              commits what was found; `rounds run` fills and delivers it\n\nThe output shows patient data, because that is what was asked for. Without --dry-run no `rounds run` may be using the data directory."
+    )]
+    Poll(PollArguments),
+    /// Show the whole way of changes on this machine: an EHR, Rounds and a receiver on loopback.
+    #[command(
+        after_help = "Examples:\n  rounds demo                               until Ctrl-C\n  rounds demo --changes 40 --interval 2s    ends by itself; exit code 0 only if nothing was lost, repeated or reordered\n  rounds demo --changes 40 --json           the result as one JSON object"
+    )]
+    Demo(DemoArguments),
+    /// Show how every action and destination stands. Works while `rounds run` runs.
+    #[command(after_help = "Examples:\n  rounds status\n  rounds status --json")]
+    Status,
+    /// What was told.
+    #[command(subcommand)]
+    Notifications(NotificationsCommand),
+    /// What is owed to destinations, was refused or was given up.
+    #[command(subcommand)]
+    Deliveries(DeliveriesCommand),
+    /// Changes on their way to becoming notifications: waiting, parked after a failure, or given up.
+    #[command(subcommand)]
+    Containers(ContainersCommand),
+    /// Explain an error code; without one, list all of them.
+    #[command(after_help = "Examples:\n  rounds explain R0311\n  rounds explain")]
+    Explain {
+        /// The code, such as R0311.
+        code: Option<String>,
+    },
+}
+
+/// What `run` takes.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// How long work that is under way may take to finish after SIGTERM or Ctrl-C. A second signal ends it at once.
+    #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = duration)]
+    pub drain_for: Duration,
+}
+
+/// What `poll` takes.
+#[derive(Debug, Args)]
+pub struct PollArguments {
+    /// Which action of the configuration.
+    pub action: String,
+    /// Show everything, also the notifications that would be sent, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What `demo` takes.
+#[derive(Debug, Args)]
+pub struct DemoArguments {
+    /// End after so many changes at the EHR; without it the demo goes on until Ctrl-C.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub changes: Option<u64>,
+    /// How often Rounds asks the EHR for changes.
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = interval)]
+    pub interval: Duration,
+    /// How often something changes at the EHR.
+    #[arg(long, value_name = "DURATION", default_value = "1400ms", value_parser = duration)]
+    pub change_every: Duration,
+}
+
+/// What became of the command line.
+#[derive(Debug)]
+pub enum Parsed {
+    /// A command.
+    Run(Box<Arguments>),
+    /// Help, the version or a mistake: it was said.
+    Done(Ended),
+}
+
+/// The definition, with the exit codes at the end of the long help.
+pub fn definition() -> clap::Command {
+    Arguments::command().after_long_help(format!(
+        "Begin with:\n  rounds demo --changes 10    see the whole way on this machine\n  rounds check                what your rounds.yaml will do\n  rounds help COMMAND         what a command takes, with examples\n\n{}",
+        Ended::table()
+    ))
+}
+
+/// Reads the command line; says help, version or mistakes itself.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Parsed {
+    let parsed = definition()
+        .try_get_matches_from(words)
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    match parsed {
+        Ok(arguments) => Parsed::Run(Box::new(arguments)),
+        Err(error) => {
+            // Where the terminal is gone, nobody is left to be told.
+            let _ = error.print();
+            Parsed::Done(if error.use_stderr() {
+                Ended::Usage
+            } else {
+                Ended::Fine
+            })
+        }
+    }
+}
+
+/// A duration as the configuration writes it.
+fn duration(text: &str) -> Result<Duration, String> {
+    let mend = || {
+        format!("`{text}` is not a duration; write a number with its unit, such as 500ms, 2s or 1m")
+    };
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(mend());
+    }
+    let span: jiff::SignedDuration = text.parse().map_err(|_| mend())?;
+    Duration::try_from(span).map_err(|_| mend())
+}
+
+/// A duration that the configuration takes as an interval.
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = duration(text)?;
+    if interval < Duration::from_secs(1) {
+        return Err("an interval is at least 1s".to_owned());
+    }
+    Ok(interval)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verify_cli() {
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(duration("1400ms"), Ok(Duration::from_millis(1400)));
+        assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
+        assert!(duration("5").is_err_and(|mend| mend.contains("unit")));
+        assert!(duration("-5s").is_err());
+        assert!(interval("900ms").is_err());
+    }
+}

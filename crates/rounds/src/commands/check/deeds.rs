@@ -1,0 +1,243 @@
+//! What an action will do, in words.
+
+use crate::output::duration_in_words;
+use jiff::Timestamp;
+use rounds_domain::InstanceId;
+use rounds_domain::plan::{
+    Action, BodyRule, Cadence, CursorRule, OrderBy, Paging, PagingRule, Start, TimeFormat,
+    VersionRule, WhenMissing, Window,
+};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// What an action will do.
+#[derive(Debug, Serialize)]
+pub struct ActionDeeds {
+    /// Its name.
+    pub action: String,
+    /// Which EHR it asks.
+    pub connection: String,
+    /// How often.
+    pub cadence: String,
+    /// The interval, if it has one.
+    pub every_seconds: Option<f64>,
+    /// Only within these windows; empty means always.
+    pub between: Vec<String>,
+    /// The zone of cron fields and windows.
+    pub zone: Option<String>,
+    /// When the next round is due; none before the first start.
+    pub next_round_at: Option<Timestamp>,
+    /// How it knows where it stands.
+    pub cursor: CursorDeeds,
+    /// Where the first round starts.
+    pub start: String,
+    /// How pages are followed.
+    pub pages: String,
+    /// What makes a version of a record.
+    pub version: &'static str,
+    /// The lookups, in their order, with what a missing record means.
+    pub lookups: Vec<LookupDeeds>,
+    /// What is sent.
+    pub body: String,
+    /// Whose order is kept.
+    pub order: &'static str,
+    /// To whom.
+    pub destinations: Vec<String>,
+}
+
+/// How an action knows where it stands.
+#[derive(Debug, Serialize)]
+pub struct CursorDeeds {
+    /// `time`, `number`, `token` or `none`.
+    pub kind: &'static str,
+    /// In words.
+    pub words: String,
+    /// How far before the cursor is asked again, if it is a time: at least one granule.
+    pub effective_overlap_seconds: Option<f64>,
+}
+
+/// One lookup.
+#[derive(Debug, Serialize)]
+pub struct LookupDeeds {
+    /// Its name.
+    pub lookup: String,
+    /// What a 404 or 410 means: `null`, `park` or `drop`.
+    pub when_missing: &'static str,
+}
+
+impl ActionDeeds {
+    pub(super) fn of(action: &Action, instance: Option<&InstanceId>, now: Timestamp) -> Self {
+        let schedule = &action.schedule;
+        let (cadence, every_seconds) = match &schedule.cadence {
+            Cadence::Every(every) => (
+                format!("every {}", duration_in_words(*every)),
+                Some(every.as_secs_f64()),
+            ),
+            Cadence::At(cron) => (format!("at `{}`", cron.pattern), None),
+        };
+        let is_zoned = matches!(schedule.cadence, Cadence::At(_)) || !schedule.windows.is_empty();
+        Self {
+            action: action.name.to_string(),
+            connection: action.connection.to_string(),
+            cadence,
+            every_seconds,
+            between: schedule.windows.iter().map(window).collect(),
+            zone: schedule
+                .zone
+                .iana_name()
+                .filter(|_| is_zoned)
+                .map(str::to_owned),
+            next_round_at: instance.and_then(|instance| {
+                rounds_engine::next_tick_at(schedule, &action.name, instance, now)
+            }),
+            cursor: cursor(&action.feed.cursor),
+            start: start(action.feed.start),
+            pages: pages(&action.feed.paging),
+            version: match &action.feed.version {
+                VersionRule::Field(_) => "a field of the record",
+                VersionRule::Fingerprint { counting: None } => "the record's whole content",
+                VersionRule::Fingerprint { counting: Some(_) } => {
+                    "the record's content without what is ignored"
+                }
+            },
+            lookups: action.lookups.iter().map(lookup).collect(),
+            body: match &action.notify.body {
+                BodyRule::Whole => {
+                    "the record, its former state and the lookups' answers".to_owned()
+                }
+                BodyRule::Free(_) => "the body as you wrote it".to_owned(),
+                BodyRule::Model { model, .. } => format!("a {} message", model.name()),
+            },
+            order: match &action.notify.order_by {
+                OrderBy::Record => "in order for each record",
+                OrderBy::Expression(_) => "in order for each value of `order_by`",
+                OrderBy::Action => "in order for the whole action",
+            },
+            destinations: action.to.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", self.action)?;
+        let mut when = format!("asks {} {}", self.connection, self.cadence);
+        if !self.between.is_empty() {
+            when = format!("{when}, within {}", self.between.join(" and "));
+        }
+        if let Some(zone) = &self.zone {
+            when = format!("{when} ({zone})");
+        }
+        writeln!(out, "  {when}")?;
+        match self.next_round_at {
+            Some(at) => writeln!(out, "  next round  at {at}")?,
+            None => writeln!(out, "  next round  soon after the first `rounds run`")?,
+        }
+        writeln!(out, "  cursor      {}", self.cursor.words)?;
+        writeln!(out, "  start       {}", self.start)?;
+        writeln!(out, "  pages       {}", self.pages)?;
+        writeln!(out, "  changed is  what differs in {}", self.version)?;
+        for lookup in &self.lookups {
+            let missing = match lookup.when_missing {
+                "park" => "a missing one is waited for",
+                "drop" => "a change with a missing one is not told",
+                _ => "a missing one is null, and marked",
+            };
+            writeln!(out, "  looks up    {}: {missing}", lookup.lookup)?;
+        }
+        let to = if self.destinations.is_empty() {
+            "nobody".to_owned()
+        } else {
+            self.destinations.join(", ")
+        };
+        writeln!(out, "  sends       {} to {to}, {}", self.body, self.order)
+    }
+}
+
+fn cursor(rule: &CursorRule) -> CursorDeeds {
+    let (kind, words, overlap) = match rule {
+        CursorRule::Time(time) => {
+            let format = match &time.format {
+                TimeFormat::Strftime(format) => format!("`{format}`"),
+                TimeFormat::Rfc3339 => "RFC 3339".to_owned(),
+                TimeFormat::EpochSeconds => "seconds since 1970".to_owned(),
+                TimeFormat::EpochMilliseconds => "milliseconds since 1970".to_owned(),
+            };
+            let source = match time.field {
+                Some(_) => "the latest date among the records",
+                None => "the EHR's own clock",
+            };
+            let zone = time.zone.iana_name().unwrap_or("a fixed offset");
+            let settle = if time.settle == Duration::ZERO {
+                String::new()
+            } else {
+                format!(
+                    "; records younger than {} wait",
+                    duration_in_words(time.settle)
+                )
+            };
+            let words = format!(
+                "{source}, written as {format} in {zone}; asks again from {} before{settle}",
+                duration_in_words(time.overlap)
+            );
+            ("time", words, Some(time.overlap.as_secs_f64()))
+        }
+        CursorRule::Number(_) => ("number", "a number in the answer".to_owned(), None),
+        CursorRule::Token(_) => ("token", "a token in the answer".to_owned(), None),
+        CursorRule::None => (
+            "none",
+            "none: each round asks for everything and compares it with what is known".to_owned(),
+            None,
+        ),
+    };
+    CursorDeeds {
+        kind,
+        words,
+        effective_overlap_seconds: overlap,
+    }
+}
+
+fn start(start: Start) -> String {
+    match start {
+        Start::Now => "from now: what is there already is not told".to_owned(),
+        Start::Beginning => "from the beginning: everything is told".to_owned(),
+        Start::Instant(instant) => format!("from {instant}"),
+    }
+}
+
+fn pages(paging: &Paging) -> String {
+    let rule = match &paging.rule {
+        PagingRule::Single => return "one".to_owned(),
+        PagingRule::NextLink(_) => "by the next link in the body".to_owned(),
+        PagingRule::LinkHeader { relation } => format!("by the Link header's `{relation}`"),
+        PagingRule::PageNumber { parameter, .. } => format!("by number, `{parameter}`"),
+        PagingRule::Offset { parameter, .. } => format!("by offset, `{parameter}`"),
+        PagingRule::Token { parameter, .. } => format!("by token, `{parameter}`"),
+    };
+    format!("{rule}, at most {}", paging.max_pages)
+}
+
+fn lookup(lookup: &rounds_domain::plan::Lookup) -> LookupDeeds {
+    LookupDeeds {
+        lookup: lookup.name.to_string(),
+        when_missing: match lookup.when_missing {
+            WhenMissing::Null => "null",
+            WhenMissing::Park => "park",
+            WhenMissing::Drop => "drop",
+        },
+    }
+}
+
+fn window(window: &Window) -> String {
+    let day = |day: jiff::civil::Weekday| format!("{day:?}").chars().take(3).collect::<String>();
+    let days = window.days.map_or_else(String::new, |days| {
+        if days.first == days.last {
+            format!("{} ", day(days.first))
+        } else {
+            format!("{}-{} ", day(days.first), day(days.last))
+        }
+    });
+    let to = window
+        .to
+        .map_or_else(|| "24:00".to_owned(), |to| to.strftime("%H:%M").to_string());
+    format!("{days}{}-{to}", window.from.strftime("%H:%M"))
+}

@@ -1,0 +1,242 @@
+//! `rounds deliveries`: what is owed to destinations, was refused or was given up.
+
+use crate::cli::{
+    Common, DeliveriesCommand, DeliveryFilterArguments, DeliverySelection, DeliveryStateArgument,
+    ListPage,
+};
+use crate::output::{Align, Columns, Report, Terminal, delivery_state, plural};
+use crate::problem::{NOTHING_SELECTED, UNKNOWN_ID};
+use crate::wiring::Surroundings;
+use crate::{Ended, Problem, data};
+use jiff::Timestamp;
+use rounds_domain::ports::{DeliveryFilter, DeliverySummary, Operations, PageRequest, Selection};
+use rounds_domain::{DeliveryId, DeliveryState, DestinationName, NotificationId};
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// A part of the list, oldest first.
+#[derive(Debug, Serialize)]
+pub struct DeliveryList {
+    /// The deliveries.
+    pub deliveries: Vec<DeliveryRow>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// One delivery in a list.
+#[derive(Debug, Serialize)]
+pub struct DeliveryRow {
+    /// The notification that is owed.
+    pub notification: String,
+    /// To whom.
+    pub destination: String,
+    /// The action.
+    pub action: String,
+    /// The EHR's record.
+    pub record: String,
+    /// How it stands.
+    pub state: &'static str,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// When it is tried next, if it is open.
+    pub due_at: Option<Timestamp>,
+    /// The code of the last trouble.
+    pub code: Option<String>,
+    /// The last trouble in words.
+    pub reason: Option<String>,
+    /// When the change was found.
+    pub detected_at: Timestamp,
+}
+
+/// How many things were changed.
+#[derive(Debug, Serialize)]
+pub struct Changed {
+    /// What was done: `retried` or `dropped`.
+    pub done: &'static str,
+    /// To how many.
+    pub count: u64,
+    /// What they are.
+    #[serde(skip)]
+    pub what: &'static str,
+}
+
+/// A part of the list.
+pub async fn list(
+    operations: &dyn Operations,
+    filter: DeliveryFilter,
+    page: ListPage,
+) -> Result<DeliveryList, Problem> {
+    let mut found = operations.deliveries(filter, page.request()).await?;
+    let more = found.len() > page.limit();
+    found.truncate(page.limit());
+    Ok(DeliveryList {
+        deliveries: found.iter().map(DeliveryRow::from).collect(),
+        more,
+    })
+}
+
+/// Which deliveries are meant: by id, by filter, or all.
+pub async fn select(
+    operations: &dyn Operations,
+    selection: DeliverySelection,
+) -> Result<Selection<DeliveryId, DeliveryFilter>, Problem> {
+    if selection.ids.is_empty() {
+        let filter = filter(selection.filter);
+        if filter.destination.is_none() && filter.states.is_empty() && !selection.all {
+            return Err(nothing_selected("--destination, --state"));
+        }
+        return Ok(Selection::Matching(filter));
+    }
+    let mut ids = Vec::new();
+    for text in &selection.ids {
+        let (notification, destination) = match text.split_once('/') {
+            Some((notification, destination)) => (notification, Some(destination)),
+            None => (text.as_str(), None),
+        };
+        let filter = DeliveryFilter {
+            destination: destination.map(DestinationName::new),
+            notification: Some(NotificationId::new(notification)),
+            states: Vec::new(),
+        };
+        let all = PageRequest {
+            offset: 0,
+            limit: usize::from(u16::MAX),
+        };
+        let found = operations.deliveries(filter, all).await?;
+        if found.is_empty() {
+            return Err(Problem::new(
+                UNKNOWN_ID,
+                Ended::Usage,
+                format!("there is no delivery `{text}`"),
+                "write `ntf_.../destination`, or `ntf_...` alone; `rounds deliveries list` shows them",
+            ));
+        }
+        ids.extend(found.into_iter().map(|delivery| delivery.id));
+    }
+    Ok(Selection::These(ids))
+}
+
+/// A command that changes many things was not told which.
+pub(crate) fn nothing_selected(filters: &str) -> Problem {
+    Problem::new(
+        NOTHING_SELECTED,
+        Ended::Usage,
+        "nothing was selected, so nothing was changed",
+        format!("name ids, filter with {filters}, or say --all"),
+    )
+}
+
+/// Shows or changes them.
+pub async fn perform(
+    common: &Common,
+    command: DeliveriesCommand,
+    terminal: &mut Terminal,
+) -> Result<Ended, Problem> {
+    let store = data::open_for_operator(&common.data_dir)?;
+    let now = Surroundings::real().clock.now();
+    let what = "delivery";
+    match command {
+        DeliveriesCommand::List {
+            filter: which,
+            page,
+        } => {
+            terminal.give(&list(&store, filter(which), page).await?)?;
+        }
+        DeliveriesCommand::Retry(selection) => {
+            let selection = select(&store, selection).await?;
+            let count = store.retry_deliveries(selection, now).await?;
+            terminal.give(&Changed {
+                done: "retried",
+                count,
+                what,
+            })?;
+        }
+        DeliveriesCommand::Drop { selection, reason } => {
+            let selection = select(&store, selection).await?;
+            let count = store.drop_deliveries(selection, reason, now).await?;
+            terminal.give(&Changed {
+                done: "dropped",
+                count,
+                what,
+            })?;
+        }
+    }
+    Ok(Ended::Fine)
+}
+
+fn filter(arguments: DeliveryFilterArguments) -> DeliveryFilter {
+    let state = |argument| match argument {
+        DeliveryStateArgument::Waiting => DeliveryState::Waiting,
+        DeliveryStateArgument::Due => DeliveryState::Due,
+        DeliveryStateArgument::Delivered => DeliveryState::Delivered,
+        DeliveryStateArgument::Dead => DeliveryState::Dead,
+        DeliveryStateArgument::Dropped => DeliveryState::Dropped,
+    };
+    DeliveryFilter {
+        destination: arguments.destination.map(DestinationName::new),
+        notification: None,
+        states: arguments.state.into_iter().map(state).collect(),
+    }
+}
+
+impl From<&DeliverySummary> for DeliveryRow {
+    fn from(summary: &DeliverySummary) -> Self {
+        let (code, reason) = summary.reason.clone().unzip();
+        Self {
+            notification: summary.id.notification.to_string(),
+            destination: summary.id.destination.to_string(),
+            action: summary.action.to_string(),
+            record: summary.record_id.expose().to_owned(),
+            state: delivery_state(summary.state),
+            attempts: summary.attempts,
+            due_at: summary.due_at,
+            code,
+            reason,
+            detected_at: summary.detected_at,
+        }
+    }
+}
+
+impl Report for DeliveryList {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut table = Columns::new(&[
+            ("delivery", Align::Left),
+            ("record", Align::Left),
+            ("state", Align::Left),
+            ("attempts", Align::Right),
+            ("next try", Align::Left),
+            ("why", Align::Left),
+        ]);
+        for row in &self.deliveries {
+            let due = |at: Timestamp| at.strftime("%F %TZ").to_string();
+            let why = match (&row.code, &row.reason) {
+                (Some(code), Some(reason)) => format!("{code} {reason}"),
+                _ => String::new(),
+            };
+            table.row([
+                format!("{}/{}", row.notification, row.destination),
+                row.record.clone(),
+                row.state.to_owned(),
+                row.attempts.to_string(),
+                row.due_at.map_or_else(|| "-".to_owned(), due),
+                why,
+            ]);
+        }
+        table.write(out, "")?;
+        if self.more {
+            writeln!(out, "there are more: --offset {}", self.deliveries.len())?;
+        }
+        Ok(())
+    }
+}
+
+impl Report for Changed {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let what = match (self.what, self.count) {
+            ("delivery", 1) => "1 delivery".to_owned(),
+            ("delivery", count) => format!("{count} deliveries"),
+            (word, count) => plural(count, word),
+        };
+        writeln!(out, "{what} {}", self.done)
+    }
+}

@@ -1,0 +1,35 @@
+//! One module for each command: what it finds out, and how that reads.
+
+pub mod check;
+pub mod containers;
+pub mod deliveries;
+pub mod explain;
+pub mod notifications;
+pub mod poll;
+pub mod run;
+pub mod status;
+
+use crate::cli::{Arguments, Command};
+use crate::output::Terminal;
+use crate::{Ended, Problem, demo};
+
+/// Does what the command line says.
+pub async fn perform(arguments: Box<Arguments>, terminal: &mut Terminal) -> Result<Ended, Problem> {
+    let Arguments { common, command } = *arguments;
+    match command {
+        Command::Run(options) => run::perform(&common, &options, terminal).await,
+        Command::Check => check::perform(&common, terminal).await,
+        Command::Schema => {
+            let schema = rounds_config::schema();
+            terminal.give_text(&format!("{schema:#}\n"))?;
+            Ok(Ended::Fine)
+        }
+        Command::Poll(options) => poll::perform(&common, &options, terminal).await,
+        Command::Demo(options) => demo::perform(&options, terminal).await,
+        Command::Status => status::perform(&common, terminal).await,
+        Command::Notifications(command) => notifications::perform(&common, command, terminal).await,
+        Command::Deliveries(command) => deliveries::perform(&common, command, terminal).await,
+        Command::Containers(command) => containers::perform(&common, command, terminal).await,
+        Command::Explain { code } => explain::perform(code.as_deref(), terminal),
+    }
+}

@@ -1,0 +1,89 @@
+//! `rounds poll`: one round by hand.
+
+mod report;
+
+pub use report::{ExchangeRow, FailureRow, NotificationRow, PollPage, RecordRow};
+
+use crate::cli::{Common, PollArguments};
+use crate::data::Database;
+use crate::output::Terminal;
+use crate::problem::UNKNOWN_ACTION;
+use crate::wiring::Surroundings;
+use crate::{Ended, Problem, configuration, data};
+use rounds_domain::plan::Plan;
+use rounds_domain::ports::Store;
+use rounds_domain::{ActionName, RoundEnd};
+use rounds_engine::{PollError, PollMode};
+use rounds_store::{SqliteStore, StoreOptions};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Makes one round of an action and says everything about it.
+pub async fn poll(
+    plan: &Plan,
+    surroundings: &Surroundings,
+    store: Arc<dyn Store>,
+    action: &str,
+    mode: PollMode,
+) -> Result<PollPage, Problem> {
+    let ports = surroundings.ports(plan, store)?;
+    match rounds_engine::poll(plan, &ports, &ActionName::new(action), mode).await {
+        Ok(report) => Ok(PollPage::of(action, mode, report)),
+        Err(PollError::Store(error)) => Err(error.into()),
+        Err(PollError::UnknownAction(action)) => Err(unknown_action(plan, &action)),
+    }
+}
+
+/// Shows it.
+pub async fn perform(
+    common: &Common,
+    options: &PollArguments,
+    terminal: &mut Terminal,
+) -> Result<Ended, Problem> {
+    let plan = configuration::load(&common.config, terminal)?;
+    let action = ActionName::new(options.action.as_str());
+    if plan.actions.iter().all(|known| known.name != action) {
+        return Err(unknown_action(&plan, &action));
+    }
+    let mode = if options.dry_run {
+        PollMode::DryRun
+    } else {
+        PollMode::Commit
+    };
+    let store = open(&common.data_dir, mode)?;
+    let page = poll(&plan, &Surroundings::real(), store, action.as_str(), mode).await?;
+    terminal.give(&page)?;
+    Ok(match &page.end {
+        RoundEnd::Failed(_) => Ended::Unavailable,
+        RoundEnd::Succeeded | RoundEnd::Unfinished => Ended::Fine,
+    })
+}
+
+/// A dry run reads what is there, or does as if it were the first; a real one takes the data directory for itself.
+fn open(data_directory: &Path, mode: PollMode) -> Result<Arc<dyn Store>, Problem> {
+    let options = StoreOptions::default();
+    Ok(Arc::new(match (mode, data::look(data_directory)?) {
+        (PollMode::Commit, _) => SqliteStore::open(data_directory, &options)?,
+        (PollMode::DryRun, Database::There) => SqliteStore::open_for_operator(data_directory)?,
+        (PollMode::DryRun, Database::NotYet) => SqliteStore::in_memory(&options)?,
+    }))
+}
+
+fn unknown_action(plan: &Plan, action: &ActionName) -> Problem {
+    let names: Vec<String> = plan
+        .actions
+        .iter()
+        .map(|action| format!("`{}`", action.name))
+        .collect();
+    let hint = if names.is_empty() {
+        "the configuration has no actions at all".to_owned()
+    } else {
+        format!("the configuration has {}", names.join(", "))
+    };
+    Problem::new(
+        UNKNOWN_ACTION,
+        Ended::Usage,
+        format!("there is no action `{action}`"),
+        hint,
+    )
+}

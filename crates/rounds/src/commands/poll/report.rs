@@ -1,0 +1,346 @@
+//! What one round did or would have done, as people and programs read it.
+
+use crate::output::{
+    Align, Columns, RawDocument, Report, bytes_in_words, cursor_in_words, duration_in_words, plural,
+};
+use rounds_domain::{Notification, RoundCounts, RoundEnd};
+use rounds_engine::{Choice, ChosenRecord, Exchange, PollMode, PollReport};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// Everything about one round. Shows patient data, to the person who asked.
+#[derive(Debug, Serialize)]
+pub struct PollPage {
+    /// Which action.
+    pub action: String,
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// The cursor before the round, in words.
+    pub cursor_before: String,
+    /// The cursor after it.
+    pub cursor_after: String,
+    /// The requests, in order.
+    pub requests: Vec<ExchangeRow>,
+    /// The records, with what was decided for each.
+    pub records: Vec<RecordRow>,
+    /// What was counted.
+    pub counts: Value,
+    /// The notifications that would be sent (dry run only).
+    pub notifications: Vec<NotificationRow>,
+    /// Changes that could not be made into notifications (dry run only).
+    pub failures: Vec<FailureRow>,
+    /// Why the round failed, if it did.
+    pub failure: Option<Value>,
+    /// How the round ended.
+    #[serde(skip)]
+    pub end: RoundEnd,
+    #[serde(skip)]
+    counted: RoundCounts,
+}
+
+/// One request.
+#[derive(Debug, Serialize)]
+pub struct ExchangeRow {
+    /// The method.
+    pub method: String,
+    /// The whole URL.
+    pub url: String,
+    /// The answer's status.
+    pub status: Option<u16>,
+    /// Why there was no answer.
+    pub error: Option<String>,
+    /// The size of the answer.
+    pub body_bytes: usize,
+    /// How long it took, the wait at the gate included. Not known of lookups.
+    pub took_ms: u64,
+}
+
+/// One record.
+#[derive(Debug, Serialize)]
+pub struct RecordRow {
+    /// Which; none if it has no identity.
+    pub id: Option<String>,
+    /// What was decided: one word.
+    pub choice: &'static str,
+    /// Why.
+    pub why: &'static str,
+    /// The record.
+    pub record: RawDocument,
+}
+
+/// One notification that would be sent.
+#[derive(Debug, Serialize)]
+pub struct NotificationRow {
+    /// What it is called.
+    pub event: String,
+    /// The EHR's record.
+    pub record: String,
+    /// `created` or `updated`.
+    pub kind: &'static str,
+    /// Lookups whose record was not there.
+    pub missing: Vec<String>,
+    /// What the receiver would get.
+    pub body: RawDocument,
+}
+
+/// A change that could not be made into a notification.
+#[derive(Debug, Serialize)]
+pub struct FailureRow {
+    /// The EHR's record.
+    pub record: String,
+    /// The code.
+    pub code: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl PollPage {
+    pub(super) fn of(action: &str, mode: PollMode, report: PollReport) -> Self {
+        let failure = match &report.end {
+            RoundEnd::Failed(failure) => Some(json!({
+                "code": failure.code.as_str(),
+                "message": failure.message,
+                "hint": failure.hint,
+            })),
+            RoundEnd::Succeeded | RoundEnd::Unfinished => None,
+        };
+        let failed =
+            |(record, code, reason): &(rounds_domain::RecordId, String, String)| FailureRow {
+                record: record.expose().to_owned(),
+                code: code.clone(),
+                reason: reason.clone(),
+            };
+        Self {
+            action: action.to_owned(),
+            dry_run: mode == PollMode::DryRun,
+            cursor_before: cursor_in_words(report.cursor_before.as_ref()),
+            cursor_after: cursor_in_words(report.cursor_after.as_ref()),
+            requests: report.exchanges.iter().map(ExchangeRow::from).collect(),
+            records: report.records.iter().map(RecordRow::from).collect(),
+            counts: counts(&report.counts),
+            notifications: report
+                .notifications
+                .iter()
+                .map(NotificationRow::from)
+                .collect(),
+            failures: report.failures.iter().map(failed).collect(),
+            failure,
+            end: report.end,
+            counted: report.counts,
+        }
+    }
+}
+
+fn counts(counts: &RoundCounts) -> Value {
+    json!({
+        "requests": counts.requests,
+        "pages": counts.pages,
+        "records": counts.records,
+        "unchanged": counts.unchanged,
+        "changed": counts.changed,
+        "baselined": counts.baselined,
+        "unsettled": counts.unsettled,
+        "future_dated": counts.future_dated,
+        "undated": counts.undated,
+        "unidentified": counts.unidentified,
+    })
+}
+
+/// A word for programs and a reason for people.
+const fn choice(choice: Choice) -> (&'static str, &'static str) {
+    match choice {
+        Choice::Created => ("created", "seen for the first time: told"),
+        Choice::Updated => ("updated", "known with another version: told"),
+        Choice::Unchanged => ("unchanged", "this version is known"),
+        Choice::Baselined => (
+            "baselined",
+            "the feed starts from now: known from here on, not told",
+        ),
+        Choice::Unsettled => ("unsettled", "younger than `settle`: left for a later round"),
+        Choice::Unidentified => (
+            "unidentified",
+            "`id` gives nothing: kept as a dead container",
+        ),
+        Choice::Superseded => (
+            "superseded",
+            "came again in this round: told once, as it was last",
+        ),
+    }
+}
+
+impl From<&Exchange> for ExchangeRow {
+    fn from(exchange: &Exchange) -> Self {
+        Self {
+            method: exchange.method.clone(),
+            url: exchange.url.expose().clone(),
+            status: exchange.outcome.as_ref().ok().copied(),
+            error: exchange.outcome.as_ref().err().cloned(),
+            body_bytes: exchange.body_bytes,
+            took_ms: u64::try_from(exchange.took.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+impl From<&ChosenRecord> for RecordRow {
+    fn from(chosen: &ChosenRecord) -> Self {
+        let (word, why) = choice(chosen.choice);
+        Self {
+            id: chosen.id.as_ref().map(|id| id.expose().to_owned()),
+            choice: word,
+            why,
+            record: RawDocument::from(&chosen.record),
+        }
+    }
+}
+
+impl From<&Notification> for NotificationRow {
+    fn from(notification: &Notification) -> Self {
+        let missing = notification.gaps.iter().map(|gap| gap.lookup.to_string());
+        Self {
+            event: notification.event.clone(),
+            record: notification.record_id.expose().to_owned(),
+            kind: notification.kind.as_str(),
+            missing: missing.collect(),
+            body: RawDocument::from(&notification.body),
+        }
+    }
+}
+
+impl Report for PollPage {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mode = if self.dry_run {
+            "a dry run: nothing is changed and nothing is sent"
+        } else {
+            "for real"
+        };
+        writeln!(out, "One round of {}, {mode}.\n", self.action)?;
+        self.write_requests(out)?;
+        self.write_records(out)?;
+        writeln!(out, "Cursor")?;
+        writeln!(out, "  before  {}", self.cursor_before)?;
+        writeln!(out, "  after   {}\n", self.cursor_after)?;
+        if self.dry_run {
+            self.write_notifications(out)?;
+        }
+        self.write_end(out)
+    }
+}
+
+impl PollPage {
+    fn write_requests(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "Requests")?;
+        for request in &self.requests {
+            let answer = match (request.status, &request.error) {
+                (Some(status), _) => format!(
+                    "{status}, {}",
+                    bytes_in_words(u64::try_from(request.body_bytes).unwrap_or(u64::MAX))
+                ),
+                (None, Some(error)) => error.clone(),
+                (None, None) => "no answer".to_owned(),
+            };
+            let took = match request.took_ms {
+                0 => String::new(),
+                took => format!(", {}", duration_in_words(Duration::from_millis(took))),
+            };
+            writeln!(
+                out,
+                "  {} {}\n    {answer}{took}",
+                request.method, request.url
+            )?;
+        }
+        writeln!(out)
+    }
+
+    fn write_records(&self, out: &mut dyn Write) -> io::Result<()> {
+        let counts = &self.counted;
+        writeln!(
+            out,
+            "Records: {} in {}",
+            counts.records,
+            plural(counts.pages, "page")
+        )?;
+        let mut table = Columns::new(&[
+            ("record", Align::Left),
+            ("choice", Align::Left),
+            ("why", Align::Left),
+        ]);
+        for record in &self.records {
+            table.row([
+                record.id.clone().unwrap_or_else(|| "-".to_owned()),
+                record.choice.to_owned(),
+                record.why.to_owned(),
+            ]);
+        }
+        if !self.records.is_empty() {
+            table.write(out, "  ")?;
+        }
+        for (count, what) in [
+            (counts.future_dated, "dated later than the EHR's own clock"),
+            (counts.undated, "without a readable date"),
+        ] {
+            if count > 0 {
+                writeln!(
+                    out,
+                    "  {} {what}; they do not move the cursor",
+                    plural(count, "record")
+                )?;
+            }
+        }
+        writeln!(out)
+    }
+
+    fn write_notifications(&self, out: &mut dyn Write) -> io::Result<()> {
+        let count = u64::try_from(self.notifications.len()).unwrap_or(u64::MAX);
+        writeln!(out, "{} would be sent", plural(count, "notification"))?;
+        for notification in &self.notifications {
+            let record = notification.record.replace(char::is_control, "\u{fffd}");
+            writeln!(
+                out,
+                "  {} for record {record} ({})",
+                notification.event, notification.kind
+            )?;
+            for lookup in &notification.missing {
+                writeln!(out, "  missing: lookup {lookup}")?;
+            }
+            writeln!(out, "  {}", notification.body.indented("  "))?;
+        }
+        for failure in &self.failures {
+            let record = failure.record.replace(char::is_control, "\u{fffd}");
+            writeln!(
+                out,
+                "  none for record {record}: {} ({})",
+                failure.reason, failure.code
+            )?;
+        }
+        writeln!(out)
+    }
+
+    fn write_end(&self, out: &mut dyn Write) -> io::Result<()> {
+        match &self.end {
+            RoundEnd::Failed(failure) => {
+                writeln!(
+                    out,
+                    "The round failed ({}): {}",
+                    failure.code, failure.message
+                )?;
+                if let Some(hint) = &failure.hint {
+                    writeln!(out, "  help: {hint}")?;
+                }
+                Ok(())
+            }
+            RoundEnd::Succeeded | RoundEnd::Unfinished if self.dry_run => {
+                writeln!(out, "The round would have gone well.")
+            }
+            RoundEnd::Succeeded | RoundEnd::Unfinished => writeln!(
+                out,
+                "Committed; {} for `rounds run`.",
+                match self.counted.changed {
+                    1 => "1 container waits".to_owned(),
+                    count => format!("{count} containers wait"),
+                }
+            ),
+        }
+    }
+}

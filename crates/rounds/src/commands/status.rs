@@ -1,0 +1,287 @@
+//! `rounds status`: how everything stands, as the store tells it.
+
+use crate::cli::Common;
+use crate::output::{Ago, Align, Columns, Report, Terminal, cursor_in_words, duration_in_words};
+use crate::wiring::Surroundings;
+use crate::{Ended, Problem, data};
+use jiff::Timestamp;
+use rounds_domain::ports::{ActionOverview, DestinationOverview, Operations};
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// How everything stands.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// When it was looked.
+    pub now: Timestamp,
+    /// Each action that was ever run.
+    pub actions: Vec<ActionStatus>,
+    /// Each destination to which anything was ever owed.
+    pub destinations: Vec<DestinationStatus>,
+}
+
+/// How one action stands.
+#[derive(Debug, Serialize)]
+pub struct ActionStatus {
+    /// Which.
+    pub action: String,
+    /// Its change queries.
+    pub feeds: Vec<FeedStatus>,
+    /// Records that its ledger knows.
+    pub known_records: u64,
+    /// Containers waiting or due.
+    pub containers_open: u64,
+    /// Containers waiting for their own retry.
+    pub containers_parked: u64,
+    /// Containers given up.
+    pub containers_dead: u64,
+    /// Notifications kept.
+    pub notifications: u64,
+}
+
+/// How one change query stands.
+#[derive(Debug, Serialize)]
+pub struct FeedStatus {
+    /// Its name within the action.
+    pub feed: String,
+    /// From where the next round asks, in words; a token is not shown.
+    pub cursor: String,
+    /// When its last round began.
+    pub last_started_at: Option<Timestamp>,
+    /// When its last good round ended.
+    pub last_succeeded_at: Option<Timestamp>,
+    /// Good rounds since the database was made.
+    pub rounds: u64,
+    /// Rounds that were due and were not made.
+    pub missed_ticks: u64,
+    /// Failed rounds since the last good one.
+    pub failures_in_a_row: u32,
+    /// Records dated in the future that the last round saw.
+    pub future_dated: u64,
+    /// Why the last round failed, if it did.
+    pub failure: Option<Failure>,
+}
+
+/// Why a round failed.
+#[derive(Debug, Serialize)]
+pub struct Failure {
+    /// The code.
+    pub code: &'static str,
+    /// In words.
+    pub message: String,
+    /// How to mend it.
+    pub hint: Option<String>,
+}
+
+/// How one destination stands.
+#[derive(Debug, Serialize)]
+pub struct DestinationStatus {
+    /// Which.
+    pub destination: String,
+    /// Deliveries waiting or due.
+    pub owed: u64,
+    /// When the change of the oldest of them was found.
+    pub oldest_owed_at: Option<Timestamp>,
+    /// Deliveries that were taken and are still kept.
+    pub delivered: u64,
+    /// Deliveries given up.
+    pub dead: u64,
+    /// Since when and why nothing is sent.
+    pub paused: Option<Paused>,
+}
+
+/// Why a destination is left alone.
+#[derive(Debug, Serialize)]
+pub struct Paused {
+    /// Since when.
+    pub since: Timestamp,
+    /// The code.
+    pub code: &'static str,
+    /// In words.
+    pub reason: String,
+}
+
+/// Asks the store how everything stands.
+pub async fn status(operations: &dyn Operations, now: Timestamp) -> Result<Status, Problem> {
+    let overview = operations.overview().await?;
+    Ok(Status {
+        now,
+        actions: overview.actions.into_iter().map(action).collect(),
+        destinations: overview.destinations.into_iter().map(destination).collect(),
+    })
+}
+
+/// Shows it.
+pub async fn perform(common: &Common, terminal: &mut Terminal) -> Result<Ended, Problem> {
+    let store = data::open_for_operator(&common.data_dir)?;
+    let now = Surroundings::real().clock.now();
+    terminal.give(&status(&store, now).await?)?;
+    Ok(Ended::Fine)
+}
+
+fn action(overview: ActionOverview) -> ActionStatus {
+    let feeds = overview.feeds.into_iter().map(|(key, state)| FeedStatus {
+        feed: key.feed.to_string(),
+        cursor: cursor_in_words(state.cursor.as_ref()),
+        last_started_at: state.last_started_at,
+        last_succeeded_at: state.last_succeeded_at,
+        rounds: state.rounds,
+        missed_ticks: state.missed_ticks,
+        failures_in_a_row: state.failures_in_a_row,
+        future_dated: state.future_dated,
+        failure: state.failure.map(|failure| Failure {
+            code: failure.code.as_str(),
+            message: failure.message,
+            hint: failure.hint,
+        }),
+    });
+    ActionStatus {
+        feeds: feeds.collect(),
+        action: overview.action.to_string(),
+        known_records: overview.known_records,
+        containers_open: overview.containers_open,
+        containers_parked: overview.containers_parked,
+        containers_dead: overview.containers_dead,
+        notifications: overview.notifications,
+    }
+}
+
+fn destination(overview: DestinationOverview) -> DestinationStatus {
+    let paused = overview.state.paused.map(|(since, code, reason)| Paused {
+        since,
+        code: code.as_str(),
+        reason,
+    });
+    DestinationStatus {
+        destination: overview.destination.to_string(),
+        owed: overview.owed,
+        oldest_owed_at: overview.oldest_owed_at,
+        delivered: overview.delivered,
+        dead: overview.dead,
+        paused,
+    }
+}
+
+impl Report for Status {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.write_actions(out)?;
+        writeln!(out)?;
+        self.write_destinations(out)?;
+        self.write_troubles(out)
+    }
+}
+
+impl Status {
+    fn write_actions(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut table = Columns::new(&[
+            ("action", Align::Left),
+            ("last round", Align::Left),
+            ("next asks from", Align::Left),
+            ("rounds", Align::Right),
+            ("missed", Align::Right),
+            ("failing", Align::Right),
+            ("known", Align::Right),
+            ("open", Align::Right),
+            ("parked", Align::Right),
+            ("dead", Align::Right),
+        ]);
+        for action in &self.actions {
+            for feed in &action.feeds {
+                let ago = |at| Ago { at, now: self.now }.to_string();
+                table.row([
+                    action.action.clone(),
+                    feed.last_started_at.map_or_else(|| "never".to_owned(), ago),
+                    feed.cursor.clone(),
+                    feed.rounds.to_string(),
+                    feed.missed_ticks.to_string(),
+                    feed.failures_in_a_row.to_string(),
+                    action.known_records.to_string(),
+                    action.containers_open.to_string(),
+                    action.containers_parked.to_string(),
+                    action.containers_dead.to_string(),
+                ]);
+            }
+        }
+        table.write(out, "")
+    }
+
+    fn write_destinations(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut table = Columns::new(&[
+            ("destination", Align::Left),
+            ("owed", Align::Right),
+            ("oldest found", Align::Left),
+            ("delivered", Align::Right),
+            ("dead", Align::Right),
+            ("state", Align::Left),
+        ]);
+        for destination in &self.destinations {
+            let ago = |at| Ago { at, now: self.now }.to_string();
+            table.row([
+                destination.destination.clone(),
+                destination.owed.to_string(),
+                destination
+                    .oldest_owed_at
+                    .map_or_else(|| "-".to_owned(), ago),
+                destination.delivered.to_string(),
+                destination.dead.to_string(),
+                destination
+                    .paused
+                    .as_ref()
+                    .map_or("served", |_| "paused")
+                    .to_owned(),
+            ]);
+        }
+        table.write(out, "")
+    }
+
+    fn write_troubles(&self, out: &mut dyn Write) -> io::Result<()> {
+        for action in &self.actions {
+            for feed in &action.feeds {
+                if let Some(failure) = &feed.failure {
+                    writeln!(
+                        out,
+                        "\n{}: failing ({}): {}",
+                        action.action, failure.code, failure.message
+                    )?;
+                    if let Some(hint) = &failure.hint {
+                        writeln!(out, "  help: {hint}")?;
+                    }
+                }
+                if feed.future_dated > 0 {
+                    writeln!(
+                        out,
+                        "\n{}: {} of the last round's records are dated in the future; they do not move the cursor",
+                        action.action, feed.future_dated
+                    )?;
+                }
+            }
+            if action.containers_dead > 0 {
+                writeln!(
+                    out,
+                    "\n{}: {} given up: rounds containers list --action {} --state dead",
+                    action.action, action.containers_dead, action.action
+                )?;
+            }
+        }
+        for destination in &self.destinations {
+            let name = &destination.destination;
+            if let Some(paused) = &destination.paused {
+                writeln!(
+                    out,
+                    "\n{name}: paused for {} ({}): {}\n  help: rounds deliveries retry --destination {name}",
+                    duration_in_words(self.now.duration_since(paused.since).unsigned_abs()),
+                    paused.code,
+                    paused.reason
+                )?;
+            }
+            if destination.dead > 0 {
+                writeln!(
+                    out,
+                    "\n{name}: {} given up: rounds deliveries list --destination {name} --state dead",
+                    destination.dead
+                )?;
+            }
+        }
+        Ok(())
+    }
+}

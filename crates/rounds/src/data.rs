@@ -1,0 +1,55 @@
+//! The data directory, as commands come to it.
+
+use crate::problem::NO_DATA;
+use crate::{Ended, Problem};
+use rounds_store::SqliteStore;
+use std::path::Path;
+
+/// The name of the database in a data directory, as the store makes it.
+const DATABASE: &str = "rounds.db";
+
+/// Whether a data directory has a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Database {
+    /// It has.
+    There,
+    /// It has not: nothing ran yet.
+    NotYet,
+}
+
+/// Looks for the database.
+///
+/// # Errors
+///
+/// When the directory cannot be looked into.
+pub fn look(data_directory: &Path) -> Result<Database, Problem> {
+    match data_directory.join(DATABASE).try_exists() {
+        Ok(true) => Ok(Database::There),
+        Ok(false) => Ok(Database::NotYet),
+        Err(error) => Err(Problem::new(
+            rounds_domain::Code::new("R0603"),
+            Ended::DataDirectory,
+            format!(
+                "looking into the data directory {}: {error}",
+                data_directory.display()
+            ),
+            "check that this user may read and write it, or give another with --data-dir",
+        )),
+    }
+}
+
+/// Opens the store beside a running process, for an operator's command.
+pub fn open_for_operator(data_directory: &Path) -> Result<SqliteStore, Problem> {
+    match look(data_directory)? {
+        Database::There => Ok(SqliteStore::open_for_operator(data_directory)?),
+        Database::NotYet => Err(Problem::new(
+            NO_DATA,
+            Ended::DataDirectory,
+            format!(
+                "the data directory {} has no database yet",
+                data_directory.display()
+            ),
+            "`rounds run` makes it; name another directory with --data-dir",
+        )),
+    }
+}

@@ -1,0 +1,103 @@
+//! Logs: to stderr, readable in a terminal or as JSON lines.
+//!
+//! # Levels
+//!
+//! | level | what it says |
+//! |---|---|
+//! | error | something was given up or cannot go on: a person has to act |
+//! | warn | something went wrong and is tried again, or looks wrong |
+//! | info | what an operator likes to see pass by: starts, ends, rounds that found changes |
+//! | debug | every round, every notification, every delivery |
+//! | trace | for those who work on Rounds |
+//!
+//! `run` begins at info, all other commands at warn. `--log` takes a level for Rounds, or a filter such as
+//! `info,rounds_http=debug`.
+//!
+//! # What never stands in a log
+//!
+//! Patient data and secrets: no body, no record id, no path or query of a URL. Our own crates keep to that by type. Crates
+//! that are not ours log requests as they see them, with their whole URL, at their lower levels; so nothing below `warn`
+//! is taken from any crate but ours, whatever the filter says.
+
+use crate::cli::{Arguments, Command, LogFormat};
+use crate::problem::LOG_FILTER;
+use crate::{Ended, Problem};
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
+
+/// The levels by name.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Begins to log as the command line says.
+pub fn start(arguments: &Arguments) -> Result<(), Problem> {
+    let common = &arguments.common;
+    let usual = match arguments.command {
+        Command::Run(_) => "info",
+        _ => "warn",
+    };
+    let filter = filter(common.log.as_deref().unwrap_or(usual))?;
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(common.color.for_stderr());
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match common.log_format {
+        LogFormat::Terminal => lines.with_target(false).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter.and(filter_fn(is_allowed))))
+        .try_init()
+        .map_err(|error| {
+            Problem::new(
+                LOG_FILTER,
+                Ended::Failed,
+                format!("starting the log: {error}"),
+                "only one log can be started in a process",
+            )
+        })
+}
+
+/// A level for our crates, or a whole filter.
+fn filter(text: &str) -> Result<EnvFilter, Problem> {
+    let directives = if LEVELS.contains(&text) {
+        format!("warn,rounds={text}")
+    } else {
+        text.to_owned()
+    };
+    EnvFilter::builder().parse(&directives).map_err(|error| {
+        Problem::new(
+            LOG_FILTER,
+            Ended::Usage,
+            format!("the log filter `{text}` cannot be read: {error}"),
+            "write a level (off, error, warn, info, debug, trace) or a filter such as `info,rounds_http=debug`",
+        )
+    })
+}
+
+/// Ours at any level, others from `warn` up.
+fn is_allowed(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with("rounds") || *metadata.level() <= Level::WARN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_meant_for_our_crates_only() {
+        let filter = filter("debug").expect("a level is a filter");
+        let shown = filter.to_string();
+        assert!(
+            shown.contains("rounds=debug") && shown.contains("warn"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_a_usage_error() {
+        let problem = filter("rounds=loud").expect_err("`loud` is no level");
+        assert_eq!((problem.code, problem.ended), (LOG_FILTER, Ended::Usage));
+    }
+}

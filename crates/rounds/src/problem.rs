@@ -1,0 +1,130 @@
+//! The one shape of what went wrong: what a person reads last.
+
+use crate::Ended;
+use rounds_config::ReadError;
+use rounds_domain::Code;
+use rounds_domain::ports::{StoreError, StoreErrorKind};
+use rounds_http::ClientBuildError;
+use serde_json::{Value, json};
+use std::error::Error;
+
+/// The configuration has errors; they were shown before.
+pub const CONFIGURATION: Code = Code::new("R0701");
+/// The configuration has no such action.
+pub const UNKNOWN_ACTION: Code = Code::new("R0702");
+/// There is nothing with this id.
+pub const UNKNOWN_ID: Code = Code::new("R0703");
+/// A command that changes many things was not told which.
+pub const NOTHING_SELECTED: Code = Code::new("R0704");
+/// The data directory has no database yet.
+pub const NO_DATA: Code = Code::new("R0705");
+/// There is no such code.
+pub const UNKNOWN_CODE: Code = Code::new("R0706");
+/// The operating system did not give what is needed to start.
+pub const CANNOT_START: Code = Code::new("R0707");
+/// The log filter cannot be read.
+pub const LOG_FILTER: Code = Code::new("R0708");
+/// The demo did not come to its end.
+pub const DEMO: Code = Code::new("R0709");
+/// A secret cannot be read now.
+pub const SECRET: Code = Code::new("R0710");
+/// What is to be shown cannot be written.
+pub const OUTPUT: Code = Code::new("R0711");
+
+/// What went wrong, where it is handled: the operation and its operand, the mend, and what the shell is told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Problem {
+    /// The stable code.
+    pub code: Code,
+    /// What was being done, on what, and what went wrong.
+    pub message: String,
+    /// How to mend it.
+    pub hint: Option<String>,
+    /// What the shell is told.
+    pub ended: Ended,
+}
+
+impl Problem {
+    /// A problem with a mend.
+    pub fn new(
+        code: Code,
+        ended: Ended,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            hint: Some(hint.into()),
+            ended,
+        }
+    }
+
+    /// The operating system refused something without which nothing can start.
+    pub fn cannot_start(what: &str, error: &dyn Error) -> Self {
+        Self::new(
+            CANNOT_START,
+            Ended::Failed,
+            format!("{what}: {error}"),
+            "the machine may be short of memory, threads or files",
+        )
+    }
+
+    /// The object that `--json` puts on stderr.
+    pub fn to_json(&self) -> Value {
+        json!({ "error": {
+            "code": self.code.as_str(),
+            "message": self.message,
+            "hint": self.hint,
+            "exit_code": self.ended.number(),
+        }})
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let ended = match error.kind {
+            StoreErrorKind::Full | StoreErrorKind::Unavailable => Ended::DataDirectory,
+            StoreErrorKind::Busy => Ended::TryAgain,
+            StoreErrorKind::Corrupt | StoreErrorKind::TooNew => Ended::BadData,
+            StoreErrorKind::Closed => Ended::Failed,
+        };
+        Self::new(error.code(), ended, error.to_string(), error.hint())
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        let cause = error
+            .source()
+            .map_or_else(String::new, |cause| format!(": {cause}"));
+        Self::new(
+            error.code(),
+            Ended::BadData,
+            format!("{error}{cause}"),
+            error.hint(),
+        )
+    }
+}
+
+impl From<ClientBuildError> for Problem {
+    fn from(error: ClientBuildError) -> Self {
+        Self {
+            code: error.code,
+            message: error.message,
+            hint: None,
+            ended: Ended::Failed,
+        }
+    }
+}
+
+/// Replaces the panic hook: a panic is a defect, and its message may quote what was being worked on.
+pub fn say_panics_without_their_message() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        tracing::error!(panic.place = %place, "a defect of Rounds: it panicked at {place}; please report this place");
+    }));
+}

@@ -1,0 +1,68 @@
+//! What carries a plan out, put together: real time, real chance, real HTTP.
+
+use crate::Problem;
+use rounds_domain::plan::Plan;
+use rounds_domain::ports::{Clock, Store};
+use rounds_engine::Ports;
+use rounds_http::{EhrClient, Secrets, SystemClock, SystemRandomness, WebhookClient};
+use rounds_map::Evaluator;
+use std::sync::Arc;
+use tokio::runtime::{Builder, Runtime};
+
+/// The threads that wait for sockets and timers. Expressions and the database have their own.
+pub fn runtime() -> Result<Runtime, Problem> {
+    Builder::new_multi_thread()
+        .thread_name("rounds-io")
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::cannot_start("starting the threads", &error))
+}
+
+/// The machine's clock and the secrets that it keeps for a minute.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Secrets by reference.
+    pub secrets: Arc<Secrets>,
+}
+
+impl Surroundings {
+    /// The machine's own: its clock, the environment of this process.
+    pub fn real() -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        Self {
+            secrets: Arc::new(Secrets::new(Arc::clone(&clock))),
+            clock,
+        }
+    }
+
+    /// Everything that the engine is given to carry out this plan.
+    pub fn ports(&self, plan: &Plan, store: Arc<dyn Store>) -> Result<Ports, Problem> {
+        let (connections, destinations) = (
+            plan.connections.values().cloned(),
+            plan.destinations.values().cloned(),
+        );
+        let secrets = || Arc::clone(&self.secrets);
+        Ok(Ports {
+            clock: Arc::clone(&self.clock),
+            randomness: Arc::new(
+                SystemRandomness::new()
+                    .map_err(|error| Problem::cannot_start("reading random bits", &error))?,
+            ),
+            ehr: Arc::new(EhrClient::new(
+                connections,
+                secrets(),
+                Arc::clone(&self.clock),
+            )?),
+            destinations: Arc::new(WebhookClient::new(
+                destinations,
+                secrets(),
+                Arc::clone(&self.clock),
+            )?),
+            store,
+            evaluator: Evaluator::start()
+                .map_err(|error| Problem::cannot_start("starting the evaluator", &error))?,
+        })
+    }
+}
