@@ -5,9 +5,9 @@
 //!
 //! 1. `tree`: YAML as a tree whose every piece knows its place, also the pieces inside of quoted and folded texts.
 //! 2. `reading` and `face`: the tree as typed values. `face` is the one description of all keys; the checks of keys and
-//!    types, the hint with the nearest key and the JSON [`schema`] are all made from it.
+//!    types, the hint with the nearest key and the JSON [`schema()`] are all made from it.
 //! 3. `lower`: the values as a [`Plan`], ready to run: names resolved, expressions compiled, defaults filled in.
-//! 4. [`cost`]: what the plan asks of each EHR against what that EHR allows.
+//! 4. [`cost()`]: what the plan asks of each EHR against what that EHR allows.
 //!
 //! What to mind:
 //!

@@ -3,6 +3,7 @@
 
 mod changes;
 mod containers;
+mod crashes;
 mod cursors;
 mod deliveries;
 mod ehr;

@@ -112,6 +112,8 @@ pub(crate) struct Receiver {
     /// How many challenges fail before one is answered.
     pub(crate) challenges_to_fail: Mutex<u32>,
     pub(crate) challenges: AtomicU64,
+    /// How long it takes from having a notification to answering.
+    pub(crate) takes: Mutex<Duration>,
 }
 
 impl Receiver {
@@ -148,6 +150,10 @@ impl Destinations for Receiver {
         };
         let outcome = (self.answering.lock().expect("not poisoned"))(&received);
         self.received.lock().expect("not poisoned").push(received);
+        let takes = *self.takes.lock().expect("not poisoned");
+        if !takes.is_zero() {
+            self.clock.sleep(takes).await;
+        }
         outcome
     }
 
@@ -207,6 +213,7 @@ impl World {
             answering: Mutex::new(Box::new(|_| AttemptOutcome::Delivered { status: 200 })),
             challenges_to_fail: Mutex::default(),
             challenges: AtomicU64::new(0),
+            takes: Mutex::default(),
         });
         let store = Arc::new(SqliteStore::in_memory(&StoreOptions::default()).expect("a store"));
         let clinic = Clinic::default();
