@@ -15,6 +15,11 @@ pub use data::{
     NotificationsCommand,
 };
 
+const BEGIN_WITH: &str = "Begin with:
+  rounds demo --changes 10    see the whole way on this machine
+  rounds check                what your rounds.yaml will do
+  rounds help COMMAND         what a command takes, with examples";
+
 /// Real-time notifications for EHR APIs that have none.
 #[derive(Debug, Parser)]
 #[command(
@@ -24,7 +29,7 @@ pub use data::{
     long_about = "Rounds polls an EHR's API on the interval that you choose for each action, finds the records that \
                   changed, and delivers one notification per changed record to your endpoint.\n\n\
                   Data goes to stdout; progress, hints, diagnostics and logs go to stderr.",
-    after_help = "Begin with:\n  rounds demo --changes 10    see the whole way on this machine\n  rounds check                what your rounds.yaml will do\n  rounds help COMMAND         what a command takes, with examples",
+    after_help = BEGIN_WITH,
     max_term_width = 100,
     propagate_version = true,
     disable_help_subcommand = false
@@ -48,7 +53,8 @@ pub struct Common {
         global = true,
         value_name = "PATH",
         default_value = "rounds.yaml",
-        env = "ROUNDS_CONFIG"
+        env = "ROUNDS_CONFIG",
+        hide_env_values = true
     )]
     pub config: PathBuf,
     /// Where Rounds keeps what it must not forget.
@@ -57,7 +63,8 @@ pub struct Common {
         global = true,
         value_name = "DIR",
         default_value = "rounds-data",
-        env = "ROUNDS_DATA_DIR"
+        env = "ROUNDS_DATA_DIR",
+        hide_env_values = true
     )]
     pub data_dir: PathBuf,
     /// Print one JSON object with stable keys on stdout.
@@ -73,9 +80,15 @@ pub struct Common {
     )]
     pub log_format: LogFormat,
     /// What is logged: off, error, warn, info, debug, trace, or a filter such as `info,rounds_http=debug`.
-    #[arg(long, global = true, value_name = "LEVEL", env = "ROUNDS_LOG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        env = "ROUNDS_LOG",
+        hide_env_values = true
+    )]
     pub log: Option<String>,
-    /// Colours on the terminal. `auto` also minds NO_COLOR.
+    /// Colours on the terminal. `auto` also minds the variable `NO_COLOR`.
     #[arg(
         long,
         global = true,
@@ -109,7 +122,7 @@ pub enum LogFormat {
 /// Whether there are colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// On a terminal that has them, and unless NO_COLOR is set.
+    /// On a terminal that has them, and unless `NO_COLOR` is set.
     Auto,
     /// Always.
     Always,
@@ -219,10 +232,7 @@ pub enum Parsed {
 
 /// The definition, with the exit codes at the end of the long help.
 pub fn definition() -> clap::Command {
-    Arguments::command().after_long_help(format!(
-        "Begin with:\n  rounds demo --changes 10    see the whole way on this machine\n  rounds check                what your rounds.yaml will do\n  rounds help COMMAND         what a command takes, with examples\n\n{}",
-        Ended::table()
-    ))
+    Arguments::command().after_long_help(format!("{BEGIN_WITH}\n\n{}", Ended::table()))
 }
 
 /// Reads the command line; says help, version or mistakes itself.

@@ -33,10 +33,13 @@ pub fn find(asked: &str) -> Option<(&'static str, &'static str)> {
     PAGES.iter().find(is_it).copied()
 }
 
-/// The code that is nearest by number.
+/// The code that is nearest by number, of the same room if it has any.
 pub fn nearest(asked: &str) -> Option<&'static str> {
     let asked = number(asked)?;
-    let far = |code: &str| number(code).map_or(u32::MAX, |number| number.abs_diff(asked));
+    let far = |code: &str| {
+        let number = number(code).unwrap_or(u32::MAX);
+        (number / 100 != asked / 100, number.abs_diff(asked))
+    };
     PAGES
         .iter()
         .map(|(code, _)| *code)
@@ -69,7 +72,7 @@ mod tests {
             assert_eq!(find(asked).map(|(code, _)| code), Some("R0311"), "{asked}");
         }
         assert_eq!(find("R0399"), None);
-        assert_eq!(nearest("R0323"), Some("R0322"));
+        assert_eq!(nearest("R0399"), Some("R0322"));
         assert_eq!(nearest("what"), None);
     }
 

@@ -18,7 +18,7 @@ pub(super) const RECORD_POINTER: &str = "/Visit/VisitNumber";
 /// The longest that one request may take, if the interval is not shorter.
 const LONGEST_REQUEST: Duration = Duration::from_secs(10);
 
-const TEXT: &str = r##"connections:
+const TEXT: &str = r#"connections:
   hospital:
     base_url: @EHR@
     auth: { bearer: { env: DEMO_EHR_TOKEN } }
@@ -64,7 +64,7 @@ destinations:
     signing_secret: { env: DEMO_SIGNING_SECRET }
     verification_token: { env: DEMO_VERIFICATION_TOKEN }
     allow_addresses: [127.0.0.1]
-"##;
+"#;
 
 /// The YAML, for an EHR and a receiver at these addresses.
 pub(super) fn text(ehr: &str, receiver: &str, interval: Duration) -> String {

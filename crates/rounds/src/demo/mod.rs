@@ -29,14 +29,22 @@ use crate::{Ended, Problem};
 use play::Play;
 use show::Show;
 use stage::Stage;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a change may take to arrive, beside three intervals.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Shows the whole way, and judges it.
 pub async fn perform(options: &DemoArguments, terminal: &mut Terminal) -> Result<Ended, Problem> {
     let mut stopping = Stopping::listen()?;
     let stage = Stage::set(options.interval).await?;
-    let mut show = Show::new(terminal, std::sync::Arc::clone(&stage.surroundings.clock));
+    let mut show = Show::new(terminal, Arc::clone(&stage.surroundings.clock));
     show.configuration(&stage.configuration);
-    let mut play = Play::new(&stage, options);
+    stage.first_round().await?;
+    show.say("The first round was made: what is there already is known and not told. From here on, each change must be told once.\n");
+    let patience = options.interval.saturating_mul(3).saturating_add(PATIENCE);
+    let mut play = Play::new(&stage, options, patience);
     let said = play.perform(&mut stopping, &mut show).await;
     show.end();
     let outcome = stage.judge().await?;
@@ -53,5 +61,35 @@ pub async fn perform(options: &DemoArguments, terminal: &mut Terminal) -> Result
             outcome.verdict
         ));
         Ok(Ended::NotAsItShould)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Color;
+    use rounds_testkit::http::StatusCode;
+    use rounds_testkit::wire::StatusAnswer;
+
+    /// The demo may not say that all is well because it did not look.
+    #[tokio::test]
+    async fn what_does_not_arrive_is_lost_and_ends_the_demo() -> Result<(), Problem> {
+        let options = DemoArguments {
+            changes: Some(3),
+            interval: Duration::from_secs(1),
+            change_every: Duration::from_millis(10),
+        };
+        let stage = Stage::set(options.interval).await?;
+        stage.first_round().await?;
+        let refusal = StatusAnswer::new(StatusCode::INTERNAL_SERVER_ERROR);
+        stage.receiver.when(|_received| true, refusal);
+        let mut terminal = Terminal::new(Format::Json, Color::Never);
+        let mut show = Show::new(&mut terminal, Arc::clone(&stage.surroundings.clock));
+        let mut play = Play::new(&stage, &options, Duration::from_secs(2));
+        play.perform(&mut Stopping::listen()?, &mut show).await?;
+        let outcome = stage.judge().await?;
+        assert_eq!((outcome.changes, outcome.notified, outcome.lost), (3, 0, 3));
+        assert!(!outcome.is_clean());
+        Ok(())
     }
 }

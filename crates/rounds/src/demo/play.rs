@@ -13,8 +13,6 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long a change may take to arrive, beside three intervals. Then the demo ends, and says so.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the wait is looked at: deadlines, progress.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -47,18 +45,21 @@ pub(super) struct Play<'a> {
     traffic: Traffic,
     wanted: Option<u64>,
     change_every: Duration,
+    patience: Duration,
     made: u64,
     arrived: usize,
     awaited: BTreeMap<AppointmentId, Awaited>,
 }
 
 impl<'a> Play<'a> {
-    pub(super) fn new(stage: &'a Stage, options: &DemoArguments) -> Self {
+    /// A change may take as long as `patience` to arrive; then the demo ends, and says so.
+    pub(super) fn new(stage: &'a Stage, options: &DemoArguments, patience: Duration) -> Self {
         Self {
             stage,
             traffic: Traffic::new(stage.ehr.hospital().clone(), stage.seed),
             wanted: options.changes,
             change_every: options.change_every,
+            patience,
             made: 0,
             arrived: 0,
             awaited: BTreeMap::new(),
@@ -73,7 +74,6 @@ impl<'a> Play<'a> {
         show: &mut Show<'_>,
     ) -> Result<(), Problem> {
         let clock = std::sync::Arc::clone(&self.stage.surroundings.clock);
-        let patience = self.stage.interval.saturating_mul(3) + PATIENCE;
         let mut act = Act::Changes;
         let mut next_change = clock.monotonic();
         loop {
@@ -107,11 +107,11 @@ impl<'a> Play<'a> {
                 Turn::Arrived(all) => self.arrive(&all, show),
                 Turn::Nothing => show.progress(self.awaited.len(), self.made, self.wanted),
             }
-            if !self.is_in_time(clock.monotonic(), patience, show) {
+            if !self.is_in_time(clock.monotonic(), show) {
                 return Ok(());
             }
         }
-        self.one_more_round(stopping, patience, show).await
+        self.one_more_round(stopping, show).await
     }
 
     fn change(&mut self, now: Duration, show: &mut Show<'_>) {
@@ -150,15 +150,15 @@ impl<'a> Play<'a> {
     }
 
     /// Whether Rounds works and every change may still arrive.
-    fn is_in_time(&self, now: Duration, patience: Duration, show: &mut Show<'_>) -> bool {
+    fn is_in_time(&self, now: Duration, show: &mut Show<'_>) -> bool {
         if !self.stage.is_working() {
             show.say("Rounds stopped by itself.");
             return false;
         }
-        let late = |awaited: &&Awaited| now.saturating_sub(awaited.since) > patience;
+        let late = |awaited: &&Awaited| now.saturating_sub(awaited.since) > self.patience;
         match self.awaited.values().find(late) {
             Some(awaited) => {
-                show.too_late(&awaited.change, patience);
+                show.too_late(&awaited.change, self.patience);
                 false
             }
             None => true,
@@ -169,7 +169,6 @@ impl<'a> Play<'a> {
     async fn one_more_round(
         &mut self,
         stopping: &mut Stopping,
-        patience: Duration,
         show: &mut Show<'_>,
     ) -> Result<(), Problem> {
         show.say("All arrived. One more round, to see that nothing is told again ...");
@@ -178,13 +177,13 @@ impl<'a> Play<'a> {
         tokio::select! {
             biased;
             _ = stopping.asked() => return Ok(()),
-            came = self.stage.ehr.wait_for_requests(requests, patience) => {
+            came = self.stage.ehr.wait_for_requests(requests, self.patience) => {
                 if came.is_err() {
                     show.say("Rounds made no further round.");
                 }
             }
         }
-        if !self.stage.is_settled_within(PATIENCE).await? {
+        if !self.stage.is_settled_within(self.patience).await? {
             show.say("Rounds still has work under way.");
         }
         Ok(())

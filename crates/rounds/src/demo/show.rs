@@ -40,7 +40,6 @@ impl<'a> Show<'a> {
     pub(super) fn configuration(&mut self, text: &str) {
         self.say("# This is what Rounds runs with. The EHR and the receiver are on this machine.");
         self.say(text);
-        self.say("The first round was made: what is there already is known and not told. From here on, each change must be told once.\n");
     }
 
     /// A change at the EHR.

@@ -54,7 +54,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Starts the three, and returns when Rounds has made its first round: what changes from now on must be told.
+    /// Starts the three.
     pub(super) async fn set(interval: Duration) -> Result<Self, Problem> {
         let randomness = SystemRandomness::new().map_err(|error| failed("chance", &error))?;
         let tokens = Tokens::new(&randomness);
@@ -97,7 +97,7 @@ impl Stage {
             let stop = async move { drop(stopped.await) };
             engine.run(stop, DRAIN_FOR).await
         });
-        let stage = Self {
+        Ok(Self {
             configuration,
             interval,
             surroundings,
@@ -108,9 +108,7 @@ impl Stage {
             stop,
             engine,
             _folder: folder,
-        };
-        stage.first_round().await?;
-        Ok(stage)
+        })
     }
 
     /// Whether Rounds still works: it ends by itself only where its database fails.
@@ -160,7 +158,8 @@ impl Stage {
         Ok(outcome)
     }
 
-    async fn first_round(&self) -> Result<(), Problem> {
+    /// Returns when Rounds has made its first round: what changes from then on must be told.
+    pub(super) async fn first_round(&self) -> Result<(), Problem> {
         let clock = &self.surroundings.clock;
         let deadline = clock.monotonic() + self.interval + FIRST_ROUND;
         let feed = FeedKey {

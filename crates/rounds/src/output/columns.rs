@@ -77,6 +77,6 @@ mod tests {
         let mut out = Vec::new();
         table.write(&mut out, "  ").expect("a vector takes all");
         let text = String::from_utf8(out).expect("text");
-        assert_eq!(text, "  name      n\n  a\u{fffd}[2J    1\n  longer  100\n");
+        assert_eq!(text, "  name      n\n  a\u{fffd}[2J     1\n  longer  100\n");
     }
 }

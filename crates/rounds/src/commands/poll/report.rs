@@ -54,7 +54,7 @@ pub struct ExchangeRow {
     /// The size of the answer.
     pub body_bytes: usize,
     /// How long it took, the wait at the gate included. Not known of lookups.
-    pub took_ms: u64,
+    pub took_ms: Option<u64>,
 }
 
 /// One record.
@@ -178,7 +178,8 @@ impl From<&Exchange> for ExchangeRow {
             status: exchange.outcome.as_ref().ok().copied(),
             error: exchange.outcome.as_ref().err().cloned(),
             body_bytes: exchange.body_bytes,
-            took_ms: u64::try_from(exchange.took.as_millis()).unwrap_or(u64::MAX),
+            took_ms: (exchange.took > Duration::ZERO)
+                .then(|| u64::try_from(exchange.took.as_millis()).unwrap_or(u64::MAX)),
         }
     }
 }
@@ -240,10 +241,9 @@ impl PollPage {
                 (None, Some(error)) => error.clone(),
                 (None, None) => "no answer".to_owned(),
             };
-            let took = match request.took_ms {
-                0 => String::new(),
-                took => format!(", {}", duration_in_words(Duration::from_millis(took))),
-            };
+            let took = request.took_ms.map_or_else(String::new, |took| {
+                format!(", {}", duration_in_words(Duration::from_millis(took)))
+            });
             writeln!(
                 out,
                 "  {} {}\n    {answer}{took}",

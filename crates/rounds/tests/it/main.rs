@@ -1,0 +1,8 @@
+//! The program as a person or a service manager meets it: started, given words and signals, and looked at from outside.
+
+mod command_line;
+mod demo;
+mod poll;
+mod run;
+mod support;
+mod trouble;

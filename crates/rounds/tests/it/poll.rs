@@ -1,0 +1,95 @@
+//! A round by hand, over real HTTP.
+
+use crate::support::{Folder, Said, snapshots};
+use jiff::Timestamp;
+use rounds_testkit::clock::ManualClock;
+use rounds_testkit::ehr::FakeEhr;
+use rounds_testkit::hospital::Hospital;
+
+fn configuration(ehr: &FakeEhr) -> String {
+    format!(
+        r#"
+connections:
+  hospital: {{ base_url: "{}" }}
+actions:
+  appointments:
+    connection: hospital
+    every: 1m
+    changes:
+      get: /appointments
+      query: {{ changedsince: "{{{{ cursor }}}}" }}
+      cursor: {{ time: "%Y-%m-%dT%H:%M:%S", zone: UTC, field: .lastModified }}
+      start: 2022-05-10T00:00:00Z
+      records: .[]
+      id: .id
+    lookups:
+      patient: {{ get: "/patient/{{{{ record.patientID }}}}" }}
+    notify:
+      body: {{ appointment: = .record.id, status: = .record.status, patient: = .patient.mrn }}
+    to: [my-app]
+destinations:
+  my-app:
+    url: https://app.example.org/hook
+"#,
+        ehr.base_url()
+    )
+}
+
+/// The program beside the EHR, which must go on answering on this runtime.
+async fn rounds(folder: &Folder, words: &[&str]) -> Said {
+    let mut command = tokio::process::Command::from(folder.command(words));
+    Said::from(command.output().await.expect("the program starts"))
+}
+
+#[tokio::test]
+async fn a_dry_run_shows_all_and_changes_nothing() -> Result<(), Box<dyn std::error::Error>> {
+    let now: Timestamp = "2022-05-10T10:00:00.25Z".parse()?;
+    let hospital = Hospital::new(1, ManualClock::at(now).clock());
+    let first = hospital.book_anything();
+    let ehr = FakeEhr::start(hospital.clone()).await?;
+    let folder = Folder::with_configuration(&configuration(&ehr));
+
+    let dry = rounds(&folder, &["poll", "appointments", "--dry-run"]).await;
+    snapshots(|| insta::assert_snapshot!("dry_run", dry.whole()));
+    assert!(!folder.path().join("rounds-data").exists());
+
+    // For real: the container is there, and the next dry run knows the record.
+    let real = rounds(&folder, &["poll", "appointments"]).await;
+    snapshots(|| insta::assert_snapshot!("for_real", real.whole()));
+    let list = rounds(&folder, &["containers", "list"]).await;
+    snapshots(|| insta::assert_snapshot!("containers", list.whole()));
+    hospital.cancel(first.appointment.id)?;
+    let again = rounds(&folder, &["poll", "appointments", "--dry-run", "--json"]).await;
+    let page = again.json();
+    assert_eq!(page["records"][0]["choice"], "updated", "{}", again.whole());
+    assert_eq!(page["notifications"][0]["body"]["status"], "cancelled");
+    let status = rounds(&folder, &["status", "--json"]).await.json();
+    assert_eq!(status["actions"][0]["feeds"][0]["rounds"], 1);
+    assert_eq!(status["actions"][0]["containers_open"], 1);
+
+    // A person may drop it, by name or all of them, and must say which.
+    let nothing = rounds(&folder, &["containers", "drop", "--reason", "test"]).await;
+    assert_eq!(nothing.code, Some(64));
+    let dropped = rounds(
+        &folder,
+        &["containers", "drop", "--all", "--reason", "test"],
+    )
+    .await;
+    assert_eq!(dropped.stdout, "1 container dropped\n");
+    ehr.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_round_that_fails_says_why() -> Result<(), Box<dyn std::error::Error>> {
+    let hospital = Hospital::new(1, ManualClock::at("2022-05-10T10:00:00Z".parse()?).clock());
+    let ehr = FakeEhr::builder(hospital)
+        .bearer_token("other")
+        .start()
+        .await?;
+    let folder = Folder::with_configuration(&configuration(&ehr));
+    let said = rounds(&folder, &["poll", "appointments", "--dry-run"]).await;
+    snapshots(|| insta::assert_snapshot!(said.whole()));
+    ehr.stop().await;
+    Ok(())
+}
