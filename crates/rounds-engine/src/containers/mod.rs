@@ -48,10 +48,15 @@ pub(crate) async fn process(
     container: Container,
 ) -> ContainerSettlement {
     let Some(action) = action else {
-        return ContainerSettlement::Parked {
+        tracing::warn!(
+            container = %container.id,
+            action = %container.action,
+            code = %ACTION_GONE,
+            "the configuration does not have the action of this container any more; it waits"
+        );
+        // Not its own fault, so it costs it no attempt.
+        return ContainerSettlement::Released {
             id: container.id,
-            code: ACTION_GONE,
-            reason: format!("the configuration has no action `{}`", container.action),
             due_at: later(ports, UNTIL_CONFIGURED),
             answers: container.answers,
         };

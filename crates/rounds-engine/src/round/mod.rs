@@ -189,8 +189,10 @@ impl Round<'_> {
                 })??;
             self.counts.pages += 1;
             self.advance.page(page.cursor.as_ref())?;
-            pages.advance(&request, &headers, &page)?;
+            let next = pages.advance(&request, &headers, &page);
+            // What the page shows is taken even if it leads nowhere.
             self.choose(page.records, asked, clock).await?;
+            next?;
             if self.pending.changes.len() >= PART_CHANGES || self.pending.bytes >= PART_BYTES {
                 self.commit_part(RoundEnd::Unfinished, None).await?;
             }
@@ -295,7 +297,7 @@ impl Round<'_> {
                     "the EHR seems to ignore the change filter: {early} of {} records of a page changed before {lower}, which is earlier than was asked for",
                     records.len(),
                 ),
-                "check the name of the filter in `changes.query`, and that `cursor.field` is the field that the filter goes by; nothing was told",
+                "check the name of the filter in `changes.query`, and that `cursor.field` is the field that the filter goes by; nothing of this page was told",
             )
         })
     }
