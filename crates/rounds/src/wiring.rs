@@ -4,7 +4,10 @@ use crate::Problem;
 use rounds_domain::plan::Plan;
 use rounds_domain::ports::{Clock, Store};
 use rounds_engine::Ports;
-use rounds_http::{EhrClient, Secrets, SystemClock, SystemRandomness, WebhookClient};
+use rounds_http::{
+    EhrClient, SecretError, Secrets, SystemClock, SystemRandomness, WebhookClient,
+    check_signing_secret,
+};
 use rounds_map::Evaluator;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
@@ -35,6 +38,26 @@ impl Surroundings {
             secrets: Arc::new(Secrets::new(Arc::clone(&clock))),
             clock,
         }
+    }
+
+    /// Tries every secret of a plan, and gives where each is used and what keeps it from being used, if anything does.
+    pub async fn try_secrets(&self, plan: &Plan) -> Vec<(String, Option<SecretError>)> {
+        let signing = plan
+            .destinations
+            .values()
+            .flat_map(|destination| &destination.signing_secrets);
+        let mut tried = Vec::new();
+        for (used_at, reference) in rounds_config::secret_references(plan) {
+            // A secret that signs has a form of its own.
+            let is_signing = signing.clone().any(|known| *known == reference);
+            let outcome = if is_signing {
+                check_signing_secret(&self.secrets, &reference).await
+            } else {
+                self.secrets.check(&reference).await
+            };
+            tried.push((used_at, outcome.err()));
+        }
+        tried
     }
 
     /// Everything that the engine is given to carry out this plan.

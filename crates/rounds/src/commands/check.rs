@@ -15,6 +15,7 @@ use rounds_config::{ConnectionCost, Severity};
 use rounds_domain::InstanceId;
 use rounds_domain::plan::Plan;
 use rounds_domain::ports::Store;
+use rounds_http::SecretError;
 use rounds_store::SqliteStore;
 use serde::Serialize;
 use serde_json::Value;
@@ -58,7 +59,7 @@ pub struct CostRow {
 pub struct SecretRow {
     /// Where it is used.
     pub used_at: String,
-    /// Whether it can be read here and now.
+    /// Whether it can be read and used, here and now.
     pub readable: bool,
     /// Why not. Names the reference, never the value.
     pub trouble: Option<String>,
@@ -130,17 +131,14 @@ async fn instance(data_directory: &Path) -> Option<InstanceId> {
 }
 
 async fn secrets(plan: &Plan, surroundings: &Surroundings) -> Vec<SecretRow> {
-    let mut rows = Vec::new();
-    for (used_at, reference) in rounds_config::secret_references(plan) {
-        let trouble = surroundings.secrets.check(&reference).await.err();
-        rows.push(SecretRow {
-            used_at,
-            readable: trouble.is_none(),
-            hint: trouble.as_ref().map(|error| error.hint.clone()),
-            trouble: trouble.map(|error| error.to_string()),
-        });
-    }
-    rows
+    let row = |(used_at, trouble): (String, Option<SecretError>)| SecretRow {
+        used_at,
+        readable: trouble.is_none(),
+        hint: trouble.as_ref().map(|error| error.hint.clone()),
+        trouble: trouble.map(|error| error.to_string()),
+    };
+    let tried = surroundings.try_secrets(plan).await;
+    tried.into_iter().map(row).collect()
 }
 
 impl From<&ConnectionCost> for CostRow {

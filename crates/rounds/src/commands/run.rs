@@ -140,13 +140,9 @@ fn announce(common: &Common, plan: &Plan) {
 
 /// A missing secret is no reason not to start: it may come, and the rest can work.
 async fn warn_of_secrets(plan: &Plan, surroundings: &Surroundings) {
-    for (used_at, reference) in rounds_config::secret_references(plan) {
-        if let Err(error) = surroundings.secrets.check(&reference).await {
-            tracing::warn!(
-                code = %problem::SECRET,
-                hint = %error.hint,
-                "{used_at}: {error}"
-            );
+    for (used_at, trouble) in surroundings.try_secrets(plan).await {
+        if let Some(error) = trouble {
+            tracing::warn!(code = %problem::SECRET, hint = %error.hint, "{used_at}: {error}");
         }
     }
 }

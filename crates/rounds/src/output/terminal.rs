@@ -102,7 +102,7 @@ impl Terminal {
                     Colour::Never
                 };
                 let text = rounds_config::render(sources, diagnostics, colour);
-                self.say(text.trim_end());
+                self.say(&format!("{}\n", text.trim_end()));
             }
             Format::Json => {
                 let all = rounds_config::to_json(sources, diagnostics);

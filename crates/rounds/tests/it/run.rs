@@ -7,7 +7,7 @@ use rounds_testkit::ehr::{FakeEhr, Scope};
 use rounds_testkit::hospital::{Hospital, Patient, PatientId};
 use rounds_testkit::http::StatusCode;
 use rounds_testkit::receiver::{FakeReceiver, SigningSecret};
-use rounds_testkit::wire::{StatusAnswer, WireFault};
+use rounds_testkit::wire::{Gate, StatusAnswer, WireFault};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
@@ -48,7 +48,7 @@ async fn a_service_through_faults_and_a_person_and_no_log_line_tells_of_a_patien
     receiver.refuse_next(1, StatusCode::SERVICE_UNAVAILABLE);
     receiver.refuse_next(1, StatusCode::GONE);
 
-    let service = Service::start(&folder)?;
+    let service = Service::start(&folder, &[])?;
     for _ in 0..3 {
         book_marked(&hospital)?;
     }
@@ -113,6 +113,30 @@ async fn a_service_through_faults_and_a_person_and_no_log_line_tells_of_a_patien
     Ok(())
 }
 
+#[tokio::test]
+async fn a_drain_that_takes_too_long_is_cut_short_and_said_to_be() -> Outcome {
+    let ehr = FakeEhr::builder(Hospital::new(7, system_clock()))
+        .bearer_token(EHR_TOKEN)
+        .start()
+        .await?;
+    let receiver = FakeReceiver::start().await?;
+    let slow = configuration(&ehr, &receiver)
+        .replace("every: 1s", "every: 1m")
+        .replace("timeout: 1s", "timeout: 30s");
+    let folder = Folder::with_configuration(&slow);
+    ehr.always(Scope::Everything, WireFault::HeldUntil(Gate::shut()));
+    let service = Service::start(&folder, &["--drain-for", "50ms"])?;
+    ehr.wait_for_requests(1, PATIENCE).await?;
+    let said = service.terminate().await?;
+    assert_eq!(said.code, Some(2), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("the drain was cut short"),
+        "{}",
+        said.stderr
+    );
+    Ok(())
+}
+
 /// What the log may not say; and that it is whole and said something at all.
 fn assert_tells_of_no_patient(log: &str) -> Outcome {
     for line in log.lines() {
@@ -143,9 +167,10 @@ fn assert_tells_of_no_patient(log: &str) -> Outcome {
 struct Service(Child);
 
 impl Service {
-    fn start(folder: &Folder) -> Outcome<Self> {
+    fn start(folder: &Folder, further: &[&str]) -> Outcome<Self> {
         let words = ["run", "--log", "trace", "--log-format", "json"];
         let mut command = Command::from(folder.command(&words));
+        command.args(further);
         command
             .env("EHR_TOKEN", EHR_TOKEN)
             .env("SIGNING_SECRET", SIGNING_SECRET)
