@@ -2,6 +2,7 @@
 
 use crate::problem::NO_DATA;
 use crate::{Ended, Problem};
+use rounds_domain::ports::{StoreError, StoreErrorKind};
 use rounds_store::SqliteStore;
 use std::path::Path;
 
@@ -26,15 +27,14 @@ pub fn look(data_directory: &Path) -> Result<Database, Problem> {
     match data_directory.join(DATABASE).try_exists() {
         Ok(true) => Ok(Database::There),
         Ok(false) => Ok(Database::NotYet),
-        Err(error) => Err(Problem::new(
-            rounds_domain::Code::new("R0603"),
-            Ended::DataDirectory,
-            format!(
-                "looking into the data directory {}: {error}",
+        Err(error) => Err(Problem::from(StoreError {
+            kind: StoreErrorKind::Unavailable,
+            operation: format!(
+                "looking into the data directory {}",
                 data_directory.display()
             ),
-            "check that this user may read and write it, or give another with --data-dir",
-        )),
+            reason: error.to_string(),
+        })),
     }
 }
 

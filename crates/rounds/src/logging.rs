@@ -24,7 +24,7 @@ use crate::problem::LOG_FILTER;
 use crate::{Ended, Problem};
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{FilterExt, filter_fn};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Filter, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
@@ -38,7 +38,7 @@ pub fn start(arguments: &Arguments) -> Result<(), Problem> {
         Command::Run(_) => "info",
         _ => "warn",
     };
-    let filter = filter(common.log.as_deref().unwrap_or(usual))?;
+    let filter = bounded(filter(common.log.as_deref().unwrap_or(usual))?);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(common.color.for_stderr());
@@ -47,7 +47,7 @@ pub fn start(arguments: &Arguments) -> Result<(), Problem> {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     tracing_subscriber::registry()
-        .with(lines.with_filter(filter.and(filter_fn(is_allowed))))
+        .with(lines.with_filter(filter))
         .try_init()
         .map_err(|error| {
             Problem::new(
@@ -76,6 +76,11 @@ fn filter(text: &str) -> Result<EnvFilter, Problem> {
     })
 }
 
+/// The filter, and whatever it says no crate but ours below `warn`.
+fn bounded(filter: EnvFilter) -> impl Filter<Registry> + Send + Sync + 'static {
+    filter.and(filter_fn(is_allowed))
+}
+
 /// Ours at any level, others from `warn` up.
 fn is_allowed(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with("rounds") || *metadata.level() <= Level::WARN
@@ -84,6 +89,8 @@ fn is_allowed(metadata: &Metadata<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex, PoisonError};
 
     #[test]
     fn a_level_is_meant_for_our_crates_only() {
@@ -99,5 +106,43 @@ mod tests {
     fn a_filter_that_cannot_be_read_is_a_usage_error() {
         let problem = filter("rounds=loud").expect_err("`loud` is no level");
         assert_eq!((problem.code, problem.ended), (LOG_FILTER, Ended::Usage));
+    }
+
+    #[test]
+    fn no_filter_lets_other_crates_tell_of_requests() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let filter = bounded(filter("trace,hyper=trace").expect("a filter"));
+        let layer = tracing_subscriber::fmt::layer()
+            .with_writer(move || writer.clone())
+            .with_filter(filter);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            tracing::info!(target: "hyper::client", "GET /patient/4711");
+            tracing::warn!(target: "hyper::client", "out of sockets");
+            tracing::trace!(target: "rounds_http::gate", "a pass was given");
+        });
+        let text = lines.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = String::from_utf8_lossy(&text);
+        assert!(!text.contains("4711"), "{text}");
+        assert!(
+            text.contains("out of sockets") && text.contains("a pass"),
+            "{text}"
+        );
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
 }

@@ -9,10 +9,10 @@
 //! former change has arrived, so every change must have a notification of its own and none may be missing. After the last
 //! one has arrived, one more whole round is awaited: a repetition would come then.
 //!
-//! - [`configuration`] writes the YAML.
-//! - [`stage`] starts and stops the three.
-//! - [`play`] makes changes and waits for what comes of them.
-//! - [`show`] tells the person who watches; [`outcome`] is the result.
+//! - `configuration` writes the YAML.
+//! - `stage` starts and stops the three.
+//! - `play` makes changes and waits for what comes of them.
+//! - `show` tells the person who watches; `outcome` is the result.
 
 mod configuration;
 mod outcome;

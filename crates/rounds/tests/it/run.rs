@@ -168,7 +168,8 @@ struct Service(Child);
 
 impl Service {
     fn start(folder: &Folder, further: &[&str]) -> Outcome<Self> {
-        let words = ["run", "--log", "trace", "--log-format", "json"];
+        // All crates at their lowest level: that others are kept from it is part of what is shown.
+        let words = ["run", "--log", "trace,rounds=trace", "--log-format", "json"];
         let mut command = Command::from(folder.command(&words));
         command.args(further);
         command
