@@ -26,7 +26,7 @@ use crate::cli::DemoArguments;
 use crate::output::{Format, Terminal};
 use crate::signals::Stopping;
 use crate::{Ended, Problem};
-use play::Play;
+use play::{Curtain, Play};
 use show::Show;
 use stage::Stage;
 use std::sync::Arc;
@@ -45,23 +45,25 @@ pub async fn perform(options: &DemoArguments, terminal: &mut Terminal) -> Result
     show.say("The first round was made: what is there already is known and not told. From here on, each change must be told once.\n");
     let patience = options.interval.saturating_mul(3).saturating_add(PATIENCE);
     let mut play = Play::new(&stage, options, patience);
-    let said = play.perform(&mut stopping, &mut show).await;
+    let curtain = play.perform(&mut stopping, &mut show).await;
     show.end();
     let outcome = stage.judge().await?;
-    said?;
+    let curtain = curtain?;
     if terminal.format() == Format::Text {
         terminal.say("");
     }
     terminal.give(&outcome)?;
     if outcome.is_clean() {
-        Ok(Ended::Fine)
-    } else {
-        terminal.say(&format!(
-            "Not every change arrived exactly once and in order:\n{}",
-            outcome.verdict
-        ));
-        Ok(Ended::NotAsItShould)
+        return Ok(match curtain {
+            Curtain::Fell => Ended::Fine,
+            Curtain::Stuck => Ended::NotAsItShould,
+        });
     }
+    terminal.say(&format!(
+        "Not every change arrived exactly once and in order:\n{}",
+        outcome.verdict
+    ));
+    Ok(Ended::NotAsItShould)
 }
 
 #[cfg(test)]
@@ -86,7 +88,8 @@ mod tests {
         let mut terminal = Terminal::new(Format::Json, Color::Never);
         let mut show = Show::new(&mut terminal, Arc::clone(&stage.surroundings.clock));
         let mut play = Play::new(&stage, &options, Duration::from_secs(2));
-        play.perform(&mut Stopping::listen()?, &mut show).await?;
+        let curtain = play.perform(&mut Stopping::listen()?, &mut show).await?;
+        assert_eq!(curtain, Curtain::Stuck);
         let outcome = stage.judge().await?;
         assert_eq!((outcome.changes, outcome.notified, outcome.lost), (3, 0, 3));
         assert!(!outcome.is_clean());

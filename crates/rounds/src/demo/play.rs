@@ -25,6 +25,15 @@ enum Act {
     Waiting,
 }
 
+/// How the play came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Curtain {
+    /// All changes were made and awaited, and a further round was seen; or a person ended it.
+    Fell,
+    /// Something that was waited for did not come.
+    Stuck,
+}
+
 /// What happened in a turn.
 enum Turn {
     Asked,
@@ -72,7 +81,7 @@ impl<'a> Play<'a> {
         &mut self,
         stopping: &mut Stopping,
         show: &mut Show<'_>,
-    ) -> Result<(), Problem> {
+    ) -> Result<Curtain, Problem> {
         let clock = std::sync::Arc::clone(&self.stage.surroundings.clock);
         let mut act = Act::Changes;
         let mut next_change = clock.monotonic();
@@ -94,7 +103,7 @@ impl<'a> Play<'a> {
                 () = clock.sleep(until_change), if act == Act::Changes => Turn::ChangeDue,
             };
             match turn {
-                Turn::Asked if act == Act::Waiting => return Ok(()),
+                Turn::Asked if act == Act::Waiting => return Ok(Curtain::Fell),
                 Turn::Asked => {
                     show.say("Ending: waiting for what is under way. Ctrl-C again ends at once.");
                     act = Act::Waiting;
@@ -108,7 +117,7 @@ impl<'a> Play<'a> {
                 Turn::Nothing => show.progress(self.awaited.len(), self.made, self.wanted),
             }
             if !self.is_in_time(clock.monotonic(), show) {
-                return Ok(());
+                return Ok(Curtain::Stuck);
             }
         }
         self.one_more_round(stopping, show).await
@@ -170,22 +179,31 @@ impl<'a> Play<'a> {
         &mut self,
         stopping: &mut Stopping,
         show: &mut Show<'_>,
-    ) -> Result<(), Problem> {
+    ) -> Result<Curtain, Problem> {
         show.say("All arrived. One more round, to see that nothing is told again ...");
         // The second request from now shows that the round of the first is committed.
         let requests = self.stage.ehr.total_requests() + 2;
-        tokio::select! {
-            biased;
-            _ = stopping.asked() => return Ok(()),
-            came = self.stage.ehr.wait_for_requests(requests, self.patience) => {
-                if came.is_err() {
-                    show.say("Rounds made no further round.");
-                }
+        let clock = std::sync::Arc::clone(&self.stage.surroundings.clock);
+        let deadline = clock.monotonic() + self.patience;
+        loop {
+            let came = tokio::select! {
+                biased;
+                _ = stopping.asked() => return Ok(Curtain::Fell),
+                came = self.stage.ehr.wait_for_requests(requests, LOOK_EVERY) => came,
+            };
+            if came.is_ok() {
+                break;
             }
+            if clock.monotonic() > deadline {
+                show.say("Rounds made no further round.");
+                return Ok(Curtain::Stuck);
+            }
+            show.progress(0, self.made, self.wanted);
         }
         if !self.stage.is_settled_within(self.patience).await? {
             show.say("Rounds still has work under way.");
+            return Ok(Curtain::Stuck);
         }
-        Ok(())
+        Ok(Curtain::Fell)
     }
 }

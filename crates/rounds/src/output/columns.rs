@@ -19,7 +19,7 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// A table with these heads.
+    /// A table with these heads; without a head line if all of them are empty.
     pub fn new(heads: &[(&'static str, Align)]) -> Self {
         Self {
             heads: heads.to_vec(),
@@ -48,7 +48,8 @@ impl Columns {
                 lines().map(width).max().unwrap_or(0)
             })
             .collect();
-        for line in lines() {
+        let has_heads = self.heads.iter().any(|(head, _)| !head.is_empty());
+        for line in lines().skip(usize::from(!has_heads)) {
             let mut text = indent.to_owned();
             for (column, ((_, align), width)) in self.heads.iter().zip(&widths).enumerate() {
                 let cell = line.get(column).map_or("", String::as_str);
