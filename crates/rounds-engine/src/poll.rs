@@ -92,10 +92,7 @@ pub async fn poll(
         .get(&action.connection)
         .ok_or_else(unknown)?;
 
-    let rehearsal = Arc::new(Rehearsal::over(
-        Arc::clone(&ports.store),
-        Arc::clone(&ports.ehr),
-    ));
+    let rehearsal = Arc::new(Rehearsal::over(ports));
     let ports = match mode {
         PollMode::Commit => ports.clone(),
         PollMode::DryRun => Ports {

@@ -1,11 +1,12 @@
 //! The store and the EHR of a dry run: the real ones, read only, with what would have been written kept aside.
 
+use crate::Ports;
 use crate::observe::Exchange;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rounds_domain::plan::Action;
 use rounds_domain::ports::{
-    Claimed, DestinationState, Ehr, EhrError, EhrRequest, EhrResponse, Store, StoreError,
+    Claimed, Clock, DestinationState, Ehr, EhrError, EhrRequest, EhrResponse, Store, StoreError,
 };
 use rounds_domain::{
     ActionName, Change, ChangeKind, CommitReceipt, ConnectionName, Container, ContainerSettlement,
@@ -19,6 +20,7 @@ use std::time::Duration;
 pub(super) struct Rehearsal {
     store: Arc<dyn Store>,
     ehr: Arc<dyn Ehr>,
+    clock: Arc<dyn Clock>,
     kept: Mutex<Kept>,
 }
 
@@ -30,10 +32,11 @@ struct Kept {
 }
 
 impl Rehearsal {
-    pub(super) fn over(store: Arc<dyn Store>, ehr: Arc<dyn Ehr>) -> Self {
+    pub(super) fn over(ports: &Ports) -> Self {
         Self {
-            store,
-            ehr,
+            store: Arc::clone(&ports.store),
+            ehr: Arc::clone(&ports.ehr),
+            clock: Arc::clone(&ports.clock),
             kept: Mutex::default(),
         }
     }
@@ -85,10 +88,12 @@ impl Rehearsal {
 #[async_trait]
 impl Ehr for Rehearsal {
     async fn send(&self, request: EhrRequest) -> Result<EhrResponse, EhrError> {
+        let began = self.clock.monotonic();
         let answer = self.ehr.send(request.clone()).await;
+        let took = self.clock.monotonic().saturating_sub(began);
         self.kept()
             .exchanges
-            .push(Exchange::of(&request, &answer, Duration::ZERO));
+            .push(Exchange::of(&request, &answer, took));
         answer
     }
 }

@@ -6,7 +6,7 @@ use crate::signals::Stopping;
 use crate::wiring::Surroundings;
 use crate::{Ended, Problem, configuration, problem};
 use rounds_domain::plan::{Cadence, Plan};
-use rounds_domain::ports::{Clock, Store};
+use rounds_domain::ports::{Clock, Operations, Store};
 use rounds_engine::{Drained, Engine};
 use rounds_store::{SqliteStore, StoreOptions};
 use std::sync::Arc;
@@ -41,6 +41,7 @@ pub async fn perform(
     // What it is going to do, for the log.
     announce(common, &plan);
     warn_of_secrets(&plan, &surroundings).await;
+    warn_of_the_unserved(&plan, &store).await?;
 
     // Work, until a signal comes; then finish what is under way. A second signal cuts it short.
     let (heard, stop) = tokio::sync::oneshot::channel();
@@ -136,6 +137,33 @@ fn announce(common: &Common, plan: &Plan) {
             destination.name
         );
     }
+}
+
+/// What waits for a destination or an action that the configuration no longer has is kept, and nobody serves it.
+async fn warn_of_the_unserved(plan: &Plan, store: &SqliteStore) -> Result<(), Problem> {
+    let overview = store.overview().await?;
+    for destination in overview.destinations {
+        let name = &destination.destination;
+        if destination.owed > 0 && !plan.destinations.contains_key(name) {
+            tracing::warn!(
+                destination = %name,
+                owed = destination.owed,
+                "the configuration has no destination {name} any more, and something is owed to it: put it back, or `rounds deliveries drop --destination {name}`"
+            );
+        }
+    }
+    for action in overview.actions {
+        let name = &action.action;
+        let open = action.containers_open + action.containers_parked;
+        if open > 0 && !plan.actions.iter().any(|known| known.name == *name) {
+            tracing::warn!(
+                action = %name,
+                open,
+                "the configuration has no action {name} any more, and changes of it wait: put it back, or `rounds containers drop --action {name}`"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// A missing secret is no reason not to start: it may come, and the rest can work.

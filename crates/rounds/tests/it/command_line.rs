@@ -24,6 +24,24 @@ fn the_example_can_be_used() {
     snapshots(|| insta::assert_snapshot!(folder.rounds(&["check"]).whole()));
 }
 
+/// What the README prints is what passes: its first YAML block, saved as it tells the reader to.
+#[test]
+fn the_readme_and_the_fhir_example_can_be_used_as_printed() {
+    let readme = include_str!("../../../../README.md");
+    let (_, from_yaml) = readme.split_once("```yaml\n").expect("a YAML block");
+    let (printed, _) = from_yaml.split_once("```").expect("its end");
+    let fhir = include_str!("../../../../examples/fhir-appointments.yaml");
+    for text in [printed, fhir] {
+        let said = Folder::with_configuration(text).rounds(&["check"]);
+        assert_eq!(said.code, Some(0), "{}", said.stderr);
+        assert!(
+            said.stderr.contains("0 errors, 0 warnings"),
+            "{}",
+            said.stderr
+        );
+    }
+}
+
 #[test]
 fn check_as_json_has_stable_keys() {
     let folder = Folder::with_configuration(EXAMPLE);
