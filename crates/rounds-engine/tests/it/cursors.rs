@@ -288,3 +288,50 @@ async fn a_slow_round_skips_ticks_and_says_how_many() {
     assert!(feed.missed_ticks >= 9, "{feed:?}");
     assert!(feed.rounds >= 4, "{feed:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_feed_that_starts_from_an_instant_tells_what_changed_since_and_nothing_before_it() {
+    // The instant carries its offset (airbyte#25646), and the overlap never reaches behind it.
+    let config = APPOINTMENTS.replace("start: now", "start: 2026-05-01T16:59:00+07:00");
+    let world = World::with(&config);
+    world.clinic.put(
+        1,
+        "p",
+        "before",
+        "2026-05-01T09:58:59Z".parse().expect("an instant"),
+    );
+    world.clinic.put(
+        2,
+        "p",
+        "at",
+        "2026-05-01T09:59:00Z".parse().expect("an instant"),
+    );
+    world.clinic.put(
+        3,
+        "p",
+        "after",
+        "2026-05-01T09:59:30Z".parse().expect("an instant"),
+    );
+    world.run_for(60).await;
+    let mut told = world.told();
+    told.sort();
+    assert_eq!(told, ["2:at", "3:after"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn outside_of_its_windows_a_feed_is_not_asked_and_what_changed_meanwhile_is_told_after() {
+    // Stories begin at 10:00 UTC.
+    let config = APPOINTMENTS.replace("every: 10s", "every: 10s\n    between: \"11:00-12:00\"");
+    let world = World::with(&config);
+    world.run_for(3_000).await;
+    assert_eq!(world.ehr.asked("/api/appointments"), 0);
+    world.run_for(700).await;
+    assert!(world.ehr.asked("/api/appointments") >= 9);
+    world.run_for(3_600).await;
+    world.ehr.take_log();
+    world.clinic.put(1, "p", "booked", world.now());
+    world.run_for(3_600).await;
+    assert_eq!(world.ehr.asked("/api/appointments"), 0);
+    world.run_for(22 * 3_600).await;
+    assert_eq!(world.told(), ["1:booked"]);
+}
