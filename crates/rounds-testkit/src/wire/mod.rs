@@ -1,6 +1,6 @@
 //! How a fake's answer goes over the wire, and all that can go wrong there.
 //!
-//! A fake first makes its honest answer, an [`Answer`]. Scripted [`WireFault`]s then spoil it, one after the other: another status, half a
+//! A fake first makes its honest answer, an `Answer`. Scripted [`WireFault`]s then spoil it, one after the other: another status, half a
 //! body, a first byte that does not come. Only then it is sent. So a fault needs to know nothing of appointments, and the EHR and the receiver
 //! share all of them.
 
