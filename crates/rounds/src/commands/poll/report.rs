@@ -53,8 +53,8 @@ pub struct ExchangeRow {
     pub error: Option<String>,
     /// The size of the answer.
     pub body_bytes: usize,
-    /// How long it took, the wait at the gate included. Not known of lookups.
-    pub took_ms: Option<u64>,
+    /// How long it took, the wait at the gate included.
+    pub took_ms: u64,
 }
 
 /// One record.
@@ -178,8 +178,7 @@ impl From<&Exchange> for ExchangeRow {
             status: exchange.outcome.as_ref().ok().copied(),
             error: exchange.outcome.as_ref().err().cloned(),
             body_bytes: exchange.body_bytes,
-            took_ms: (exchange.took > Duration::ZERO)
-                .then(|| u64::try_from(exchange.took.as_millis()).unwrap_or(u64::MAX)),
+            took_ms: u64::try_from(exchange.took.as_millis()).unwrap_or(u64::MAX),
         }
     }
 }
@@ -241,12 +240,10 @@ impl PollPage {
                 (None, Some(error)) => error.clone(),
                 (None, None) => "no answer".to_owned(),
             };
-            let took = request.took_ms.map_or_else(String::new, |took| {
-                format!(", {}", duration_in_words(Duration::from_millis(took)))
-            });
+            let took = duration_in_words(Duration::from_millis(request.took_ms));
             writeln!(
                 out,
-                "  {} {}\n    {answer}{took}",
+                "  {} {}\n    {answer}, {took}",
                 request.method, request.url
             )?;
         }
