@@ -11,7 +11,7 @@ use crate::authentication::{authenticate, reference};
 use crate::codes;
 use crate::dial::{ClientBuildError, Clients, Compression, DialRules};
 use crate::gate::{Gate, Pass};
-use crate::headers::{USER_IN_URL, is_framing, names_a_user};
+use crate::headers::{USER_IN_URL, names_a_user};
 use crate::retry_after::retry_after;
 use crate::secrets::Secrets;
 use crate::trouble::Trouble;
@@ -21,7 +21,7 @@ use failure::{Asked, Cause};
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use rounds_domain::ConnectionName;
-use rounds_domain::plan::Connection;
+use rounds_domain::plan::{Connection, is_framing_header};
 use rounds_domain::ports::{Clock, Ehr, EhrError, EhrRequest, EhrResponse};
 use std::collections::HashMap;
 use std::fmt;
@@ -71,7 +71,11 @@ impl EhrClient {
             if names_a_user(&connection.base_url) {
                 return Err(failed(USER_IN_URL.to_owned()));
             }
-            if let Some((name, _)) = connection.headers.iter().find(|(name, _)| is_framing(name)) {
+            if let Some((name, _)) = connection
+                .headers
+                .iter()
+                .find(|(name, _)| is_framing_header(name))
+            {
                 return Err(failed(format!("the header {name} cannot be set")));
             }
             let client = clients
@@ -146,7 +150,7 @@ impl Lane {
             headers.insert(name.clone(), value.clone());
         }
         for name in request.headers.keys() {
-            if is_framing(name) {
+            if is_framing_header(name) {
                 return Err(Cause::Header(name.clone()));
             }
             headers.remove(name);

@@ -1,28 +1,9 @@
-//! Headers that are ours to set, and header values that hold secrets.
+//! Header values that hold secrets, and URLs that must not.
 
 use crate::secrets::SecretError;
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE,
-};
+use http::header::HeaderValue;
 use rounds_domain::plan::SecretReference;
 use url::Url;
-
-/// Headers that frame a message or say where it goes: a configured value could only break the exchange.
-const FRAMING: [HeaderName; 7] = [
-    HOST,
-    CONTENT_LENGTH,
-    CONNECTION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
-
-/// Whether only the client itself may set this header.
-pub(crate) fn is_framing(name: &HeaderName) -> bool {
-    FRAMING.contains(name) || name == "keep-alive" || name == "proxy-connection"
-}
 
 /// Whether a configured URL holds a user name or a password. They would not be sent, and they would be no secrets.
 pub(crate) fn names_a_user(url: &Url) -> bool {

@@ -7,11 +7,8 @@ use crate::kinds::{
 };
 use crate::reading::{Given, Here};
 use crate::tree::{Scalar, inside};
-use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
-};
-use rounds_domain::plan::RequestRule;
+use http::header::AUTHORIZATION;
+use rounds_domain::plan::{RequestRule, is_framing_header};
 use rounds_map::Template;
 
 /// A request as the user wrote it.
@@ -253,18 +250,7 @@ pub(super) fn reserved_header(
     owner: HeaderOwner,
     findings: &mut Findings<'_>,
 ) {
-    const FRAMING: [http::HeaderName; 8] = [
-        HOST,
-        CONTENT_LENGTH,
-        CONNECTION,
-        TE,
-        TRAILER,
-        TRANSFER_ENCODING,
-        UPGRADE,
-        ACCEPT_ENCODING,
-    ];
-    let framing = FRAMING.contains(name) || name == "keep-alive" || name == "proxy-connection";
-    if framing {
+    if is_framing_header(name) {
         findings
             .error(
                 codes::BAD_HEADER,

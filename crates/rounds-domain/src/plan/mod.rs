@@ -8,6 +8,7 @@ mod action;
 mod connection;
 mod destination;
 mod feed;
+mod header;
 mod retry;
 mod schedule;
 mod secret;
@@ -18,6 +19,7 @@ pub use destination::{AddressRange, Challenge, Destination, DestinationTimeouts,
 pub use feed::{
     CursorRule, Feed, Paging, PagingRule, RequestRule, Start, TimeCursor, TimeFormat, VersionRule,
 };
+pub use header::is_framing_header;
 pub use retry::RetrySchedule;
 pub use schedule::{Cadence, Schedule, WeekdayRange, Window};
 pub use secret::SecretReference;

@@ -1,13 +1,13 @@
 //! What goes around and with a body: signatures, tokens, headers.
 
 use super::signature::SigningKey;
-use crate::headers::{is_framing, secret_value};
+use crate::headers::secret_value;
 use crate::secrets::{SecretError, Secrets};
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
-use rounds_domain::plan::{Destination, HeaderSource, SecretReference};
+use rounds_domain::plan::{Destination, HeaderSource, SecretReference, is_framing_header};
 use rounds_domain::ports::Message;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -25,7 +25,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Whether a configured header may not have this name.
 pub(super) fn is_ours(name: &HeaderName) -> bool {
-    is_framing(name)
+    is_framing_header(name)
         || [
             WEBHOOK_ID,
             WEBHOOK_TIMESTAMP,

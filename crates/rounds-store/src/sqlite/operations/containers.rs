@@ -1,6 +1,6 @@
 //! Containers, for people.
 
-use super::{Conditions, read_reason};
+use super::{Conditions, Selectable, for_each, read_reason};
 use crate::sqlite::bodies;
 use crate::sqlite::codec::{At, ContainerWord, KindWord, VersionBytes};
 use crate::sqlite::containers::{self, Standing};
@@ -50,7 +50,7 @@ pub(crate) fn retry(
     selection: &Selection<ContainerId, ContainerFilter>,
     now: Timestamp,
 ) -> Result<u64> {
-    for_each(
+    for_each::<Containers>(
         connection,
         selection,
         &[ContainerState::Parked, ContainerState::Dead],
@@ -65,7 +65,7 @@ pub(crate) fn drop_all(
     reason: &str,
     now: Timestamp,
 ) -> Result<u64> {
-    for_each(
+    for_each::<Containers>(
         connection,
         selection,
         &[
@@ -78,41 +78,38 @@ pub(crate) fn drop_all(
     )
 }
 
-/// Does something to each selected container that stands in one of these states, oldest first; says to how many.
-fn for_each(
-    connection: &Connection,
-    selection: &Selection<ContainerId, ContainerFilter>,
-    states: &[ContainerState],
-    mut act: impl FnMut(&Standing) -> Result<()>,
-) -> Result<u64> {
-    let mut acted = 0;
-    let mut consider = |standing: Option<Standing>| -> Result<()> {
-        if let Some(standing) = standing
-            && states.contains(&standing.state)
-        {
-            act(&standing)?;
-            acted += 1;
-        }
-        Ok(())
-    };
-    match selection {
-        Selection::These(ids) => {
-            for id in ids {
-                consider(containers::find(connection, id)?)?;
-            }
-        }
-        Selection::Matching(filter) => {
-            let wanted = words(&filter.states);
-            let possible = words(states);
-            let mut conditions = conditions(filter, &wanted)?;
-            conditions.require_one_of("c.state", &possible)?;
-            let numbers = conditions.numbers(connection, "SELECT c.sequence FROM containers c")?;
-            for sequence in numbers {
-                consider(containers::standing(connection, sequence)?)?;
-            }
-        }
+/// Containers as what is selected.
+enum Containers {}
+
+impl Selectable for Containers {
+    type Id = ContainerId;
+    type Filter = ContainerFilter;
+    type State = ContainerState;
+    type Standing = Standing;
+
+    fn find(connection: &Connection, id: &ContainerId) -> Result<Option<Standing>> {
+        containers::find(connection, id)
     }
-    Ok(acted)
+
+    fn matching(
+        connection: &Connection,
+        filter: &ContainerFilter,
+        states: &[ContainerState],
+    ) -> Result<Vec<i64>> {
+        let wanted = words(&filter.states);
+        let possible = words(states);
+        let mut conditions = conditions(filter, &wanted)?;
+        conditions.require_one_of("c.state", &possible)?;
+        conditions.numbers(connection, "SELECT c.sequence FROM containers c")
+    }
+
+    fn standing(connection: &Connection, sequence: i64) -> Result<Option<Standing>> {
+        containers::standing(connection, sequence)
+    }
+
+    fn state(standing: &Standing) -> ContainerState {
+        standing.state
+    }
 }
 
 fn words(states: &[ContainerState]) -> Vec<ContainerWord> {

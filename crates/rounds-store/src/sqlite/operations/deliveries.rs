@@ -1,6 +1,6 @@
 //! Deliveries, for people.
 
-use super::{Conditions, read_reason};
+use super::{Conditions, Selectable, for_each, read_reason};
 use crate::sqlite::codec::{At, DeliveryWord};
 use crate::sqlite::deliveries::{self, Standing};
 use crate::sqlite::error::Result;
@@ -54,7 +54,7 @@ pub(crate) fn retry(
     selection: &Selection<DeliveryId, DeliveryFilter>,
     now: Timestamp,
 ) -> Result<u64> {
-    for_each(
+    for_each::<Deliveries>(
         connection,
         selection,
         &[DeliveryState::Due, DeliveryState::Dead],
@@ -72,7 +72,7 @@ pub(crate) fn drop_all(
     reason: &str,
     now: Timestamp,
 ) -> Result<u64> {
-    for_each(
+    for_each::<Deliveries>(
         connection,
         selection,
         &[
@@ -84,41 +84,38 @@ pub(crate) fn drop_all(
     )
 }
 
-/// Does something to each selected delivery that stands in one of these states, oldest first; says to how many.
-fn for_each(
-    connection: &Connection,
-    selection: &Selection<DeliveryId, DeliveryFilter>,
-    states: &[DeliveryState],
-    mut act: impl FnMut(&Standing) -> Result<()>,
-) -> Result<u64> {
-    let mut acted = 0;
-    let mut consider = |standing: Option<Standing>| -> Result<()> {
-        if let Some(standing) = standing
-            && states.contains(&standing.state)
-        {
-            act(&standing)?;
-            acted += 1;
-        }
-        Ok(())
-    };
-    match selection {
-        Selection::These(ids) => {
-            for id in ids {
-                consider(deliveries::find(connection, id)?)?;
-            }
-        }
-        Selection::Matching(filter) => {
-            let wanted = words(&filter.states);
-            let possible = words(states);
-            let mut conditions = conditions(filter, &wanted)?;
-            conditions.require_one_of("d.state", &possible)?;
-            let numbers = conditions.numbers(connection, "SELECT d.sequence FROM deliveries d")?;
-            for sequence in numbers {
-                consider(deliveries::standing(connection, sequence)?)?;
-            }
-        }
+/// Deliveries as what is selected.
+enum Deliveries {}
+
+impl Selectable for Deliveries {
+    type Id = DeliveryId;
+    type Filter = DeliveryFilter;
+    type State = DeliveryState;
+    type Standing = Standing;
+
+    fn find(connection: &Connection, id: &DeliveryId) -> Result<Option<Standing>> {
+        deliveries::find(connection, id)
     }
-    Ok(acted)
+
+    fn matching(
+        connection: &Connection,
+        filter: &DeliveryFilter,
+        states: &[DeliveryState],
+    ) -> Result<Vec<i64>> {
+        let wanted = words(&filter.states);
+        let possible = words(states);
+        let mut conditions = conditions(filter, &wanted)?;
+        conditions.require_one_of("d.state", &possible)?;
+        conditions.numbers(connection, "SELECT d.sequence FROM deliveries d")
+    }
+
+    fn standing(connection: &Connection, sequence: i64) -> Result<Option<Standing>> {
+        deliveries::standing(connection, sequence)
+    }
+
+    fn state(standing: &Standing) -> DeliveryState {
+        standing.state
+    }
 }
 
 fn words(states: &[DeliveryState]) -> Vec<DeliveryWord> {

@@ -7,7 +7,7 @@ pub(crate) mod overview;
 
 use super::codec::CodeText;
 use super::error::Result;
-use rounds_domain::ports::PageRequest;
+use rounds_domain::ports::{PageRequest, Selection};
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, Row, ToSql};
 
@@ -80,6 +80,63 @@ impl<'a> Conditions<'a> {
         }
         Ok(items)
     }
+}
+
+/// What a command that changes many rows needs to know of their kind.
+trait Selectable {
+    /// What people name a row by.
+    type Id;
+    /// What people choose rows by.
+    type Filter;
+    /// Where a row stands.
+    type State: Copy + PartialEq;
+    /// What is known of a row before it is changed.
+    type Standing;
+
+    /// Finds a row by its name.
+    fn find(connection: &Connection, id: &Self::Id) -> Result<Option<Self::Standing>>;
+    /// The numbers of the rows in these states that match, oldest first.
+    fn matching(
+        connection: &Connection,
+        filter: &Self::Filter,
+        states: &[Self::State],
+    ) -> Result<Vec<i64>>;
+    /// Finds a row by its number.
+    fn standing(connection: &Connection, sequence: i64) -> Result<Option<Self::Standing>>;
+    /// Where it stands.
+    fn state(standing: &Self::Standing) -> Self::State;
+}
+
+/// Does something to each selected row that stands in one of these states, oldest first; says to how many.
+fn for_each<S: Selectable>(
+    connection: &Connection,
+    selection: &Selection<S::Id, S::Filter>,
+    states: &[S::State],
+    mut act: impl FnMut(&S::Standing) -> Result<()>,
+) -> Result<u64> {
+    let mut acted = 0;
+    let mut consider = |standing: Option<S::Standing>| -> Result<()> {
+        if let Some(standing) = standing
+            && states.contains(&S::state(&standing))
+        {
+            act(&standing)?;
+            acted += 1;
+        }
+        Ok(())
+    };
+    match selection {
+        Selection::These(ids) => {
+            for id in ids {
+                consider(S::find(connection, id)?)?;
+            }
+        }
+        Selection::Matching(filter) => {
+            for sequence in S::matching(connection, filter, states)? {
+                consider(S::standing(connection, sequence)?)?;
+            }
+        }
+    }
+    Ok(acted)
 }
 
 /// A reason's code and words. The code is empty where there is none, as for what a person dropped.
