@@ -1,8 +1,10 @@
-//! What is not a cargo command: `cargo xtask live sekmet`.
+//! What is not a cargo command: `cargo xtask live sekmet`, `cargo xtask drill kill`.
 //!
 //! Results go to stdout, talk to stderr. A task that fails says why and ends with status 1.
 
+mod drill;
 mod live;
+mod shared;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -21,6 +23,24 @@ enum Task {
         #[command(subcommand)]
         server: LiveServer,
     },
+    /// Makes the release binary suffer and judges what was notified.
+    Drill {
+        #[command(subcommand)]
+        drill: Drill,
+    },
+}
+
+#[derive(Subcommand)]
+enum Drill {
+    /// Kills it with SIGKILL at random moments while a hospital changes and both ends have faults.
+    Kill {
+        /// How often it is killed.
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        kills: u32,
+        /// Where chance starts. Left out, another one each time; it is said on stderr.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -35,15 +55,22 @@ enum LiveServer {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Task::Live {
-        server: LiveServer::Sekmet { keep },
-    } = Arguments::parse().task;
-    let data = if keep {
-        live::Data::Keep
-    } else {
-        live::Data::RemoveWhenClean
+    let done = match Arguments::parse().task {
+        Task::Live {
+            server: LiveServer::Sekmet { keep },
+        } => {
+            let data = if keep {
+                live::Data::Keep
+            } else {
+                live::Data::RemoveWhenClean
+            };
+            live::sekmet(data).await
+        }
+        Task::Drill {
+            drill: Drill::Kill { kills, seed },
+        } => drill::kill(kills, seed).await,
     };
-    match live::sekmet(data).await {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("error: {error:#}"));

@@ -1,8 +1,8 @@
 //! The example's copy: the same file but for the addresses, the interval and the size of a page; and the program that runs with it.
 
 use super::SIGNING_SECRET;
-use super::build::workspace;
-use super::process::Process;
+use crate::shared::build::workspace;
+use crate::shared::process::Process;
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ fn with_value(text: &str, key: &str, value: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::{EXAMPLE, adapt, with_value};
-    use crate::live::build::workspace;
+    use crate::shared::build::workspace;
     use anyhow::{Context, Result};
     use std::collections::BTreeSet;
     use std::fs;

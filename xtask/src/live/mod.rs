@@ -25,13 +25,10 @@
 //! - A deleted appointment vanishes from searches and is seen in `_history` only, so the story deletes none.
 //! - The order without `_sort` is not by time.
 
-mod build;
 mod configuration;
-mod process;
 mod sekmet;
 mod story;
 mod verdict;
-mod wait;
 
 use crate::{give, say};
 use anyhow::{Context, Result, ensure};
@@ -54,7 +51,7 @@ const SIGNING_SECRET: &str = "whsec_Zm9yIHRoZSBsaXZlIHRlc3QsIGFuZCBubyBzZWNyZXQh
 /// Runs it all. Prints the one line of the result, also when something was lost or repeated.
 pub(crate) async fn sekmet(data: Data) -> Result<()> {
     say("live sekmet: building the release binary");
-    let program = build::release_binary().await?;
+    let program = crate::shared::build::release_binary().await?;
     let live = program.target_folder.join("live");
     let folder = live.join("sekmet");
     if folder.exists() {

@@ -1,9 +1,9 @@
 //! sekmet-fhir: installed into a virtual environment, started on loopback, driven by its own workflows and by FHIR's REST interface.
 
-use super::process::Process;
 use super::verdict::{History, Key};
-use super::wait::{Look, wait_for};
 use crate::say;
+use crate::shared::process::Process;
+use crate::shared::wait::{Look, wait_for};
 use anyhow::{Context, Result, bail, ensure};
 use reqwest::header::{CONTENT_TYPE, IF_MATCH};
 use serde_json::Value;

@@ -1,12 +1,12 @@
 //! What happens at the hospital while Rounds watches.
 
 use super::configuration::Rounds;
-use super::process::Process;
 use super::sekmet::Server;
 use super::tellings;
 use super::verdict::Key;
-use super::wait::{Look, wait_for};
 use crate::say;
+use crate::shared::process::Process;
+use crate::shared::wait::{Look, wait_for};
 use anyhow::{Context, Result, ensure};
 use rounds_testkit::receiver::FakeReceiver;
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 const LAST_LINES: usize = 15;
 
 /// A running process. Dropped, it is killed.
-pub(super) struct Process {
+pub(crate) struct Process {
     name: &'static str,
     child: Child,
     log: PathBuf,
@@ -18,7 +18,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts it; what it says is added to `log`.
-    pub(super) fn start(name: &'static str, mut command: Command, log: &Path) -> Result<Self> {
+    pub(crate) fn start(name: &'static str, mut command: Command, log: &Path) -> Result<Self> {
         let opened = File::options().create(true).append(true).open(log);
         let output = opened.with_context(|| format!("opening the log {}", log.display()))?;
         let errors = output.try_clone().context("sharing a log file")?;
@@ -37,7 +37,7 @@ impl Process {
     }
 
     /// An error with the end of the log if it no longer runs.
-    pub(super) fn still_runs(&mut self) -> Result<()> {
+    pub(crate) fn still_runs(&mut self) -> Result<()> {
         let name = self.name;
         match self.child.try_wait() {
             Ok(None) => Ok(()),
@@ -52,7 +52,7 @@ impl Process {
     }
 
     /// Kills it, as a power cut would, and waits until it is gone.
-    pub(super) async fn kill(mut self) -> Result<()> {
+    pub(crate) async fn kill(mut self) -> Result<()> {
         let name = self.name;
         self.child
             .kill()

@@ -7,14 +7,14 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 /// What was built.
-pub(super) struct ReleaseBinary {
-    pub(super) executable: PathBuf,
+pub(crate) struct ReleaseBinary {
+    pub(crate) executable: PathBuf,
     /// The folder in which cargo keeps all it builds.
-    pub(super) target_folder: PathBuf,
+    pub(crate) target_folder: PathBuf,
 }
 
 /// Builds it, or finds that it is up to date, and asks cargo where it lies.
-pub(super) async fn release_binary() -> Result<ReleaseBinary> {
+pub(crate) async fn release_binary() -> Result<ReleaseBinary> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["build", "--release", "--locked", "--package", "rounds"])
@@ -41,7 +41,7 @@ pub(super) async fn release_binary() -> Result<ReleaseBinary> {
 }
 
 /// The workspace's root: the folder above this package.
-pub(super) fn workspace() -> PathBuf {
+pub(crate) fn workspace() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 

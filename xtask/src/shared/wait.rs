@@ -6,7 +6,7 @@ use std::time::Duration;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// What a look found.
-pub(super) enum Look<T> {
+pub(crate) enum Look<T> {
     /// It is there.
     There(T),
     /// Not yet; what is still missing, for the message should it never come.
@@ -14,7 +14,7 @@ pub(super) enum Look<T> {
 }
 
 /// Looks until it is there, `limit` at most. The error says what was waited for and what was missing at the last look.
-pub(super) async fn wait_for<T>(
+pub(crate) async fn wait_for<T>(
     what: &str,
     limit: Duration,
     mut look: impl AsyncFnMut() -> Result<Look<T>>,
@@ -26,7 +26,7 @@ pub(super) async fn wait_for<T>(
                 Look::There(found) => return Ok(found),
                 Look::NotYet(still_missing) => missing = still_missing,
             }
-            pause().await;
+            pause(BETWEEN_LOOKS).await;
         }
     };
     let looked = tokio::time::timeout(limit, looks).await;
@@ -36,12 +36,13 @@ pub(super) async fn wait_for<T>(
     }
 }
 
+/// Lets `duration` pass.
 #[expect(
     clippy::disallowed_methods,
     reason = "the processes that are watched run on the machine's clock"
 )]
-async fn pause() {
-    tokio::time::sleep(BETWEEN_LOOKS).await;
+pub(crate) async fn pause(duration: Duration) {
+    tokio::time::sleep(duration).await;
 }
 
 #[cfg(test)]
