@@ -8,6 +8,7 @@
 //! work at the next look, because what is due stands in the store and nowhere else.
 
 use crate::backoff::doubling;
+use crate::moment::until_next_look;
 use crate::{Ports, Stop};
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -20,8 +21,6 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// A lane looks at the store at least this often, whatever it was told.
-const LONGEST_LOOK: Duration = Duration::from_mins(1);
 /// Waits between tries while the store does not take what it should.
 const FIRST_STORE_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_STORE_WAIT: Duration = Duration::from_secs(30);
@@ -94,7 +93,7 @@ pub(crate) async fn run<W: Work>(
                 Err(error) => {
                     store_failures += 1;
                     give_up_or_log(&work.name(), "claiming work", &error, store_failures)?;
-                    let wait = doubling(FIRST_STORE_WAIT, LONGEST_STORE_WAIT, store_failures);
+                    let wait = store_wait(store_failures);
                     due = now.checked_add(wait).ok();
                 }
             }
@@ -102,12 +101,7 @@ pub(crate) async fn run<W: Work>(
                 continue;
             }
         }
-        let until_due = due.map_or(LONGEST_LOOK, |due| {
-            let wait = due.duration_since(ports.clock.now());
-            Duration::try_from(wait)
-                .unwrap_or(Duration::ZERO)
-                .min(LONGEST_LOOK)
-        });
+        let until_due = until_next_look(ports, due);
         let may_claim = !stopping && in_flight > under_way.len();
         let mut done = Vec::new();
         tokio::select! {
@@ -148,13 +142,15 @@ async fn settle<W: Work>(
             Err(error) => {
                 failures += 1;
                 give_up_or_log(&work.name(), "recording what was done", &error, failures)?;
-                ports
-                    .clock
-                    .sleep(doubling(FIRST_STORE_WAIT, LONGEST_STORE_WAIT, failures))
-                    .await;
+                ports.clock.sleep(store_wait(failures)).await;
             }
         }
     }
+}
+
+/// How long to wait for the store after this many failures in a row.
+pub(crate) fn store_wait(failures_in_a_row: u32) -> Duration {
+    doubling(FIRST_STORE_WAIT, LONGEST_STORE_WAIT, failures_in_a_row)
 }
 
 /// Trouble that can pass is waited for; anything else ends the engine, because going on could lose or repeat.

@@ -33,6 +33,7 @@ mod engine;
 mod housekeeping;
 mod ids;
 mod lane;
+mod moment;
 mod observe;
 mod poll;
 mod ports;

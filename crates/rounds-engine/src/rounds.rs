@@ -1,7 +1,7 @@
 //! The rounds of all actions: one timetable, as many rounds under way as are due.
 
-use crate::backoff::doubling;
-use crate::lane::give_up_or_log;
+use crate::lane::{give_up_or_log, store_wait};
+use crate::moment::until_next_look;
 use crate::observe::NoObserver;
 use crate::round::{self, feed_key};
 use crate::schedule::{Due, Timetable};
@@ -15,10 +15,6 @@ use std::time::Duration;
 
 /// Rounds under way at once, over all connections. Each waits at its connection's gate, so this bounds memory only.
 const ROUNDS_UNDER_WAY: usize = 256;
-/// The timetable is looked at least this often, in case the wall clock jumped.
-const LONGEST_LOOK: Duration = Duration::from_mins(1);
-const FIRST_STORE_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_STORE_WAIT: Duration = Duration::from_secs(30);
 
 /// Makes rounds until `stop`, then finishes those under way.
 pub(crate) async fn run(
@@ -43,12 +39,7 @@ pub(crate) async fn run(
             let state = states[due.index].clone();
             under_way.push(make(plan, ports, signals, due, state));
         }
-        let until_due = timetable.next_due().map_or(LONGEST_LOOK, |due| {
-            let wait = due.duration_since(ports.clock.now());
-            Duration::try_from(wait)
-                .unwrap_or(Duration::ZERO)
-                .min(LONGEST_LOOK)
-        });
+        let until_due = until_next_look(ports, timetable.next_due());
         let may_start = !stop.is_stopping() && under_way.len() < ROUNDS_UNDER_WAY;
         tokio::select! {
             biased;
@@ -111,10 +102,7 @@ async fn make(
         Err(error) => {
             // Nothing was committed, so nothing is lost: the next round asks for the same again.
             give_up_or_log(action.name.as_str(), "committing a round", &error, failures)?;
-            ports
-                .clock
-                .sleep(doubling(FIRST_STORE_WAIT, LONGEST_STORE_WAIT, failures))
-                .await;
+            ports.clock.sleep(store_wait(failures)).await;
             Ok((
                 due.index,
                 FeedState {

@@ -13,6 +13,7 @@ pub(crate) use work::ContainerWork;
 
 use crate::Ports;
 use crate::backoff::next_wait;
+use crate::moment::later;
 use lookups::Looked;
 use rounds_domain::plan::{Action, Plan, WhenMissing};
 use rounds_domain::{Code, Container, ContainerSettlement, Gap, LookupAnswer, Notification};
@@ -57,7 +58,7 @@ pub(crate) async fn process(
         // Not its own fault, so it costs it no attempt.
         return ContainerSettlement::Released {
             id: container.id,
-            due_at: later(ports, UNTIL_CONFIGURED),
+            due_at: later(ports.clock.now(), UNTIL_CONFIGURED),
             answers: container.answers,
         };
     };
@@ -180,7 +181,7 @@ fn park_or_bury(
             id: container.id,
             code,
             reason,
-            due_at: later(ports, wait),
+            due_at: later(ports.clock.now(), wait),
             answers: answers
                 .into_iter()
                 .filter(|answer| answer.body.is_some())
@@ -193,12 +194,4 @@ fn park_or_bury(
             at: ports.clock.now(),
         },
     }
-}
-
-fn later(ports: &Ports, wait: Duration) -> jiff::Timestamp {
-    ports
-        .clock
-        .now()
-        .checked_add(wait)
-        .unwrap_or(jiff::Timestamp::MAX)
 }

@@ -5,6 +5,7 @@ use super::decide::{GONE, hold, next_step};
 use crate::Ports;
 use crate::backoff::doubling;
 use crate::lane::{LEASE, Work};
+use crate::moment::later;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rounds_domain::plan::Destination;
@@ -50,12 +51,7 @@ impl DeliveryWork {
 
     /// Leaves the destination alone for this long, if it is not left alone for longer already.
     fn hold_for(&self, wait: Duration) {
-        let until = self
-            .ports
-            .clock
-            .now()
-            .checked_add(wait)
-            .unwrap_or(Timestamp::MAX);
+        let until = later(self.ports.clock.now(), wait);
         let mut held = self.held();
         held.until = held.until.max(Some(until));
     }

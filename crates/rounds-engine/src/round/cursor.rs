@@ -7,6 +7,7 @@
 
 use super::failure::{self, failure};
 use super::instant;
+use crate::moment::{earlier, later};
 use jiff::Timestamp;
 use rounds_domain::plan::{CursorRule, Feed, Start, TimeCursor};
 use rounds_domain::{Cursor, Phi, RoundFailure};
@@ -256,14 +257,6 @@ pub(crate) fn fits(cursor: &Cursor, rule: &CursorRule) -> bool {
             | (Cursor::Token(_), CursorRule::Token(_))
             | (Cursor::Sweep, CursorRule::None)
     )
-}
-
-pub(super) fn earlier(moment: Timestamp, by: Duration) -> Timestamp {
-    moment.checked_sub(by).unwrap_or(Timestamp::MIN)
-}
-
-fn later(moment: Timestamp, by: Duration) -> Timestamp {
-    moment.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 fn whole_number(text: &str) -> Option<String> {

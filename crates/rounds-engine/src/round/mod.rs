@@ -18,6 +18,7 @@ mod read;
 
 use crate::Ports;
 use crate::ids::new_container_id;
+use crate::moment::earlier;
 use crate::observe::{Choice, ChosenRecord, Observer};
 use crate::request;
 use cursor::{Advance, Age, Asked, Position, Purpose, SourceClock};
@@ -285,7 +286,7 @@ impl Round<'_> {
         let CursorRule::Time(rule) = &self.action.feed.cursor else {
             return None;
         };
-        let lower = cursor::earlier(asked.lower?, rule.granularity);
+        let lower = earlier(asked.lower?, rule.granularity);
         let early = records
             .iter()
             .filter(|record| matches!(record.position, Position::At(at) if at < lower))

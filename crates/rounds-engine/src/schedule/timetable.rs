@@ -2,6 +2,7 @@
 
 use super::Ticks;
 use crate::backoff::doubling;
+use crate::moment::later;
 use jiff::Timestamp;
 use rounds_domain::plan::Action;
 use rounds_domain::{FeedState, InstanceId};
@@ -116,10 +117,6 @@ impl Timetable {
         let count = u32::try_from(self.actions.len().max(1)).unwrap_or(u32::MAX);
         spread.saturating_mul(u32::try_from(index).unwrap_or(u32::MAX)) / count
     }
-}
-
-fn later(moment: Timestamp, by: Duration) -> Timestamp {
-    moment.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
