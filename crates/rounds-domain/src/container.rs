@@ -6,21 +6,24 @@ use crate::{
 };
 use jiff::Timestamp;
 
-/// Whether the record was known before.
+/// What happened to the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeKind {
     /// It was seen for the first time.
     Created,
     /// It was known with another version.
     Updated,
+    /// It was known, and a complete sweep did not show it any more.
+    Deleted,
 }
 
 impl ChangeKind {
-    /// `created` or `updated`: what expressions read as `.change.kind`.
+    /// `created`, `updated` or `deleted`: what expressions read as `.change.kind`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
             Self::Updated => "updated",
+            Self::Deleted => "deleted",
         }
     }
 }
@@ -36,10 +39,24 @@ pub struct Change {
     pub version: Version,
     /// Whose order it keeps.
     pub ordering_key: OrderingKey,
-    /// The record as the EHR gave it.
+    /// The record as the EHR gave it; the last that was seen of it where it is gone.
     pub record: Document,
+    /// Whether the record is there.
+    pub presence: Presence,
+    /// When it was asked for, by our clock. If another feed of the action has told of the record since, this may be the
+    /// older state, so the commit leaves it alone.
+    pub read_at: Timestamp,
     /// What the commit does with it.
     pub resolution: Resolution,
+}
+
+/// Whether a record is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// The EHR showed it.
+    There,
+    /// A complete sweep did not show it any more.
+    Gone,
 }
 
 /// What the commit of a round does with a change.
@@ -49,6 +66,9 @@ pub enum Resolution {
     Tell,
     /// It enters the ledger (with its body as the known state) and no container is made: the feed starts from now.
     Baseline,
+    /// The same, but if the change query comes to show it, it is told all the same: a sweep that looks for the first time
+    /// cannot know whether what it sees was there before or has just come.
+    Presume,
     /// It becomes a dead container at once, for an operator to see: it cannot be told as it is.
     Dead {
         /// Why.

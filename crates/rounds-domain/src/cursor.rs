@@ -11,6 +11,13 @@ pub enum Cursor {
     Number(String),
     /// An opaque token of the source. It may carry anything, so it is not shown in logs.
     Token(crate::Phi<String>),
+    /// The dates that the last complete sweep looked at, the first and the last.
+    Dates {
+        /// The first.
+        from: jiff::civil::Date,
+        /// The last.
+        to: jiff::civil::Date,
+    },
     /// The feed has no cursor: every round asks for everything, and the ledger tells what is new. Kept so that a feed
     /// that has had its baseline can be told from one that was never run.
     Sweep,

@@ -27,7 +27,8 @@ mod round;
 
 pub use code::Code;
 pub use container::{
-    Change, ChangeKind, Container, ContainerSettlement, ContainerState, LookupAnswer, Resolution,
+    Change, ChangeKind, Container, ContainerSettlement, ContainerState, LookupAnswer, Presence,
+    Resolution,
 };
 pub use cursor::Cursor;
 pub use delivery::{
@@ -39,4 +40,7 @@ pub use ids::{
 };
 pub use notification::{Gap, Notification};
 pub use phi::{Document, Phi};
-pub use round::{CommitReceipt, FeedState, RoundCommit, RoundCounts, RoundEnd, RoundFailure};
+pub use round::{
+    CommitReceipt, FeedState, Knowledge, MissedRecord, RoundCommit, RoundCounts, RoundEnd,
+    RoundFailure,
+};

@@ -1,7 +1,8 @@
 //! One run of one feed, as the store sees it.
 
-use crate::{Change, Code, Cursor, FeedKey};
+use crate::{Change, Code, Cursor, Document, FeedKey, RecordId, Version};
 use jiff::Timestamp;
+use std::time::Duration;
 
 /// What is known of a feed between two rounds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,6 +23,17 @@ pub struct FeedState {
     pub rounds: u64,
     /// Records dated later than the source's own clock that were seen in the last round.
     pub future_dated: u64,
+    /// Of a sweep: changes that it found although the change query should have shown them before, by their dates. For a
+    /// reconciling one they came later than the horizon.
+    pub late: u64,
+    /// By how much the latest of them was late.
+    pub longest_late: Option<Duration>,
+    /// Of a sweep: changes of records whose date had not moved, so that no change query could have shown them.
+    pub undeclared: u64,
+    /// Of a sweep: records that were told as gone.
+    pub deleted: u64,
+    /// Of a sweep: records that its last round held back because too many were gone at once.
+    pub held_back: u64,
 }
 
 /// Why a round failed, without any patient data.
@@ -58,6 +70,16 @@ pub struct RoundCounts {
     pub undated: u64,
     /// Records without an identity: each is kept as a dead container.
     pub unidentified: u64,
+    /// Changes that a sweep found and that the change query should have shown before.
+    pub late: u64,
+    /// By how much the latest of them was late.
+    pub longest_late: Option<Duration>,
+    /// Changes that a sweep found of records whose date had not moved.
+    pub undeclared: u64,
+    /// Records that are gone.
+    pub deleted: u64,
+    /// Records that are gone and were not told, because they are too many.
+    pub held_back: u64,
 }
 
 impl RoundCounts {
@@ -73,6 +95,11 @@ impl RoundCounts {
         self.future_dated += other.future_dated;
         self.undated += other.undated;
         self.unidentified += other.unidentified;
+        self.late += other.late;
+        self.longest_late = self.longest_late.max(other.longest_late);
+        self.undeclared += other.undeclared;
+        self.deleted += other.deleted;
+        self.held_back += other.held_back;
     }
 }
 
@@ -98,7 +125,11 @@ pub struct RoundCommit {
     /// The records to tell of. Only those whose version differs from the ledger become containers, which makes a
     /// repeated commit harmless; `previous` is taken from the ledger inside the transaction.
     pub changes: Vec<Change>,
-    /// The new cursor, if it moves. Given only where that is honest (law 2).
+    /// The records that a sweep showed, changed or not: noted, so that those that it did not show can be told.
+    pub shown: Vec<RecordId>,
+    /// Records that a sweep did not show because it did not look where they are now: they cannot be missed any more.
+    pub out_of_sight: Vec<RecordId>,
+    /// The new cursor, if it moves. Given only where that is honest (law 2); kept from moving where a change was contested.
     pub cursor: Option<Cursor>,
     /// When the round started, by our clock.
     pub started_at: Timestamp,
@@ -119,4 +150,39 @@ pub struct CommitReceipt {
     pub containers: u64,
     /// How many changes the ledger knew already.
     pub known: u64,
+    /// How many were left alone because another feed of the action told of the record after this one had asked for it. The
+    /// cursor did not move, so that they are asked for again.
+    pub contested: u64,
+}
+
+/// What the ledger knows of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Knowledge {
+    /// Nothing.
+    Unknown,
+    /// This version, from a sweep's first look only: the change query has not shown the record yet.
+    Presumed(Version),
+    /// This version.
+    Known(Version),
+}
+
+impl Knowledge {
+    /// The version, whatever it is known from.
+    pub const fn version(self) -> Option<Version> {
+        match self {
+            Self::Unknown => None,
+            Self::Presumed(version) | Self::Known(version) => Some(version),
+        }
+    }
+}
+
+/// A record that a sweep did not show.
+#[derive(Debug, Clone)]
+pub struct MissedRecord {
+    /// Which.
+    pub id: RecordId,
+    /// The last that is known of it.
+    pub version: Version,
+    /// The same, whole.
+    pub record: Document,
 }

@@ -1,9 +1,10 @@
 //! One polled API action.
 
-use super::{Feed, RequestRule, RetrySchedule, Schedule};
+use super::{Feed, RequestRule, RetrySchedule};
 use crate::{ActionName, ConnectionName, DestinationName, LookupName};
 use rounds_map::models::Model;
 use rounds_map::{Body, Filter};
+use std::sync::Arc;
 
 /// One API action that is polled, with its own interval.
 #[derive(Debug, Clone)]
@@ -12,10 +13,10 @@ pub struct Action {
     pub name: ActionName,
     /// Which EHR it asks.
     pub connection: ConnectionName,
-    /// When.
-    pub schedule: Schedule,
-    /// Its change query. (More feeds into the same ledger come later.)
-    pub feed: Feed,
+    /// Its change query.
+    pub changes: Arc<Feed>,
+    /// What finds that which the change query does not show. They tell into the same ledger as the change query.
+    pub sweeps: Vec<Arc<Feed>>,
     /// Follow-up requests, each after those whose answers it uses.
     pub lookups: Vec<Lookup>,
     /// What is told.
@@ -24,6 +25,13 @@ pub struct Action {
     pub to: Vec<DestinationName>,
     /// When a container whose lookup or mapping failed is tried again.
     pub retry: RetrySchedule,
+}
+
+impl Action {
+    /// All its feeds, the change query first.
+    pub fn feeds(&self) -> impl Iterator<Item = &Arc<Feed>> {
+        std::iter::once(&self.changes).chain(&self.sweeps)
+    }
 }
 
 /// A follow-up request by identifier. Templates may use `record`, `previous`, `change` and the lookups before it.
@@ -79,12 +87,14 @@ pub enum BodyRule {
 /// Which event of a data model a change is.
 #[derive(Debug, Clone)]
 pub enum EventRule {
-    /// The model's event for a record seen for the first time, or for a changed one.
+    /// The model's event for a record seen for the first time, for a changed one, or for one that is gone.
     ByKind {
         /// For a record seen for the first time.
         created: String,
         /// For a changed one.
         updated: String,
+        /// For one that a sweep found gone.
+        deleted: String,
     },
     /// An expression over the container that gives the event's name.
     Expression(Filter),

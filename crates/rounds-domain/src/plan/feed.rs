@@ -1,16 +1,21 @@
-//! One change query: the request, its cursor, its pages, its records.
+//! One query of an action: the request, its cursor, its pages, its records.
 
+use super::{Schedule, Sweep};
 use crate::FeedName;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rounds_map::{Filter, Template};
 use std::time::Duration;
 
-/// One change query of an action.
+/// One query of an action.
 #[derive(Debug, Clone)]
 pub struct Feed {
     /// Its name within the action.
     pub name: FeedName,
+    /// What it is there for.
+    pub role: FeedRole,
+    /// When.
+    pub schedule: Schedule,
     /// What is asked.
     pub request: RequestRule,
     /// Where it stands and how that moves.
@@ -25,9 +30,34 @@ pub struct Feed {
     pub id: Filter,
     /// From a record to its version.
     pub version: VersionRule,
+    /// How a record says when it changed; None where it does not. For a time cursor with a field that cursor, for a sweep the
+    /// change query's.
+    pub dated_by: Option<DateField>,
 }
 
-/// What is asked. Templates may use `cursor`, and `until` where the feed settles.
+/// What a feed is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeedRole {
+    /// The change query: what it shows first is told first.
+    Changes,
+    /// The change query once more, a horizon later: finds what showed up late.
+    Trailing,
+    /// A slow look at everything, or at a range of dates: finds what the change query never shows.
+    Reconcile,
+}
+
+/// How a record says when it changed.
+#[derive(Debug, Clone)]
+pub struct DateField {
+    /// The field.
+    pub field: Filter,
+    /// How it is written where it has no offset.
+    pub format: TimeFormat,
+    /// The zone of what has no offset.
+    pub zone: TimeZone,
+}
+
+/// What is asked. Templates of a change query may use `cursor` and `until`, those of a sweep over dates `from` and `to`.
 #[derive(Debug, Clone)]
 pub struct RequestRule {
     /// GET, or POST for APIs that search so.
@@ -51,14 +81,14 @@ pub enum CursorRule {
     Number(Filter),
     /// By an opaque token in the answer: evaluated over each page's body; absent keeps the former one.
     Token(Filter),
-    /// There is none: each round asks for everything and compares with what is known.
-    None,
+    /// There is none: each round is a sweep that is compared with what is known.
+    Sweep(Sweep),
 }
 
 /// A time cursor.
 #[derive(Debug, Clone)]
 pub struct TimeCursor {
-    /// How an instant is written into the request, and read from a field that has no offset.
+    /// How an instant is written into the request.
     pub format: TimeFormat,
     /// The zone of written instants.
     pub zone: TimeZone,
@@ -68,9 +98,20 @@ pub struct TimeCursor {
     pub overlap: Duration,
     /// How long a record must have been there before it is told: nothing younger moves the cursor.
     pub settle: Duration,
-    /// The record's field that the filter goes by. None means that the cursor is the source's clock, as it said it in the
-    /// `Date` header of the round's first answer.
-    pub field: Option<Filter>,
+    /// What the cursor is taken from.
+    pub source: TimeSource,
+}
+
+/// What a time cursor is taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeSource {
+    /// The field that the filter goes by ([`Feed::dated_by`]), whose values come in any order.
+    Field,
+    /// The same, and the pages come in ascending order of it: a round that is cut short goes on from the last page that kept
+    /// the order.
+    AscendingField,
+    /// The source's clock, as it said it in the `Date` header of the round's first answer.
+    SourceClock,
 }
 
 /// How an instant is written.
@@ -133,6 +174,8 @@ pub enum PagingRule {
         size: Option<u64>,
         /// The query parameter that asks for the size, if it is to be sent.
         size_parameter: Option<String>,
+        /// Whether records may move between pages meanwhile.
+        rows: Rows,
     },
     /// Pages start at an offset, counted in records.
     Offset {
@@ -142,6 +185,8 @@ pub enum PagingRule {
         size: u64,
         /// The query parameter that asks for the size, if it is to be sent.
         size_parameter: Option<String>,
+        /// Whether records may move between pages meanwhile.
+        rows: Rows,
     },
     /// The body gives a token for the next page; nothing, null or "" ends it.
     Token {
@@ -150,6 +195,16 @@ pub enum PagingRule {
         /// Where it stands in the body.
         from: Filter,
     },
+}
+
+/// Whether records may move between pages while they are read: an edit of one that was read moves all behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rows {
+    /// They may, so pages are asked with an overlap (by offset) or once more (by number) until nothing is between them.
+    #[default]
+    Move,
+    /// The server holds the answer still from its first page on.
+    Stay,
 }
 
 /// What makes a state of a record different from another.

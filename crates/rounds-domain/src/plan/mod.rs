@@ -12,17 +12,20 @@ mod header;
 mod retry;
 mod schedule;
 mod secret;
+mod sweep;
 
 pub use action::{Action, BodyRule, EventRule, Lookup, Notify, OrderBy, WhenMissing};
 pub use connection::{Authentication, Connection, Limits, Rate};
 pub use destination::{AddressRange, Challenge, Destination, DestinationTimeouts, HeaderSource};
 pub use feed::{
-    CursorRule, Feed, Paging, PagingRule, RequestRule, Start, TimeCursor, TimeFormat, VersionRule,
+    CursorRule, DateField, Feed, FeedRole, Paging, PagingRule, RequestRule, Rows, Start,
+    TimeCursor, TimeFormat, TimeSource, VersionRule,
 };
 pub use header::is_framing_header;
 pub use retry::RetrySchedule;
 pub use schedule::{Cadence, Schedule, WeekdayRange, Window};
 pub use secret::SecretReference;
+pub use sweep::{DateRange, Deletions, Missed, Sweep, SweepScope};
 
 use crate::{ConnectionName, DestinationName};
 use std::collections::BTreeMap;

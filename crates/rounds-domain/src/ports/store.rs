@@ -3,10 +3,11 @@
 //! Every method takes a batch and is one transaction. None of them relies on being the only writer: a claim is a row
 //! with an expiry, so that several processes can share a store that allows it.
 
+use crate::plan::Missed;
 use crate::{
     ActionName, Code, CommitReceipt, ConnectionName, Container, ContainerSettlement, DeliveryJob,
-    DeliverySettlement, DestinationName, Document, FeedKey, FeedState, InstanceId, RecordId,
-    RoundCommit, Version,
+    DeliverySettlement, DestinationName, Document, FeedKey, FeedState, InstanceId, Knowledge,
+    MissedRecord, RecordId, RoundCommit,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -26,7 +27,7 @@ pub trait Store: Send + Sync + 'static {
         &self,
         action: &ActionName,
         records: &[RecordId],
-    ) -> Result<Vec<Option<Version>>, StoreError>;
+    ) -> Result<Vec<Knowledge>, StoreError>;
 
     /// The states of these records that the ledger keeps, in order: what `previous` would be.
     async fn known_records(
@@ -34,6 +35,18 @@ pub trait Store: Send + Sync + 'static {
         action: &ActionName,
         records: &[RecordId],
     ) -> Result<Vec<Option<Document>>, StoreError>;
+
+    /// Records of the feed's action that are known and that the feed's round which began at `round` has not shown, by their
+    /// ids, at most `limit` after `after`. Left out are those that were told as gone or are out of sight, those that were first seen
+    /// or changed after the round began, and those that `missed` leaves out.
+    async fn missed_records(
+        &self,
+        feed: &FeedKey,
+        round: Timestamp,
+        missed: Missed,
+        after: Option<&RecordId>,
+        limit: usize,
+    ) -> Result<Vec<MissedRecord>, StoreError>;
 
     /// Ledger, containers and cursor of a round, or of a part of it, in one transaction (law 1).
     async fn commit_round(&self, commit: RoundCommit) -> Result<CommitReceipt, StoreError>;
