@@ -99,10 +99,11 @@ macro_rules! words {
 }
 
 words! {
-    /// Created or updated.
+    /// What happened to a record.
     KindWord(ChangeKind) {
         ChangeKind::Created => "created",
         ChangeKind::Updated => "updated",
+        ChangeKind::Deleted => "deleted",
     }
 }
 words! {

@@ -1,7 +1,7 @@
 //! What does not grow: the cost of a claim and of a look-up in the ledger, counted in steps of `SQLite`'s machine, which are
 //! the same on every computer.
 
-use super::{StoreOptions, claim, connection, containers, deliveries, rounds};
+use super::{StoreOptions, claim, connection, containers, deliveries, ledger};
 use jiff::Timestamp;
 use rusqlite::{Connection, StatementStatus, params};
 
@@ -36,7 +36,7 @@ fn insert(
 ) -> rusqlite::Result<()> {
     let word = |finished| if state == "finished" { finished } else { state };
     database
-        .prepare_cached("INSERT INTO ledger VALUES (1, ?1, zeroblob(16), 1, 0)")?
+        .prepare_cached("INSERT INTO ledger (action, record_id, version, body, seen_at) VALUES (1, ?1, zeroblob(16), 1, 0)")?
         .execute([number.to_string()])?;
     database
         .prepare_cached(
@@ -84,7 +84,7 @@ fn a_claim_costs_the_same_however_much_waits_or_is_finished() {
 #[test]
 fn a_look_up_in_the_ledger_costs_the_same_however_much_is_known() {
     let steps = |database: &Connection| {
-        let mut statement = database.prepare(rounds::KNOWN).expect("sql");
+        let mut statement = database.prepare(ledger::KNOWN).expect("sql");
         let known = statement.exists(params![1, "7"]).expect("a look-up");
         assert!(known);
         statement.get_status(StatementStatus::VmStep)

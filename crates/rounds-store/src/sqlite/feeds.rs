@@ -1,6 +1,6 @@
 //! Where feeds stand.
 
-use super::codec::{At, CodeText};
+use super::codec::{At, CodeText, Length};
 use super::error::{Result, Trouble};
 use super::names::Names;
 use jiff::Timestamp;
@@ -10,7 +10,8 @@ use rounds_domain::{
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 const COLUMNS: &str = "cursor_kind, cursor_value, last_started_at, last_succeeded_at, failures_in_a_row, \
-     failure_code, failure_message, failure_hint, missed_ticks, rounds, future_dated, name, round";
+     failure_code, failure_message, failure_hint, missed_ticks, rounds, future_dated, name, round, \
+     late, longest_late, undeclared, deleted, held_back";
 
 /// The states of these feeds, in order.
 pub(crate) fn states(connection: &Connection, feeds: &[FeedKey]) -> Result<Vec<FeedState>> {
@@ -55,17 +56,23 @@ pub(crate) fn record(connection: &Connection, action: i64, commit: &RoundCommit)
     let same_round = former
         .as_ref()
         .filter(|stored| stored.state.last_started_at == Some(nearest(commit.started_at)));
-    let (round, future_dated) = match same_round {
-        Some(stored) => (stored.round, stored.state.future_dated),
-        None => (begin_round(connection, action)?, 0),
+    let (round, future_dated, held_back) = match same_round {
+        Some(stored) => (
+            stored.round,
+            stored.state.future_dated,
+            stored.state.held_back,
+        ),
+        None => (begin_round(connection, action)?, 0, 0),
     };
     let mut state = former.map(|stored| stored.state).unwrap_or_default();
     state.last_started_at = Some(commit.started_at);
     state.missed_ticks += commit.missed_ticks;
     state.future_dated = future_dated + commit.counts.future_dated;
-    if let Some(cursor) = &commit.cursor {
-        state.cursor = Some(cursor.clone());
-    }
+    state.held_back = held_back + commit.counts.held_back;
+    state.late += commit.counts.late;
+    state.longest_late = state.longest_late.max(commit.counts.longest_late);
+    state.undeclared += commit.counts.undeclared;
+    state.deleted += commit.counts.deleted;
     match &commit.end {
         RoundEnd::Unfinished => {}
         RoundEnd::Succeeded => {
@@ -81,6 +88,45 @@ pub(crate) fn record(connection: &Connection, action: i64, commit: &RoundCommit)
     }
     write(connection, action, &commit.feed.feed, &state, round)?;
     Ok(round)
+}
+
+/// Moves a feed's cursor.
+pub(crate) fn move_cursor(
+    connection: &Connection,
+    action: i64,
+    feed: &FeedName,
+    cursor: &Cursor,
+) -> Result<()> {
+    let (kind, value) = cursor_columns(Some(cursor));
+    connection
+        .prepare_cached(
+            "UPDATE feeds SET cursor_kind = ?3, cursor_value = ?4 WHERE action = ?1 AND name = ?2",
+        )?
+        .execute(params![action, feed.as_str(), kind, value])?;
+    Ok(())
+}
+
+/// The number of the feed's round that began at this time, if it is its current or last one.
+pub(crate) fn round_begun_at(
+    connection: &Connection,
+    action: i64,
+    feed: &FeedName,
+    started_at: Timestamp,
+) -> Result<Option<u64>> {
+    Ok(find(connection, action, feed)?
+        .filter(|stored| stored.state.last_started_at == Some(nearest(started_at)))
+        .map(|stored| stored.round))
+}
+
+fn cursor_columns(cursor: Option<&Cursor>) -> (Option<&'static str>, Option<String>) {
+    match cursor {
+        None => (None, None),
+        Some(Cursor::Time(time)) => (Some("time"), Some(time.to_string())),
+        Some(Cursor::Number(digits)) => (Some("number"), Some(digits.clone())),
+        Some(Cursor::Token(token)) => (Some("token"), Some(token.expose().clone())),
+        Some(Cursor::Dates { from, to }) => (Some("dates"), Some(format!("{from}/{to}"))),
+        Some(Cursor::Sweep) => (Some("sweep"), None),
+    }
 }
 
 struct Stored {
@@ -135,6 +181,11 @@ fn read(row: &Row<'_>) -> Result<Stored> {
             missed_ticks: row.get(8)?,
             rounds: row.get(9)?,
             future_dated: row.get(10)?,
+            late: row.get(13)?,
+            longest_late: row.get::<_, Option<Length>>(14)?.map(|length| length.0),
+            undeclared: row.get(15)?,
+            deleted: row.get(16)?,
+            held_back: row.get(17)?,
         },
         round: row.get(12)?,
     })
@@ -153,6 +204,15 @@ fn read_cursor(row: &Row<'_>) -> Result<Option<Cursor>> {
         ),
         "number" => Cursor::Number(value),
         "token" => Cursor::Token(Phi::new(value)),
+        "dates" => value
+            .split_once('/')
+            .and_then(|(from, to)| {
+                Some(Cursor::Dates {
+                    from: from.parse().ok()?,
+                    to: to.parse().ok()?,
+                })
+            })
+            .ok_or_else(|| Trouble::corrupt("a feed's dates are not two dates"))?,
         "sweep" => Cursor::Sweep,
         _ => return Err(Trouble::corrupt("a feed's cursor is of an unknown kind")),
     };
@@ -166,21 +226,15 @@ fn write(
     state: &FeedState,
     round: u64,
 ) -> Result<()> {
-    let (cursor_kind, cursor_value) = match &state.cursor {
-        None => (None, None),
-        Some(Cursor::Time(time)) => (Some("time"), Some(time.to_string())),
-        Some(Cursor::Number(digits)) => (Some("number"), Some(digits.clone())),
-        Some(Cursor::Token(token)) => (Some("token"), Some(token.expose().clone())),
-        Some(Cursor::Sweep) => (Some("sweep"), None),
-    };
+    let (cursor_kind, cursor_value) = cursor_columns(state.cursor.as_ref());
     let failure = state.failure.as_ref();
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO feeds
                  (action, name, cursor_kind, cursor_value, round, last_started_at, last_succeeded_at,
                   failures_in_a_row, failure_code, failure_message, failure_hint,
-                  missed_ticks, rounds, future_dated)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                  missed_ticks, rounds, future_dated, late, longest_late, undeclared, deleted, held_back)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
         )?
         .execute(params![
             action,
@@ -197,6 +251,11 @@ fn write(
             state.missed_ticks,
             state.rounds,
             state.future_dated,
+            state.late,
+            state.longest_late.map(Length),
+            state.undeclared,
+            state.deleted,
+            state.held_back,
         ])?;
     Ok(())
 }

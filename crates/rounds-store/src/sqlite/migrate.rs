@@ -16,10 +16,16 @@ pub(crate) struct Migration {
 }
 
 /// All steps. Append only.
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    name: "initial",
-    sql: include_str!("../../migrations/0001_initial.sql"),
-}];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "initial",
+        sql: include_str!("../../migrations/0001_initial.sql"),
+    },
+    Migration {
+        name: "sweeps",
+        sql: include_str!("../../migrations/0002_sweeps.sql"),
+    },
+];
 
 /// `Roun` in ASCII: what the header of our databases says that they are (`SQLite`'s `application_id`).
 const APPLICATION_ID: i32 = 0x526f_756e;
@@ -71,8 +77,13 @@ pub(crate) fn migrate(connection: &mut Connection, known: &[Migration]) -> Resul
     for (index, migration) in known.iter().enumerate().take(done) {
         check(connection, index + 1, migration)?;
     }
-    for (index, migration) in known.iter().enumerate().skip(done) {
-        run(connection, index + 1, migration)?;
+    if done < known.len() {
+        without_foreign_keys(connection, |connection| {
+            for (index, migration) in known.iter().enumerate().skip(done) {
+                run(connection, index + 1, migration)?;
+            }
+            Ok(())
+        })?;
     }
     Ok(known.len().saturating_sub(done))
 }
@@ -95,6 +106,19 @@ fn check(connection: &Connection, number: usize, migration: &Migration) -> Resul
     }
 }
 
+/// A table that is made anew is dropped in between, which would take along what refers to it. Whether all references hold
+/// is looked at afterwards, step by step, before the step is committed.
+fn without_foreign_keys(
+    connection: &mut Connection,
+    work: impl FnOnce(&mut Connection) -> Result<()>,
+) -> Result<()> {
+    let were_on: bool = connection.pragma_query_value(None, "foreign_keys", |row| row.get(0))?;
+    connection.pragma_update(None, "foreign_keys", false)?;
+    let outcome = work(connection);
+    connection.pragma_update(None, "foreign_keys", were_on)?;
+    outcome
+}
+
 fn run(connection: &mut Connection, number: usize, migration: &Migration) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(
@@ -107,6 +131,15 @@ fn run(connection: &mut Connection, number: usize, migration: &Migration) -> Res
          ) STRICT",
     )?;
     transaction.execute_batch(migration.sql)?;
+    if transaction
+        .prepare("PRAGMA foreign_key_check")?
+        .exists([])?
+    {
+        return Err(Trouble::corrupt(format!(
+            "schema step {number} ({}) left references to what is not there",
+            migration.name
+        )));
+    }
     transaction.execute(
         "INSERT INTO migrations (number, name, checksum, ran_by) VALUES (?1, ?2, ?3, ?4)",
         params![

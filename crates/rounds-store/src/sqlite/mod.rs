@@ -32,6 +32,7 @@ mod error;
 mod executor;
 mod feeds;
 mod group;
+mod ledger;
 mod migrate;
 mod names;
 mod notifications;

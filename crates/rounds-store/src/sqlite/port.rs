@@ -1,9 +1,12 @@
 //! The ports, each method as one job with the name of its operation.
 
 use super::error::Result;
-use super::{SqliteStore, containers, deliveries, destinations, feeds, operations, prune, rounds};
+use super::{
+    SqliteStore, containers, deliveries, destinations, feeds, ledger, operations, prune, rounds,
+};
 use async_trait::async_trait;
 use jiff::Timestamp;
+use rounds_domain::plan::Missed;
 use rounds_domain::ports::{
     Claimed, ContainerDetail, ContainerFilter, ContainerSummary, DeliveryFilter, DeliverySummary,
     DestinationState, NotificationDetail, NotificationFilter, NotificationSummary, Operations,
@@ -12,7 +15,7 @@ use rounds_domain::ports::{
 use rounds_domain::{
     ActionName, CommitReceipt, ConnectionName, Container, ContainerId, ContainerSettlement,
     DeliveryId, DeliveryJob, DeliverySettlement, DestinationName, Document, FeedKey, FeedState,
-    InstanceId, NotificationId, RecordId, RoundCommit, Version,
+    InstanceId, Knowledge, MissedRecord, NotificationId, RecordId, RoundCommit,
 };
 use rusqlite::Connection;
 use std::time::Duration;
@@ -55,12 +58,12 @@ impl Store for SqliteStore {
         &self,
         action: &ActionName,
         records: &[RecordId],
-    ) -> Answer<Vec<Option<Version>>> {
+    ) -> Answer<Vec<Knowledge>> {
         let operation = format!("reading the ledger of {action}");
         let action = action.clone();
         let records = records.to_vec();
         self.read(operation, move |connection| {
-            rounds::known_versions(connection, &action, &records)
+            ledger::knowledge(connection, &action, &records)
         })
         .await
     }
@@ -74,7 +77,24 @@ impl Store for SqliteStore {
         let action = action.clone();
         let records = records.to_vec();
         self.read(operation, move |connection| {
-            rounds::known_records(connection, &action, &records)
+            ledger::states(connection, &action, &records)
+        })
+        .await
+    }
+
+    async fn missed_records(
+        &self,
+        feed: &FeedKey,
+        round: Timestamp,
+        missed: Missed,
+        after: Option<&RecordId>,
+        limit: usize,
+    ) -> Answer<Vec<MissedRecord>> {
+        let operation = format!("looking for what a round of {feed} did not show");
+        let feed = feed.clone();
+        let after = after.cloned();
+        self.read(operation, move |connection| {
+            ledger::missed(connection, &feed, round, missed, after.as_ref(), limit)
         })
         .await
     }

@@ -1,51 +1,19 @@
 //! The commit of a round (law 1).
 //!
 //! The ledger decides. A change whose version it has is counted as known and touches nothing, so a commit may be
-//! tried again, and an overlap is silent. Every look-up is by primary key, so a round costs the same however many
-//! records are known.
+//! tried again, and an overlap is silent. A change that was asked for before another feed of the action told of the same
+//! record is contested: nobody can say which of the two states is the newer, so it is left alone, and a cursor that would
+//! pass it stays where it is.
 
 use super::codec::{At, CodeText, ContainerWord, KindWord, VersionBytes};
 use super::error::Result;
+use super::ledger::{self, Absence, Entry, NewEntry, Standing};
 use super::names::Names;
 use super::{bodies, feeds, order};
 use rounds_domain::{
-    ActionName, Change, ChangeKind, CommitReceipt, ContainerState, Document, RecordId, Resolution,
-    RoundCommit, Version,
+    Change, ChangeKind, CommitReceipt, ContainerState, Cursor, Presence, Resolution, RoundCommit,
 };
-use rusqlite::{Connection, OptionalExtension, params};
-
-/// What the ledger knows of these records, in order.
-pub(crate) fn known_versions(
-    connection: &Connection,
-    action: &ActionName,
-    records: &[RecordId],
-) -> Result<Vec<Option<Version>>> {
-    let Some(action) = Names::Actions.find(connection, action.as_str())? else {
-        return Ok(vec![None; records.len()]);
-    };
-    records
-        .iter()
-        .map(|record| Ok(known(connection, action, record)?.map(|known| known.version)))
-        .collect()
-}
-
-/// The states of these records as the ledger keeps them, in order.
-pub(crate) fn known_records(
-    connection: &Connection,
-    action: &ActionName,
-    records: &[RecordId],
-) -> Result<Vec<Option<Document>>> {
-    let Some(action) = Names::Actions.find(connection, action.as_str())? else {
-        return Ok(vec![None; records.len()]);
-    };
-    records
-        .iter()
-        .map(|record| match known(connection, action, record)? {
-            Some(known) => bodies::load(connection, known.body).map(Some),
-            None => Ok(None),
-        })
-        .collect()
-}
+use rusqlite::{Connection, params};
 
 /// Ledger, containers and feed of a round or of a part of it.
 pub(crate) fn commit(connection: &Connection, commit: &RoundCommit) -> Result<CommitReceipt> {
@@ -62,23 +30,38 @@ pub(crate) fn commit(connection: &Connection, commit: &RoundCommit) -> Result<Co
     let mut receipt = CommitReceipt::default();
     let mut new_records = 0;
     for change in &commit.changes {
-        let known = known(connection, action, &change.record_id)?;
-        if let Some(known) = &known
-            && (known.version == change.version || is_told(connection, change)?)
-        {
-            receipt.known += 1;
-            continue;
+        let known = ledger::entry(connection, action, &change.record_id)?;
+        match standing_of(connection, &place, change, known.as_ref())? {
+            Verdict::Known => receipt.known += 1,
+            Verdict::Contested => receipt.contested += 1,
+            Verdict::New => {
+                new_records += u64::from(known.is_none());
+                receipt.containers += u64::from(!is_silent(&change.resolution));
+                take(connection, &place, change, known.as_ref())?;
+            }
         }
-        new_records += u64::from(known.is_none());
-        receipt.containers += u64::from(change.resolution != Resolution::Baseline);
-        take(connection, &place, change, known.as_ref())?;
     }
     if new_records > 0 {
         connection
             .prepare_cached("UPDATE actions SET known_records = known_records + ?2 WHERE id = ?1")?
             .execute(params![action, new_records])?;
     }
+    ledger::mark_shown(connection, action, round, &commit.shown)?;
+    ledger::mark_out_of_sight(connection, action, &commit.out_of_sight)?;
+    if let Some(cursor) = &commit.cursor
+        && (receipt.contested == 0 || !is_position(cursor))
+    {
+        feeds::move_cursor(connection, action, &commit.feed.feed, cursor)?;
+    }
     Ok(receipt)
+}
+
+/// Whether what lies behind a cursor is not asked for again. A sweep asks for everything each time.
+const fn is_position(cursor: &Cursor) -> bool {
+    match cursor {
+        Cursor::Time(_) | Cursor::Number(_) | Cursor::Token(_) => true,
+        Cursor::Dates { .. } | Cursor::Sweep => false,
+    }
 }
 
 /// What all changes of a commit share.
@@ -89,24 +72,32 @@ struct Place {
     committed_at: At,
 }
 
-/// The one look-up that every record of every round costs.
-pub(crate) const KNOWN: &str =
-    "SELECT version, body FROM ledger WHERE action = ?1 AND record_id = ?2";
-
-struct Known {
-    version: Version,
-    body: i64,
+enum Verdict {
+    New,
+    Known,
+    Contested,
 }
 
-fn known(connection: &Connection, action: i64, record: &RecordId) -> Result<Option<Known>> {
-    let mut statement = connection.prepare_cached(KNOWN)?;
-    let found = statement.query_row(params![action, record.expose()], |row| {
-        Ok(Known {
-            version: row.get::<_, VersionBytes>(0)?.0,
-            body: row.get(1)?,
-        })
-    });
-    Ok(found.optional()?)
+fn standing_of(
+    connection: &Connection,
+    place: &Place,
+    change: &Change,
+    known: Option<&Entry>,
+) -> Result<Verdict> {
+    let Some(known) = known else {
+        return Ok(Verdict::New);
+    };
+    let only_presumed = known.is_presumed && change.resolution != Resolution::Presume;
+    if known.version == change.version && !only_presumed {
+        return Ok(Verdict::Known);
+    }
+    if is_told(connection, change)? {
+        return Ok(Verdict::Known);
+    }
+    if known.round != place.round && known.seen_at >= At(change.read_at) {
+        return Ok(Verdict::Contested);
+    }
+    Ok(Verdict::New)
 }
 
 /// Whether this very change was taken before, though the ledger has moved on since: its container is still there, or
@@ -126,15 +117,25 @@ fn is_told(connection: &Connection, change: &Change) -> Result<bool> {
     Ok(told)
 }
 
-/// Writes a change that the ledger does not know.
+const fn is_silent(resolution: &Resolution) -> bool {
+    match resolution {
+        Resolution::Baseline | Resolution::Presume => true,
+        Resolution::Tell | Resolution::Dead { .. } => false,
+    }
+}
+
+/// Writes a change that is new.
 fn take(
     connection: &Connection,
     place: &Place,
     change: &Change,
-    known: Option<&Known>,
+    known: Option<&Entry>,
 ) -> Result<()> {
     let body = bodies::insert(connection, &change.record)?;
-    let previous = known.map(|known| known.body);
+    // A state that was only presumed and is told now was never told before: it has no former state.
+    let previous = known
+        .filter(|known| known.version != change.version)
+        .map(|known| known.body);
     match &change.resolution {
         Resolution::Tell => {
             let first = !order::container_is_open(
@@ -155,29 +156,36 @@ fn take(
             let state = ContainerState::Dead;
             insert_container(connection, place, change, body, previous, state, reason)?;
         }
-        Resolution::Baseline => {}
+        Resolution::Baseline | Resolution::Presume => {}
     }
-    connection
-        .prepare_cached(
-            "INSERT INTO ledger (action, record_id, version, body, seen_at) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT DO UPDATE SET version = excluded.version, body = excluded.body, seen_at = excluded.seen_at",
-        )?
-        .execute(params![
-            place.action,
-            change.record_id.expose(),
-            VersionBytes(change.version),
+    ledger::put(
+        connection,
+        &NewEntry {
+            action: place.action,
+            record_id: &change.record_id,
+            version: change.version,
             body,
-            place.committed_at,
-        ])?;
-    match previous {
-        // Without a container nobody may be left who holds the former state.
-        Some(previous) if change.resolution == Resolution::Baseline => bodies::release(
+            seen_at: place.committed_at,
+            round: place.round,
+            standing: match change.resolution {
+                Resolution::Presume => Standing::Presumed,
+                _ => Standing::Known,
+            },
+            absence: match change.presence {
+                Presence::There => Absence::None,
+                Presence::Gone => Absence::Told,
+            },
+        },
+    )?;
+    match known {
+        // Nobody may be left who holds the former state.
+        Some(known) => bodies::release(
             connection,
             place.action,
             change.record_id.expose(),
-            previous,
+            known.body,
         ),
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 
@@ -190,10 +198,10 @@ fn insert_container(
     state: ContainerState,
     reason: Option<(CodeText, &str)>,
 ) -> Result<()> {
-    let kind = if previous.is_some() {
-        ChangeKind::Updated
-    } else {
-        ChangeKind::Created
+    let kind = match (change.presence, previous) {
+        (Presence::Gone, _) => ChangeKind::Deleted,
+        (Presence::There, Some(_)) => ChangeKind::Updated,
+        (Presence::There, None) => ChangeKind::Created,
     };
     connection
         .prepare_cached(

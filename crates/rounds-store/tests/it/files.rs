@@ -1,6 +1,7 @@
 //! `SQLite` where files, disks and processes are in the way.
 
 use crate::support::*;
+use rounds_domain::Knowledge;
 use rounds_domain::ports::{
     ContainerFilter, Operations, Selection, Store, StoreError, StoreErrorKind,
 };
@@ -190,7 +191,10 @@ async fn a_full_disk_is_an_error_that_passes() {
 
     // Nothing of it is there, and it can be read.
     let known = store.known_versions(&action(), &[record("large")]).await;
-    assert_eq!(known.expect("versions"), [Some(version(fitting - 1))]);
+    assert_eq!(
+        known.expect("versions"),
+        [Knowledge::Known(version(fitting - 1))]
+    );
     // Once there is room, which somebody without the limit makes here, the same commit goes through.
     let operator = SqliteStore::open_for_operator(directory.path()).expect("a store");
     let everything = Selection::Matching(ContainerFilter::default());
@@ -269,7 +273,7 @@ async fn a_log_that_is_cut_anywhere_holds_a_committed_prefix() {
             .expect("versions");
         assert_eq!(known[0], known[1], "both of a commit or neither");
         let rounds = store.feed_states(&[feed()]).await.expect("states")[0].rounds;
-        let newest = known[0].map_or(0, |version| version.0[0]);
+        let newest = known[0].version().map_or(0, |version| version.0[0]);
         assert_eq!(rounds, u64::from(newest), "the feed goes along");
         assert!(rounds >= last, "a longer log holds no less");
         last = rounds;

@@ -5,8 +5,8 @@ use rounds_domain::ports::{Claimed, Store};
 use rounds_domain::{
     ActionName, Attempt, AttemptOutcome, Change, Code, ConnectionName, Container, ContainerId,
     ContainerSettlement, DeliveryId, DeliveryJob, DeliverySettlement, DestinationName, Document,
-    FeedKey, FeedName, NextStep, Notification, OrderingKey, RecordId, Resolution, RoundCommit,
-    RoundCounts, RoundEnd, Version,
+    FeedKey, FeedName, NextStep, Notification, OrderingKey, Presence, RecordId, Resolution,
+    RoundCommit, RoundCounts, RoundEnd, Version,
 };
 use std::time::Duration;
 
@@ -63,6 +63,9 @@ pub(crate) fn keyed_change(name: &str, number: u8, key: &str) -> Change {
         version: version(number),
         ordering_key: OrderingKey::new(key),
         record: state(name, number),
+        presence: Presence::There,
+        // After everything that a story may have committed: nothing is contested.
+        read_at: at(1_000_000),
         resolution: Resolution::Tell,
     }
 }
@@ -82,6 +85,8 @@ pub(crate) fn round(seconds: i64, changes: Vec<Change>) -> RoundCommit {
         feed: feed(),
         lane: lane(),
         changes,
+        shown: Vec::new(),
+        out_of_sight: Vec::new(),
         cursor: None,
         started_at: at(seconds),
         committed_at: at(seconds),

@@ -7,6 +7,7 @@ mod containers;
 mod deliveries;
 mod operations;
 mod rounds;
+mod sweeps;
 mod upkeep;
 
 use rounds_domain::ports::{Operations, Store};
@@ -152,6 +153,15 @@ suite! {
         operations::dropped_deliveries_let_their_keys_go_on,
         operations::a_claim_survives_what_an_operator_does,
         operations::details_show_everything,
+        sweeps::what_a_first_look_presumes_is_told_when_the_change_query_shows_it,
+        sweeps::a_presumed_record_that_changed_has_a_former_state,
+        sweeps::a_change_that_another_feed_overtook_is_left_alone_and_the_cursor_stays,
+        sweeps::a_sweep_misses_what_it_did_not_show,
+        sweeps::what_a_sweep_never_showed_is_missed_only_where_asked_for,
+        sweeps::what_came_or_changed_meanwhile_is_not_missed,
+        sweeps::what_is_gone_is_told_once_and_may_come_back,
+        sweeps::what_is_out_of_sight_is_not_missed_until_it_is_shown_again,
+        sweeps::what_sweeps_found_is_added_up,
         upkeep::a_new_process_finds_everything_and_claims_released,
         upkeep::the_installation_keeps_its_name,
         upkeep::finished_ones_are_pruned_and_others_stay,

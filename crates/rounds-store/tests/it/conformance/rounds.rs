@@ -4,8 +4,8 @@ use super::Backend;
 use crate::support::*;
 use rounds_domain::ports::{ContainerFilter, Operations, PageRequest, Store};
 use rounds_domain::{
-    ChangeKind, ContainerState, Cursor, FeedKey, FeedName, FeedState, Phi, Resolution, RoundCommit,
-    RoundCounts, RoundEnd, RoundFailure,
+    ChangeKind, ContainerState, Cursor, FeedKey, FeedName, FeedState, Knowledge, Phi, Resolution,
+    RoundCommit, RoundCounts, RoundEnd, RoundFailure,
 };
 
 async fn feed_state(store: &impl Store) -> FeedState {
@@ -33,7 +33,7 @@ pub(crate) async fn a_change_becomes_a_container_and_a_ledger_entry(backend: &im
         .known_versions(&action(), &[record("b"), record("a")])
         .await
         .expect("versions");
-    assert_eq!(known, [None, Some(version(1))]);
+    assert_eq!(known, [Knowledge::Unknown, Knowledge::Known(version(1))]);
     let states = store
         .known_records(&action(), &[record("b"), record("a")])
         .await
@@ -75,7 +75,7 @@ pub(crate) async fn a_commit_repeated_after_the_ledger_went_on_tells_nothing_aga
     let again = round(2, vec![change("a", 1), change("a", 2)]);
     assert_eq!(commit(&store, again).await, (0, 2));
     let known = store.known_versions(&action(), &[record("a")]).await;
-    assert_eq!(known.expect("versions"), [Some(version(2))]);
+    assert_eq!(known.expect("versions"), [Knowledge::Known(version(2))]);
 }
 
 pub(crate) async fn the_previous_state_is_the_ledgers_at_the_commit(backend: &impl Backend) {
@@ -166,7 +166,7 @@ pub(crate) async fn a_commit_is_all_or_nothing(backend: &impl Backend) {
         .known_versions(&action(), &[record("x"), record("y")])
         .await
         .expect("versions");
-    assert_eq!(known, [None, None]);
+    assert_eq!(known, [Knowledge::Unknown, Knowledge::Unknown]);
     assert_eq!(ids(&claim(&store, 9, ALL).await), ["z1"]);
     // And the store goes on.
     assert_eq!(commit(&store, round(2, vec![change("x", 1)])).await, (1, 0));
@@ -202,6 +202,7 @@ pub(crate) async fn the_end_of_a_round_shows_in_its_feed(backend: &impl Backend)
         missed_ticks: 4,
         rounds: 0,
         future_dated: 1,
+        ..FeedState::default()
     };
     assert_eq!(feed_state(&store).await, expected);
 
