@@ -83,23 +83,26 @@ pub struct RoundCounts {
 }
 
 impl RoundCounts {
-    /// Adds another page's or round's counts.
-    pub fn add(&mut self, other: &Self) {
-        self.requests += other.requests;
-        self.pages += other.pages;
-        self.records += other.records;
-        self.unchanged += other.unchanged;
-        self.changed += other.changed;
-        self.baselined += other.baselined;
-        self.unsettled += other.unsettled;
-        self.future_dated += other.future_dated;
-        self.undated += other.undated;
-        self.unidentified += other.unidentified;
-        self.late += other.late;
-        self.longest_late = self.longest_late.max(other.longest_late);
-        self.undeclared += other.undeclared;
-        self.deleted += other.deleted;
-        self.held_back += other.held_back;
+    /// What was counted since it stood at `earlier`.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            requests: self.requests - earlier.requests,
+            pages: self.pages - earlier.pages,
+            records: self.records - earlier.records,
+            unchanged: self.unchanged - earlier.unchanged,
+            changed: self.changed - earlier.changed,
+            baselined: self.baselined - earlier.baselined,
+            unsettled: self.unsettled - earlier.unsettled,
+            future_dated: self.future_dated - earlier.future_dated,
+            undated: self.undated - earlier.undated,
+            unidentified: self.unidentified - earlier.unidentified,
+            late: self.late - earlier.late,
+            longest_late: self.longest_late,
+            undeclared: self.undeclared - earlier.undeclared,
+            deleted: self.deleted - earlier.deleted,
+            held_back: self.held_back - earlier.held_back,
+        }
     }
 }
 

@@ -5,15 +5,15 @@
 
 mod rehearsal;
 
+use crate::Ports;
 use crate::containers::{self, LookupDesk};
 use crate::observe::{ChosenRecord, Exchange, Observer};
-use crate::round::{self, RoundOutcome};
-use crate::{Ports, round::feed_key};
+use crate::round::{self, RoundOutcome, feed_key};
 use rehearsal::Rehearsal;
 use rounds_domain::plan::Plan;
 use rounds_domain::ports::StoreError;
 use rounds_domain::{
-    ActionName, ContainerSettlement, Cursor, Notification, RecordId, RoundCounts, RoundEnd,
+    ActionName, ContainerSettlement, Cursor, FeedKey, Notification, RecordId, RoundCounts, RoundEnd,
 };
 use std::sync::Arc;
 
@@ -53,6 +53,9 @@ pub enum PollError {
     /// No such action.
     #[error("there is no action `{0}`")]
     UnknownAction(ActionName),
+    /// No such feed.
+    #[error("there is no feed `{0}`")]
+    UnknownFeed(FeedKey),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -74,19 +77,24 @@ impl Observer for Recorder {
     }
 }
 
-/// Makes one round of one action, now.
+/// Makes one round of one feed, now. What a sweep would tell as deleted is not part of a dry run: for that the store would have to be
+/// told what the sweep showed.
 pub async fn poll(
     plan: &Plan,
     ports: &Ports,
-    action: &ActionName,
+    feed: &FeedKey,
     mode: PollMode,
 ) -> Result<PollReport, PollError> {
-    let unknown = || PollError::UnknownAction(action.clone());
+    let unknown = || PollError::UnknownAction(feed.action.clone());
     let action = plan
         .actions
         .iter()
-        .find(|known| known.name == *action)
+        .find(|known| known.name == feed.action)
         .ok_or_else(unknown)?;
+    let feed = action
+        .feeds()
+        .find(|known| known.name == feed.feed)
+        .ok_or_else(|| PollError::UnknownFeed(feed.clone()))?;
     let connection = plan
         .connections
         .get(&action.connection)
@@ -103,7 +111,7 @@ pub async fn poll(
     };
     let state = ports
         .store
-        .feed_states(&[feed_key(action)])
+        .feed_states(&[feed_key(action, feed)])
         .await?
         .pop()
         .unwrap_or_default();
@@ -113,7 +121,7 @@ pub async fn poll(
         counts,
         cursor,
         ..
-    } = round::run(&ports, connection, action, &state, 0, &mut recorder).await?;
+    } = round::run(&ports, connection, action, feed, &state, 0, &mut recorder).await?;
 
     let mut report = PollReport {
         cursor_before: state.cursor,

@@ -89,6 +89,14 @@ pub(crate) fn build(
     })
 }
 
+/// The names of the query parameters that carry something of the round: its cursor, its bound.
+pub(crate) fn parameters_with_placeholders(rule: &RequestRule) -> impl Iterator<Item = &str> {
+    rule.query
+        .iter()
+        .filter(|(_, template)| !template.roots().is_empty())
+        .map(|(name, _)| name.as_str())
+}
+
 fn render(template: &Template, scope: &Json, escape: Escape) -> Result<String, RequestError> {
     template
         .render(scope, escape)

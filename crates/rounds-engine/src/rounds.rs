@@ -1,16 +1,16 @@
-//! The rounds of all actions: one timetable, as many rounds under way as are due.
+//! The rounds of all feeds: one timetable, as many rounds under way as are due.
 
 use crate::lane::{give_up_or_log, store_wait};
 use crate::moment::until_next_look;
 use crate::observe::NoObserver;
-use crate::round::{self, feed_key};
-use crate::schedule::{Due, Timetable};
+use crate::round;
+use crate::schedule::{Due, Polled, Timetable};
 use crate::{Ports, Signals, Stop};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use rounds_domain::plan::{Action, Plan};
+use rounds_domain::plan::{FeedRole, Plan};
 use rounds_domain::ports::StoreError;
-use rounds_domain::{FeedState, RoundEnd};
+use rounds_domain::{FeedKey, FeedState, RoundCounts, RoundEnd};
 use std::time::Duration;
 
 /// Rounds under way at once, over all connections. Each waits at its connection's gate, so this bounds memory only.
@@ -23,10 +23,11 @@ pub(crate) async fn run(
     signals: &Signals,
     stop: &Stop,
 ) -> Result<(), StoreError> {
-    let feeds: Vec<_> = plan.actions.iter().map(|action| feed_key(action)).collect();
-    let mut states = ports.store.feed_states(&feeds).await?;
+    let feeds = Polled::all(&plan.actions);
+    let keys: Vec<FeedKey> = feeds.iter().map(|polled| polled.key.clone()).collect();
+    let mut states = ports.store.feed_states(&keys).await?;
     let instance = ports.store.instance().await?;
-    let mut timetable = Timetable::new(&plan.actions, &states, instance, ports.clock.now());
+    let mut timetable = Timetable::new(feeds.clone(), &states, instance, ports.clock.now());
     let mut under_way = FuturesUnordered::new();
     loop {
         if stop.is_stopping() && under_way.is_empty() {
@@ -37,7 +38,8 @@ pub(crate) async fn run(
                 break;
             };
             let state = states[due.index].clone();
-            under_way.push(make(plan, ports, signals, due, state));
+            let polled = &feeds[due.index];
+            under_way.push(make(plan, ports, signals, polled, due, state));
         }
         let until_due = until_next_look(ports, timetable.next_due());
         let may_start = !stop.is_stopping() && under_way.len() < ROUNDS_UNDER_WAY;
@@ -59,10 +61,11 @@ async fn make(
     plan: &Plan,
     ports: &Ports,
     signals: &Signals,
+    polled: &Polled,
     due: Due,
     state: FeedState,
 ) -> Result<(usize, FeedState), StoreError> {
-    let action = &plan.actions[due.index];
+    let action = &polled.action;
     let Some(connection) = plan.connections.get(&action.connection) else {
         // A plan names no connection that it does not have.
         return Ok((due.index, state));
@@ -72,6 +75,7 @@ async fn make(
         ports,
         connection,
         action,
+        &polled.feed,
         &state,
         due.missed_ticks,
         &mut NoObserver,
@@ -84,16 +88,15 @@ async fn make(
                 signals.containers_of(&action.connection);
             }
             log(
-                action,
+                polled,
                 &outcome,
                 failures,
                 due.missed_ticks,
                 ports.elapsed_since(began),
             );
-            let feeds = [feed_key(action)];
             let state = ports
                 .store
-                .feed_states(&feeds)
+                .feed_states(std::slice::from_ref(&polled.key))
                 .await?
                 .pop()
                 .unwrap_or_default();
@@ -115,7 +118,7 @@ async fn make(
 }
 
 fn log(
-    action: &Action,
+    polled: &Polled,
     outcome: &round::RoundOutcome,
     failures_in_a_row: u32,
     missed_ticks: u64,
@@ -123,10 +126,11 @@ fn log(
 ) {
     let counts = &outcome.counts;
     let duration_ms = took.as_millis();
-    let name = &action.name;
+    let FeedKey { action, feed } = &polled.key;
     match &outcome.end {
         RoundEnd::Failed(failure) => tracing::warn!(
-            action = %name,
+            %action,
+            %feed,
             code = %failure.code,
             failures_in_a_row,
             duration_ms,
@@ -134,29 +138,52 @@ fn log(
             "round failed: {}", failure.message
         ),
         RoundEnd::Succeeded | RoundEnd::Unfinished => {
-            let quiet = counts.changed == 0 && counts.baselined == 0 && missed_ticks == 0;
-            let (records, changed, baselined, pages) = (
+            let quiet = counts.changed == 0
+                && counts.baselined == 0
+                && counts.deleted == 0
+                && missed_ticks == 0;
+            let (records, changed, baselined, deleted, pages) = (
                 counts.records,
                 counts.changed,
                 counts.baselined,
+                counts.deleted,
                 counts.pages,
             );
             if quiet {
-                tracing::debug!(action = %name, records, pages, duration_ms, "round: nothing new");
+                tracing::debug!(%action, %feed, records, pages, duration_ms, "round: nothing new");
             } else {
                 tracing::info!(
-                    action = %name, records, changed, baselined, pages, missed_ticks, duration_ms,
+                    %action, %feed, records, changed, baselined, deleted, pages, missed_ticks, duration_ms,
                     "round: found changes"
                 );
             }
-            if counts.future_dated > 0 || counts.undated > 0 || counts.unidentified > 0 {
-                let (future_dated, undated, unidentified) =
-                    (counts.future_dated, counts.undated, counts.unidentified);
-                tracing::warn!(
-                    action = %name, future_dated, undated, unidentified,
-                    "round: some records are dated in the future, have no readable date, or have no id"
-                );
-            }
         }
+    }
+    log_oddities(polled, counts);
+}
+
+/// What a person should look at, though the round did what it should.
+fn log_oddities(polled: &Polled, counts: &RoundCounts) {
+    let FeedKey { action, feed } = &polled.key;
+    if counts.future_dated > 0 || counts.undated > 0 || counts.unidentified > 0 {
+        let (future_dated, undated, unidentified) =
+            (counts.future_dated, counts.undated, counts.unidentified);
+        tracing::warn!(
+            %action, %feed, future_dated, undated, unidentified,
+            "round: some records are dated in the future, have no readable date, or have no id"
+        );
+    }
+    if counts.late > 0 && polled.feed.role == FeedRole::Reconcile {
+        let longest_late_s = counts.longest_late.unwrap_or_default().as_secs();
+        tracing::warn!(
+            %action, %feed, late = counts.late, longest_late_s,
+            "round: changes showed up later than the horizon and were found by the reconciling sweep only; make `trailing.horizon` longer"
+        );
+    }
+    if counts.undeclared > 0 {
+        tracing::warn!(
+            %action, %feed, undeclared = counts.undeclared,
+            "round: records changed without a new date, which no change query shows; they are found as often as the sweep is made"
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! Pieces of a plan for unit tests.
 
 use rounds_domain::plan::{
-    Action, BodyRule, Cadence, CursorRule, Feed, Notify, OrderBy, Paging, PagingRule, RequestRule,
-    RetrySchedule, Schedule, Start, VersionRule,
+    Action, BodyRule, Cadence, CursorRule, Deletions, Feed, FeedRole, Notify, OrderBy, Paging,
+    PagingRule, RequestRule, RetrySchedule, Schedule, Start, Sweep, SweepScope, VersionRule,
 };
 use rounds_domain::{ActionName, ConnectionName, FeedName};
 use rounds_map::{Filter, Template};
@@ -12,33 +12,40 @@ use std::time::Duration;
 /// An action that is polled at this interval and is otherwise as plain as can be.
 pub(crate) fn action_every(name: &str, seconds: u64) -> Arc<Action> {
     let filter = |text| Filter::compile(text).expect("a filter");
-    Arc::new(Action {
-        name: ActionName::new(name),
-        connection: ConnectionName::new("ehr"),
+    let changes = Feed {
+        name: FeedName::new("changes"),
+        role: FeedRole::Changes,
         schedule: Schedule {
             cadence: Cadence::Every(Duration::from_secs(seconds)),
             windows: Vec::new(),
             zone: jiff::tz::TimeZone::UTC,
         },
-        feed: Feed {
-            name: FeedName::new("changes"),
-            request: RequestRule {
-                method: http::Method::GET,
-                path: Template::compile("/records", &[]).expect("a template"),
-                query: Vec::new(),
-                headers: Vec::new(),
-                timeout: None,
-            },
-            cursor: CursorRule::None,
-            start: Start::Now,
-            paging: Paging {
-                rule: PagingRule::Single,
-                max_pages: 1,
-            },
-            records: filter(".[]"),
-            id: filter(".id"),
-            version: VersionRule::Fingerprint { counting: None },
+        request: RequestRule {
+            method: http::Method::GET,
+            path: Template::compile("/records", &[]).expect("a template"),
+            query: Vec::new(),
+            headers: Vec::new(),
+            timeout: None,
         },
+        cursor: CursorRule::Sweep(Sweep {
+            scope: SweepScope::Everything,
+            deletions: Deletions::Ignored,
+        }),
+        start: Start::Now,
+        paging: Paging {
+            rule: PagingRule::Single,
+            max_pages: 1,
+        },
+        records: filter(".[]"),
+        id: filter(".id"),
+        version: VersionRule::Fingerprint { counting: None },
+        dated_by: None,
+    };
+    Arc::new(Action {
+        name: ActionName::new(name),
+        connection: ConnectionName::new("ehr"),
+        changes: Arc::new(changes),
+        sweeps: Vec::new(),
         lookups: Vec::new(),
         notify: Notify {
             body: BodyRule::Whole,

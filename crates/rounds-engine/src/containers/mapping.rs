@@ -208,6 +208,9 @@ fn event_of(
         (EventRule::ByKind { updated, .. }, rounds_domain::ChangeKind::Updated) => {
             Ok(updated.clone())
         }
+        (EventRule::ByKind { deleted, .. }, rounds_domain::ChangeKind::Deleted) => {
+            Ok(deleted.clone())
+        }
         (EventRule::Expression(expression), _) => expression
             .one(scope)
             .map_err(|error| failed(format!("`notify.event`: {error}")))?

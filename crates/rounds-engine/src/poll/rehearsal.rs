@@ -4,14 +4,14 @@ use crate::Ports;
 use crate::observe::Exchange;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rounds_domain::plan::Action;
+use rounds_domain::plan::{Action, Missed};
 use rounds_domain::ports::{
     Claimed, Clock, DestinationState, Ehr, EhrError, EhrRequest, EhrResponse, Store, StoreError,
 };
 use rounds_domain::{
     ActionName, Change, ChangeKind, CommitReceipt, ConnectionName, Container, ContainerSettlement,
     DeliveryJob, DeliverySettlement, DestinationName, Document, FeedKey, FeedState, InstanceId,
-    RecordId, Resolution, RoundCommit, Version,
+    Knowledge, MissedRecord, RecordId, Resolution, RoundCommit,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -112,7 +112,7 @@ impl Store for Rehearsal {
         &self,
         action: &ActionName,
         records: &[RecordId],
-    ) -> Result<Vec<Option<Version>>, StoreError> {
+    ) -> Result<Vec<Knowledge>, StoreError> {
         self.store.known_versions(action, records).await
     }
 
@@ -122,6 +122,20 @@ impl Store for Rehearsal {
         records: &[RecordId],
     ) -> Result<Vec<Option<Document>>, StoreError> {
         self.store.known_records(action, records).await
+    }
+
+    async fn missed_records(
+        &self,
+        feed: &FeedKey,
+        round: Timestamp,
+        missed: Missed,
+        after: Option<&RecordId>,
+        limit: usize,
+    ) -> Result<Vec<MissedRecord>, StoreError> {
+        let store = &self.store;
+        store
+            .missed_records(feed, round, missed, after, limit)
+            .await
     }
 
     async fn commit_round(&self, commit: RoundCommit) -> Result<CommitReceipt, StoreError> {

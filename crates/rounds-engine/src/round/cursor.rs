@@ -1,15 +1,20 @@
-//! What a round asks for, and where the cursor stands after it (laws 2 and 3).
+//! Where the cursor stands after a round (laws 2 and 3).
 //!
-//! A time cursor is asked again from an overlap before it. After a whole drain it moves to the latest field that the
-//! source showed and that is not younger than `settle` nor later than the source's own clock, so a record dated 2030
-//! does not blind the feed and an empty answer moves nothing. Where there is no field, the source's clock itself is the
-//! cursor, as its `Date` header said it before the first page was read: whatever changes after that is asked again.
+//! After a whole drain a time cursor moves to the latest field that the source showed and that is not younger than
+//! `settle` nor later than the source's own clock, so a record dated 2030 does not blind the feed and an empty answer
+//! moves nothing. Where there is no field, the source's clock itself is the cursor, as its `Date` header said it before the
+//! first page was read: whatever changes after that is asked again.
+//!
+//! Where the source is declared to give ascending pages, and as long as it does, a round that is cut short may go on from the
+//! last page: everything up to its latest field was shown. One record that comes out of order ends that for the round.
 
+use super::ask::Asked;
 use super::failure::{self, failure};
-use super::instant;
 use crate::moment::{earlier, later};
 use jiff::Timestamp;
-use rounds_domain::plan::{CursorRule, Feed, Start, TimeCursor};
+use rounds_domain::plan::{
+    CursorRule, Feed, FeedRole, Start, Sweep, SweepScope, TimeCursor, TimeSource,
+};
 use rounds_domain::{Cursor, Phi, RoundFailure};
 use rounds_map::Json;
 use std::cmp::Ordering;
@@ -28,100 +33,6 @@ pub(crate) struct SourceClock {
     pub(crate) now: Timestamp,
 }
 
-/// What is being asked.
-#[derive(Debug, Clone)]
-pub(crate) struct Asked {
-    /// What templates may use: `cursor` and `until`.
-    pub(crate) scope: Json,
-    /// The lower bound by time, if there is one: nothing before it should come.
-    pub(crate) lower: Option<Timestamp>,
-    /// The upper bound by time, if the request carries one.
-    until: Option<Timestamp>,
-}
-
-/// Whether what a round finds is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// It enters the ledger silently: the feed starts from now, and this is the first round that succeeds.
-    Baseline,
-    /// It is told.
-    Tell,
-}
-
-impl Purpose {
-    /// The purpose of a feed's next round.
-    pub(crate) fn of(feed: &Feed, cursor: Option<&Cursor>) -> Self {
-        match (cursor, feed.start) {
-            (None, Start::Now) => Self::Baseline,
-            _ => Self::Tell,
-        }
-    }
-}
-
-/// What to ask a feed for. `now` is our clock, or the source's once it is known.
-pub(crate) fn ask(
-    feed: &Feed,
-    cursor: Option<&Cursor>,
-    now: Timestamp,
-) -> Result<Asked, RoundFailure> {
-    match (&feed.cursor, cursor) {
-        (CursorRule::Time(rule), cursor) => ask_by_time(rule, feed.start, cursor, now),
-        (CursorRule::Number(_), Some(Cursor::Number(number))) => Ok(asked_text(number)),
-        (CursorRule::Number(_), _) => Ok(asked_text("0")),
-        (CursorRule::Token(_), Some(Cursor::Token(token))) => Ok(asked_text(token.expose())),
-        (CursorRule::Token(_), _) => Ok(asked_text("")),
-        (CursorRule::None, _) => Ok(Asked {
-            scope: Json::object::<String>([]),
-            lower: None,
-            until: None,
-        }),
-    }
-}
-
-fn ask_by_time(
-    rule: &TimeCursor,
-    start: Start,
-    cursor: Option<&Cursor>,
-    now: Timestamp,
-) -> Result<Asked, RoundFailure> {
-    let bound = match (cursor, start) {
-        (Some(Cursor::Time(cursor)), Start::Instant(start)) => {
-            earlier(*cursor, rule.overlap).max(start.min(*cursor))
-        }
-        (Some(Cursor::Time(cursor)), _) => earlier(*cursor, rule.overlap),
-        (_, Start::Now) => earlier(now, rule.overlap),
-        (_, Start::Beginning) => Timestamp::UNIX_EPOCH,
-        (_, Start::Instant(start)) => start,
-    };
-    let until = earlier(now, rule.settle);
-    let write = |moment| {
-        instant::write(moment, rule).map_err(|error| {
-            failure(
-                failure::CURSOR_UNWRITABLE,
-                format!("the cursor cannot be written in the format of `cursor.time`: {error}"),
-                "check `cursor.time` and `cursor.zone`",
-            )
-        })
-    };
-    let (lower, upper) = (write(bound)?, write(until)?);
-    Ok(Asked {
-        scope: Json::object([
-            ("cursor", Json::string(lower.text)),
-            ("until", Json::string(upper.text)),
-        ]),
-        lower: Some(lower.instant),
-        until: Some(upper.instant),
-    })
-}
-
-fn asked_text(text: &str) -> Asked {
-    Asked {
-        scope: Json::object([("cursor", Json::string(text))]),
-        lower: None,
-        until: None,
-    }
-}
-
 /// When a record changed, as far as it says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Position {
@@ -136,12 +47,32 @@ pub(crate) enum Position {
 /// How old a record's change is, by the source's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Age {
-    /// It may be told and may move the cursor.
+    /// It may be told.
     Settled,
-    /// It is younger than `settle`: left for a later round.
+    /// It is younger than the change query's `settle`: left for a later round.
     Unsettled,
     /// It is dated later than the source's clock: told, but it does not move the cursor.
     Future,
+}
+
+/// How old a record is. `settle` is the change query's, whichever feed shows the record.
+pub(crate) fn age(position: Position, clock: SourceClock, settle: Duration) -> Age {
+    match position {
+        Position::At(at) if at > later(clock.now, FUTURE_TOLERANCE) => Age::Future,
+        Position::At(at) if !settle.is_zero() && at > earlier(clock.now, settle) => Age::Unsettled,
+        _ => Age::Settled,
+    }
+}
+
+/// Whether the pages of a round have come in the order that is declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// No order is declared.
+    Undeclared,
+    /// Ascending, and so they came.
+    Kept,
+    /// Ascending, and they did not.
+    Broken,
 }
 
 /// Collects where the cursor may move while a round is drained.
@@ -150,36 +81,70 @@ pub(crate) struct Advance<'a> {
     feed: &'a Feed,
     before: Option<&'a Cursor>,
     latest: Option<Timestamp>,
+    highest: Option<Timestamp>,
+    order: Order,
     given: Option<Cursor>,
 }
 
 impl<'a> Advance<'a> {
     /// Nothing was drained yet.
     pub(crate) fn new(feed: &'a Feed, before: Option<&'a Cursor>) -> Self {
+        let order = match &feed.cursor {
+            CursorRule::Time(TimeCursor {
+                source: TimeSource::AscendingField,
+                ..
+            }) => Order::Kept,
+            _ => Order::Undeclared,
+        };
         Self {
             feed,
             before,
             latest: None,
+            highest: None,
+            order,
             given: None,
         }
     }
 
-    /// Takes a record's position into account and says how old its change is.
-    pub(crate) fn record(&mut self, position: Position, clock: SourceClock) -> Age {
+    /// Takes a record's position into account.
+    pub(crate) fn record(&mut self, position: Position, clock: SourceClock) {
         let (Position::At(at), CursorRule::Time(rule)) = (position, &self.feed.cursor) else {
-            return Age::Settled;
+            return;
         };
-        if at > later(clock.now, FUTURE_TOLERANCE) {
-            return Age::Future;
+        if self.order == Order::Kept && self.highest.is_some_and(|highest| at < highest) {
+            self.order = Order::Broken;
         }
+        self.highest = self.highest.max(Some(at));
         let settled = earlier(clock.now, rule.settle);
-        if !rule.settle.is_zero() && at > settled {
-            return Age::Unsettled;
-        }
-        if at <= later(settled, DATE_HEADER_STEP) {
+        let bound = if rule.settle.is_zero() {
+            later(settled, DATE_HEADER_STEP)
+        } else {
+            settled
+        };
+        if at <= bound {
             self.latest = self.latest.max(Some(at));
         }
-        Age::Settled
+    }
+
+    /// Whether the declared order was kept so far.
+    pub(crate) const fn order(&self) -> Order {
+        self.order
+    }
+
+    /// Takes the pages as unordered from now on. Says whether they were thought to be ordered.
+    pub(crate) fn forget_order(&mut self) -> bool {
+        std::mem::replace(&mut self.order, Order::Undeclared) != Order::Undeclared
+    }
+
+    /// Where a round that is cut short now may go on; None where it must begin anew.
+    pub(crate) fn checkpoint(&self) -> Option<Cursor> {
+        if self.order != Order::Kept {
+            return None;
+        }
+        match (self.before, self.latest) {
+            (Some(Cursor::Time(before)), Some(latest)) if latest <= *before => None,
+            (_, latest) => latest.map(Cursor::Time),
+        }
     }
 
     /// Takes the cursor that a page's body gave into account.
@@ -214,17 +179,8 @@ impl<'a> Advance<'a> {
 
     /// Where the cursor stands after the whole result was drained.
     pub(crate) fn after_drain(&self, asked: &Asked, clock: SourceClock) -> Cursor {
-        let start = || match (&self.feed.cursor, self.feed.start) {
-            (CursorRule::Number(_), _) => Cursor::Number("0".to_owned()),
-            (CursorRule::Token(_), _) => Cursor::Token(Phi::new(String::new())),
-            (CursorRule::None, _) => Cursor::Sweep,
-            (CursorRule::Time(_), Start::Beginning) => Cursor::Time(Timestamp::UNIX_EPOCH),
-            (CursorRule::Time(_), Start::Instant(start)) => Cursor::Time(start),
-            (CursorRule::Time(rule), Start::Now) => Cursor::Time(earlier(clock.now, rule.settle)),
-        };
         let shown = match &self.feed.cursor {
-            CursorRule::Time(TimeCursor { field: Some(_), .. }) => self.latest.map(Cursor::Time),
-            CursorRule::Time(rule) => {
+            CursorRule::Time(rule) if rule.source == TimeSource::SourceClock => {
                 let settled = earlier(clock.now, rule.settle);
                 let bound = if rule.settle.is_zero() {
                     settled
@@ -233,8 +189,9 @@ impl<'a> Advance<'a> {
                 };
                 Some(Cursor::Time(bound))
             }
+            CursorRule::Time(_) => self.latest.map(Cursor::Time),
             CursorRule::Number(_) | CursorRule::Token(_) => self.given.clone(),
-            CursorRule::None => None,
+            CursorRule::Sweep(_) => asked.dates.map(|(from, to)| Cursor::Dates { from, to }),
         };
         match (self.before, shown) {
             // A time cursor never goes back.
@@ -243,20 +200,37 @@ impl<'a> Advance<'a> {
             }
             (_, Some(shown)) => shown,
             (Some(before), None) if fits(before, &self.feed.cursor) => before.clone(),
-            (_, None) => start(),
+            (_, None) => self.at_start(clock),
+        }
+    }
+
+    /// Where the cursor stands before anything was shown.
+    pub(crate) fn at_start(&self, clock: SourceClock) -> Cursor {
+        match (&self.feed.cursor, self.feed.start) {
+            (CursorRule::Number(_), _) => Cursor::Number("0".to_owned()),
+            (CursorRule::Token(_), _) => Cursor::Token(Phi::new(String::new())),
+            (CursorRule::Sweep(_), _) => Cursor::Sweep,
+            (CursorRule::Time(rule), _) if self.feed.role == FeedRole::Trailing => {
+                Cursor::Time(earlier(clock.now, rule.settle))
+            }
+            (CursorRule::Time(_), Start::Beginning) => Cursor::Time(Timestamp::UNIX_EPOCH),
+            (CursorRule::Time(_), Start::Instant(start)) => Cursor::Time(start),
+            (CursorRule::Time(rule), Start::Now) => Cursor::Time(earlier(clock.now, rule.settle)),
         }
     }
 }
 
 /// A kept cursor that the configuration no longer speaks of (it was a number and is a time now) cannot be used.
 pub(crate) fn fits(cursor: &Cursor, rule: &CursorRule) -> bool {
-    matches!(
-        (cursor, rule),
+    let is_about_dates = |sweep: &Sweep| matches!(sweep.scope, SweepScope::Dates(_));
+    match (cursor, rule) {
         (Cursor::Time(_), CursorRule::Time(_))
-            | (Cursor::Number(_), CursorRule::Number(_))
-            | (Cursor::Token(_), CursorRule::Token(_))
-            | (Cursor::Sweep, CursorRule::None)
-    )
+        | (Cursor::Number(_), CursorRule::Number(_))
+        | (Cursor::Token(_), CursorRule::Token(_)) => true,
+        (Cursor::Sweep, CursorRule::Sweep(sweep)) => !is_about_dates(sweep),
+        (Cursor::Dates { .. }, CursorRule::Sweep(sweep)) => is_about_dates(sweep),
+        _ => false,
+    }
 }
 
 fn whole_number(text: &str) -> Option<String> {

@@ -25,6 +25,8 @@ pub(crate) const FILTER_IGNORED: Code = Code::new("R0319");
 pub(crate) const CURSOR_UNUSABLE: Code = Code::new("R0320");
 /// The cursor cannot be written into the request.
 pub(crate) const CURSOR_UNWRITABLE: Code = Code::new("R0321");
+/// A sweep showed fewer records than the EHR says there are.
+pub(crate) const SWEEP_TRUNCATED: Code = Code::new("R0323");
 /// An evaluation was given up by the evaluator itself.
 pub(crate) const EVALUATOR: Code = Code::new("R0322");
 

@@ -5,10 +5,10 @@
 //! up; a local time that comes twice (the hour that is repeated when clocks go back) is asked from before that hour,
 //! because nobody knows which of the two the EHR takes it for; a field in such an hour is read as the first of the two.
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp, Zoned};
-use rounds_domain::plan::{TimeCursor, TimeFormat};
+use rounds_domain::plan::{DateField, DateRange, TimeCursor, TimeFormat};
 use rounds_map::Json;
 use std::time::Duration;
 
@@ -38,8 +38,8 @@ pub(crate) fn write(moment: Timestamp, rule: &TimeCursor) -> Result<Written, jif
     Ok(Written { text, instant })
 }
 
-/// Reads a record's field. Anything with an offset is taken as it is; a time without one is in the cursor's zone.
-pub(crate) fn read(value: &Json, rule: &TimeCursor) -> Option<Timestamp> {
+/// Reads a record's field. Anything with an offset is taken as it is; a time without one is in the field's zone.
+pub(crate) fn read(value: &Json, rule: &DateField) -> Option<Timestamp> {
     let text = value.scalar_text()?;
     let text = text.trim();
     match rule.format {
@@ -69,6 +69,23 @@ pub(crate) fn read(value: &Json, rule: &TimeCursor) -> Option<Timestamp> {
         })
         .ok()?;
     earlier_of(local, &rule.zone)
+}
+
+/// Reads the day of a record's date or time, as it is in the range's zone.
+pub(crate) fn read_day(value: &Json, range: &DateRange) -> Option<Date> {
+    let text = value.scalar_text()?;
+    let text = text.trim();
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Some(instant.to_zoned(range.zone.clone()).date());
+    }
+    // A date, or a date and a time without an offset, stands for that day in any zone.
+    text.parse::<DateTime>()
+        .map(DateTime::date)
+        .or_else(|_| text.parse::<Date>())
+        .or_else(|_| {
+            jiff::fmt::strtime::parse(&range.format, text).and_then(|parsed| parsed.to_date())
+        })
+        .ok()
 }
 
 /// Whether text written so says which of two equal local times is meant.
@@ -148,6 +165,8 @@ fn rfc3339(local: &Zoned, granularity: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rounds_domain::plan::TimeSource;
+    use rounds_map::Filter;
 
     fn rule(format: &str, zone: &str, granularity: Duration) -> TimeCursor {
         TimeCursor {
@@ -161,7 +180,16 @@ mod tests {
             granularity,
             overlap: Duration::ZERO,
             settle: Duration::ZERO,
-            field: None,
+            source: TimeSource::Field,
+        }
+    }
+
+    /// The field of records that are written as the cursor is.
+    fn field(rule: &TimeCursor) -> DateField {
+        DateField {
+            field: Filter::compile(".at").expect("a filter"),
+            format: rule.format.clone(),
+            zone: rule.zone.clone(),
         }
     }
 
@@ -232,13 +260,13 @@ mod tests {
     #[test]
     fn an_hour_that_does_not_exist_is_read_from_before_it() {
         let rule = rule(NAIVE, "America/New_York", SECOND);
-        let read = read(&Json::string("2026-03-08T02:30:00"), &rule).expect("an instant");
+        let read = read(&Json::string("2026-03-08T02:30:00"), &field(&rule)).expect("an instant");
         assert!(read <= "2026-03-08T07:30:00Z".parse().expect("an instant"));
     }
 
     #[test]
     fn several_ways_of_writing_one_instant_are_read_alike_and_keep_their_digits() {
-        let rule = rule("%m/%d/%Y %I:%M %p", "UTC", Duration::from_mins(1));
+        let rule = field(&rule("%m/%d/%Y %I:%M %p", "UTC", Duration::from_mins(1)));
         let expected: Timestamp = "2026-01-01T00:00:00Z".parse().expect("an instant");
         for text in [
             "2026-01-01T00:00:00Z",
@@ -259,17 +287,41 @@ mod tests {
         let seconds = rule("epoch_seconds", "UTC", SECOND);
         let expected: Timestamp = "2026-01-01T00:00:00.5Z".parse().expect("an instant");
         assert_eq!(
-            read(&Json::string("1767225600.5"), &seconds),
+            read(&Json::string("1767225600.5"), &field(&seconds)),
             Some(expected)
         );
         let milliseconds = rule("epoch_milliseconds", "UTC", Duration::from_millis(1));
         assert_eq!(
-            read(&Json::integer(1_767_225_600_500), &milliseconds),
+            read(&Json::integer(1_767_225_600_500), &field(&milliseconds)),
             Some(expected)
         );
         assert_eq!(
             written("2026-01-01T00:00:00.5Z", &milliseconds).0,
             "1767225600500"
         );
+    }
+
+    #[test]
+    fn the_day_of_a_record_is_that_of_its_place() {
+        let range = |zone: &str| DateRange {
+            from_days: 0,
+            to_days: 0,
+            zone: TimeZone::get(zone).expect("a zone"),
+            format: "%d.%m.%Y".to_owned(),
+            field: Filter::compile(".at").expect("a filter"),
+        };
+        let day = |text: &str, zone: &str| {
+            read_day(&Json::string(text), &range(zone)).map(|day| day.to_string())
+        };
+        let berlin = "Europe/Berlin";
+        for (text, expected) in [
+            ("2026-05-01T22:30:00Z", "2026-05-02"),
+            ("2026-05-01T22:30:00", "2026-05-01"),
+            ("2026-05-01", "2026-05-01"),
+            ("01.05.2026", "2026-05-01"),
+        ] {
+            assert_eq!(day(text, berlin).as_deref(), Some(expected), "{text}");
+        }
+        assert_eq!(day("tomorrow", berlin), None);
     }
 }

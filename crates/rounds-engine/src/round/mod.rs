@@ -4,43 +4,48 @@
 //! that follows the last page, together with the ledger's entries and the containers (law 1). A round that fails on page
 //! seven commits what six pages showed and leaves the cursor: the next round asks for the same again and the ledger keeps
 //! it silent. A drain too large for memory is committed in parts in the same way, so the first run of a million records
-//! needs no more memory than any other.
+//! needs no more memory than any other. Only where the pages are declared to ascend, and do, a part moves the cursor too:
+//! then a first run that is cut short goes on where it was.
 //!
-//! What to mind: nothing here may move a cursor except [`cursor::Advance::after_drain`], and nothing calls that before
-//! the drain is complete.
+//! All feeds of an action make rounds side by side and tell into one ledger. What one of them read before another told of
+//! the same record is left alone by the commit (`contested`), and asked for again.
+//!
+//! What to mind: nothing here may move a cursor except [`cursor::Advance`], and `after_drain` is called only when the
+//! drain is complete.
 
+mod absence;
+pub(crate) mod ask;
+mod bundle;
+mod choose;
 pub(crate) mod cursor;
 mod exchange;
 pub(crate) mod failure;
+mod heard;
 pub(crate) mod instant;
+mod late;
 mod pages;
+mod pending;
 mod read;
 
 use crate::Ports;
-use crate::ids::new_container_id;
-use crate::moment::earlier;
-use crate::observe::{Choice, ChosenRecord, Observer};
+use crate::observe::Observer;
 use crate::request;
-use cursor::{Advance, Age, Asked, Position, Purpose, SourceClock};
+use absence::Seen;
+use ask::{Asked, Purpose};
+use cursor::{Advance, Order, SourceClock};
 use failure::failure;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use pages::Pages;
-use read::{Identity, ReadRecord};
-use rounds_domain::plan::{Action, Connection, CursorRule};
-use rounds_domain::ports::StoreError;
+use pending::Pending;
+use read::PageContent;
+use rounds_domain::plan::{Action, Connection, CursorRule, Feed, FeedRole};
+use rounds_domain::ports::{EhrRequest, EhrResponse, StoreError};
 use rounds_domain::{
-    Change, Code, Cursor, FeedKey, FeedState, RecordId, Resolution, RoundCommit, RoundCounts,
-    RoundEnd, RoundFailure, Version,
+    Change, Cursor, FeedKey, FeedState, RecordId, RoundCommit, RoundCounts, RoundEnd, RoundFailure,
 };
-use std::collections::HashMap;
 use std::sync::Arc;
-
-/// A drain is committed in parts of at most this many changes...
-const PART_CHANGES: usize = 2_000;
-/// ...or of this many bytes of records, whichever comes first.
-const PART_BYTES: usize = 8 * 1024 * 1024;
-/// The code of a container whose record has no identity.
-pub(crate) const UNIDENTIFIED: Code = Code::new("R0401");
+use std::time::Duration;
 
 /// What became of a round.
 #[derive(Debug)]
@@ -55,11 +60,12 @@ pub(crate) struct RoundOutcome {
     pub(crate) cursor: Option<Cursor>,
 }
 
-/// Makes one round of an action's feed and commits it.
+/// Makes one round of a feed and commits it.
 pub(crate) async fn run(
     ports: &Ports,
     connection: &Connection,
     action: &Arc<Action>,
+    feed: &Arc<Feed>,
     state: &FeedState,
     missed_ticks: u64,
     observer: &mut dyn Observer,
@@ -67,24 +73,36 @@ pub(crate) async fn run(
     let known = state
         .cursor
         .as_ref()
-        .filter(|known| cursor::fits(known, &action.feed.cursor));
+        .filter(|known| cursor::fits(known, &feed.cursor));
     let mut round = Round {
         ports,
         connection,
         action,
-        purpose: Purpose::of(&action.feed, known),
+        feed,
+        key: feed_key(action, feed),
+        purpose: Purpose::of(feed, known),
         known,
-        advance: Advance::new(&action.feed, known),
+        advance: Advance::new(feed, known),
+        settle: settle_of(&action.changes),
+        passed: late::passed_before(ports, action, feed).await?,
+        asked_dates: None,
         started_at: ports.clock.now(),
         missed_ticks,
         counts: RoundCounts::default(),
+        counted: RoundCounts::default(),
         containers: 0,
+        contested: 0,
+        checkpoint: None,
         pending: Pending::default(),
+        seen: Seen::default(),
         observer,
     };
     match round.drain().await {
         Ok(cursor) => round.commit(RoundEnd::Succeeded, Some(cursor)).await,
-        Err(Interruption::Failed(failure)) => round.commit(RoundEnd::Failed(failure), None).await,
+        Err(Interruption::Failed(failure)) => {
+            let checkpoint = round.checkpoint.take();
+            round.commit(RoundEnd::Failed(failure), checkpoint).await
+        }
         Err(Interruption::Store(error)) => Err(error),
     }
 }
@@ -109,49 +127,55 @@ impl From<StoreError> for Interruption {
     }
 }
 
-/// Changes that were found and are not committed yet.
-#[derive(Default)]
-struct Pending {
-    changes: Vec<(Change, Position)>,
-    by_record: HashMap<RecordId, usize>,
-    bytes: usize,
-}
-
 struct Round<'a> {
     ports: &'a Ports,
     connection: &'a Connection,
     action: &'a Arc<Action>,
+    feed: &'a Arc<Feed>,
+    key: FeedKey,
     purpose: Purpose,
     known: Option<&'a Cursor>,
     advance: Advance<'a>,
+    /// How long a record must have been there before it is told: the change query's word, in every feed.
+    settle: Duration,
+    /// Up to where the faster feeds have looked.
+    passed: Option<Timestamp>,
+    asked_dates: Option<(Date, Date)>,
     started_at: Timestamp,
     missed_ticks: u64,
     counts: RoundCounts,
+    /// What was counted up to the last commit.
+    counted: RoundCounts,
     containers: u64,
+    contested: u64,
+    /// Where the feed may go on if the round ends now.
+    checkpoint: Option<Cursor>,
     pending: Pending,
+    seen: Seen,
     observer: &'a mut dyn Observer,
 }
 
 impl Round<'_> {
     /// Reads the whole answer and says where the cursor stands after it.
     async fn drain(&mut self) -> Result<Cursor, Interruption> {
-        let feed = &self.action.feed;
-        let mut asked = cursor::ask(feed, self.known, self.ports.clock.now())?;
+        let mut asked = ask::ask(self.feed, self.known, self.ports.clock.now())?;
         let mut clock = self.read_pages(&asked).await?;
-        if self.purpose == Purpose::Baseline && matches!(feed.cursor, CursorRule::Time(_)) {
+        if self.purpose != Purpose::Tell && matches!(self.feed.cursor, CursorRule::Time(_)) {
             // The first bound came from our clock. If the source's runs behind it, what the overlap should have covered
             // was not asked for, and would be told later as if it were new.
-            let again = cursor::ask(feed, self.known, clock.now)?;
+            let again = ask::ask(self.feed, self.known, clock.now)?;
             if again.lower < asked.lower {
                 clock = self.read_pages(&again).await?;
                 asked = again;
             }
         }
+        self.tell_absent(self.seen).await?;
         Ok(self.advance.after_drain(&asked, clock))
     }
 
     async fn read_pages(&mut self, asked: &Asked) -> Result<SourceClock, Interruption> {
-        let feed = &self.action.feed;
+        let feed = Arc::clone(self.feed);
+        self.asked_dates = asked.dates;
         let first =
             request::build(self.connection, &feed.request, &asked.scope).map_err(|error| {
                 failure(
@@ -164,38 +188,28 @@ impl Round<'_> {
         let mut clock = None;
         while let Some(request) = pages.take()? {
             let sent_at = self.ports.clock.now();
-            let response = exchange::ask(
-                self.ports,
-                request.clone(),
-                &mut self.counts.requests,
-                self.observer,
-            )
-            .await?;
+            let (page, response) = self.read_page(&request).await?;
             let clock = *clock.get_or_insert_with(|| SourceClock {
                 now: exchange::date_of(&response).unwrap_or(sent_at),
             });
-            let action = Arc::clone(self.action);
-            let headers = response.headers.clone();
-            let page = self
-                .ports
-                .evaluator
-                .run(move || read::page(&action, &response))
-                .await
-                .map_err(|error| {
-                    failure(
-                        failure::EVALUATOR,
-                        format!("reading a page: {error}"),
-                        "this is a fault of Rounds: please report it",
-                    )
-                })??;
             self.counts.pages += 1;
+            if pages.is_first()
+                && let Some(failure) = heard::ignored_by_its_word(&feed, page.bundle.as_ref())
+            {
+                return Err(failure.into());
+            }
             self.advance.page(page.cursor.as_ref())?;
-            let next = pages.advance(&request, &headers, &page);
+            self.seen.count(&page);
+            let next = pages.advance(&request, &response.headers, &page);
             // What the page shows is taken even if it leads nowhere.
-            self.choose(page.records, asked, clock).await?;
+            self.choose(page.records, asked, clock, sent_at).await?;
             next?;
-            if self.pending.changes.len() >= PART_CHANGES || self.pending.bytes >= PART_BYTES {
-                self.commit_part(RoundEnd::Unfinished, None).await?;
+            self.set_checkpoint(&pages, clock).await?;
+            // A sweep commits early, because it runs beside faster feeds that may tell of the same records.
+            let is_sweep = feed.role != FeedRole::Changes;
+            if self.pending.is_large() || (is_sweep && self.pending.has_changes()) {
+                let checkpoint = self.checkpoint.take();
+                self.commit_part(RoundEnd::Unfinished, checkpoint).await?;
             }
         }
         // There is always a first page, so there is always a clock; ours is only what the types ask for.
@@ -204,103 +218,63 @@ impl Round<'_> {
         }))
     }
 
-    /// Decides for each record of a page what becomes of it.
-    async fn choose(
+    async fn read_page(
         &mut self,
-        records: Vec<ReadRecord>,
-        asked: &Asked,
+        request: &EhrRequest,
+    ) -> Result<(PageContent, EhrResponse), Interruption> {
+        let response = exchange::ask(
+            self.ports,
+            request.clone(),
+            &mut self.counts.requests,
+            self.observer,
+        )
+        .await?;
+        let (action, feed) = (Arc::clone(self.action), Arc::clone(self.feed));
+        let for_reading = response.clone();
+        let page = self
+            .ports
+            .evaluator
+            .run(move || read::page(&action, &feed, &for_reading))
+            .await
+            .map_err(|error| {
+                failure(
+                    failure::EVALUATOR,
+                    format!("reading a page: {error}"),
+                    "this is a fault of Rounds: please report it",
+                )
+            })??;
+        Ok((page, response))
+    }
+
+    /// Notes where the feed may go on. Where the declared order turns out to be broken, a checkpoint that was committed
+    /// already is taken back: what is still to come may lie before it.
+    async fn set_checkpoint(
+        &mut self,
+        pages: &Pages<'_>,
         clock: SourceClock,
     ) -> Result<(), Interruption> {
-        self.counts.records += u64::try_from(records.len()).unwrap_or(u64::MAX);
-        if let Some(failure) = self.filter_ignored(&records, asked) {
-            return Err(failure.into());
+        if self.purpose != Purpose::Tell {
+            return Ok(());
         }
-        let ids: Vec<RecordId> = records.iter().map(|record| record.id.clone()).collect();
-        let known = self
-            .ports
-            .store
-            .known_versions(&self.action.name, &ids)
-            .await?;
-        for (record, known) in records.into_iter().zip(known) {
-            let id = (record.identity == Identity::Given).then(|| record.id.clone());
-            let document = record.record.clone();
-            let choice = self.choose_one(record, known, clock);
-            self.observer.chose(ChosenRecord {
-                id,
-                record: document,
-                choice,
-            });
+        match self.advance.order() {
+            Order::Undeclared => {}
+            Order::Kept if pages.has_no_gap() => self.checkpoint = self.advance.checkpoint(),
+            Order::Kept => self.checkpoint = None,
+            Order::Broken => {
+                self.checkpoint = None;
+                if self.advance.forget_order() {
+                    tracing::warn!(
+                        action = %self.action.name,
+                        feed = %self.feed.name,
+                        "`order: ascending` is declared, but the EHR's pages do not ascend; this round moves its cursor only at its end"
+                    );
+                    let start = self.known.cloned();
+                    let start = start.unwrap_or_else(|| self.advance.at_start(clock));
+                    self.commit_part(RoundEnd::Unfinished, Some(start)).await?;
+                }
+            }
         }
         Ok(())
-    }
-
-    fn choose_one(
-        &mut self,
-        record: ReadRecord,
-        known: Option<Version>,
-        clock: SourceClock,
-    ) -> Choice {
-        if record.position == Position::Undated {
-            self.counts.undated += 1;
-        }
-        match self.advance.record(record.position, clock) {
-            Age::Unsettled => {
-                self.counts.unsettled += 1;
-                return Choice::Unsettled;
-            }
-            Age::Future => self.counts.future_dated += 1,
-            Age::Settled => {}
-        }
-        if known == Some(record.version) {
-            self.counts.unchanged += 1;
-            return Choice::Unchanged;
-        }
-        let (resolution, choice) = match (record.identity, self.purpose) {
-            (_, Purpose::Baseline) => (Resolution::Baseline, Choice::Baselined),
-            (Identity::Missing, Purpose::Tell) => (
-                Resolution::Dead {
-                    code: UNIDENTIFIED,
-                    reason: "`id` gave no text or number for this record".to_owned(),
-                },
-                Choice::Unidentified,
-            ),
-            (Identity::Given, Purpose::Tell) if known.is_none() => {
-                (Resolution::Tell, Choice::Created)
-            }
-            (Identity::Given, Purpose::Tell) => (Resolution::Tell, Choice::Updated),
-        };
-        if !self.pending.put(record, resolution, self.ports) {
-            return Choice::Superseded;
-        }
-        match choice {
-            Choice::Baselined => self.counts.baselined += 1,
-            Choice::Unidentified => self.counts.unidentified += 1,
-            _ => self.counts.changed += 1,
-        }
-        choice
-    }
-
-    /// A record that lies before what was asked for shows that the change filter is not heard: what comes is the whole
-    /// database, not the changes.
-    fn filter_ignored(&self, records: &[ReadRecord], asked: &Asked) -> Option<RoundFailure> {
-        let CursorRule::Time(rule) = &self.action.feed.cursor else {
-            return None;
-        };
-        let lower = earlier(asked.lower?, rule.granularity);
-        let early = records
-            .iter()
-            .filter(|record| matches!(record.position, Position::At(at) if at < lower))
-            .count();
-        (early > 0).then(|| {
-            failure(
-                failure::FILTER_IGNORED,
-                format!(
-                    "the EHR seems to ignore the change filter: {early} of {} records of a page changed before {lower}, which is earlier than was asked for",
-                    records.len(),
-                ),
-                "check the name of the filter in `changes.query`, and that `cursor.field` is the field that the filter goes by; nothing of this page was told",
-            )
-        })
     }
 
     async fn commit(
@@ -308,7 +282,7 @@ impl Round<'_> {
         end: RoundEnd,
         cursor: Option<Cursor>,
     ) -> Result<RoundOutcome, StoreError> {
-        self.commit_part(end.clone(), cursor.clone()).await?;
+        let cursor = self.commit_part(end.clone(), cursor).await?;
         Ok(RoundOutcome {
             end,
             counts: self.counts,
@@ -317,76 +291,67 @@ impl Round<'_> {
         })
     }
 
+    /// Commits what was found so far, and says where the cursor was moved to.
     async fn commit_part(
         &mut self,
         end: RoundEnd,
         cursor: Option<Cursor>,
-    ) -> Result<(), StoreError> {
-        let pending = std::mem::take(&mut self.pending);
+    ) -> Result<Option<Cursor>, StoreError> {
+        let (changes, shown) = self.pending.take();
+        self.send_commit(end, cursor, changes, shown, Vec::new())
+            .await
+    }
+
+    async fn send_commit(
+        &mut self,
+        end: RoundEnd,
+        cursor: Option<Cursor>,
+        changes: Vec<Change>,
+        shown: Vec<RecordId>,
+        out_of_sight: Vec<RecordId>,
+    ) -> Result<Option<Cursor>, StoreError> {
+        // An earlier part was contested: its records must be asked for again.
+        let cursor = cursor.filter(|_| self.contested == 0 || self.is_sweep());
+        let counts = self.counts.since(&self.counted);
+        self.counted = self.counts;
         let receipt = self
             .ports
             .store
             .commit_round(RoundCommit {
-                feed: feed_key(self.action),
+                feed: self.key.clone(),
                 lane: self.action.connection.clone(),
-                changes: pending
-                    .changes
-                    .into_iter()
-                    .map(|(change, _)| change)
-                    .collect(),
-                cursor,
+                changes,
+                shown,
+                out_of_sight,
+                cursor: cursor.clone(),
                 started_at: self.started_at,
                 committed_at: self.ports.clock.now(),
                 missed_ticks: std::mem::take(&mut self.missed_ticks),
-                counts: self.counts,
+                counts,
                 end,
             })
             .await?;
         self.containers += receipt.containers;
-        Ok(())
+        self.contested += receipt.contested;
+        Ok(cursor.filter(|_| receipt.contested == 0 || self.is_sweep()))
+    }
+
+    fn is_sweep(&self) -> bool {
+        matches!(self.feed.cursor, CursorRule::Sweep(_))
     }
 }
 
-impl Pending {
-    /// Adds a change. A record that comes twice in a part is told once, with its later state; false if this one is not it.
-    fn put(&mut self, record: ReadRecord, resolution: Resolution, ports: &Ports) -> bool {
-        let size = record.record.len_bytes();
-        let position = record.position;
-        if let Some(index) = self.by_record.get(&record.id) {
-            let (earlier, earlier_position) = &mut self.changes[*index];
-            let is_older = match (&earlier_position, &position) {
-                (Position::At(known), Position::At(new)) => new < known,
-                _ => false,
-            };
-            if is_older || earlier.version == record.version {
-                return false;
-            }
-            self.bytes = self.bytes + size - earlier.record.len_bytes();
-            earlier.version = record.version;
-            earlier.ordering_key = record.ordering_key;
-            earlier.record = record.record;
-            *earlier_position = position;
-            return false;
-        }
-        self.bytes += size;
-        self.by_record.insert(record.id.clone(), self.changes.len());
-        let change = Change {
-            container: new_container_id(ports),
-            record_id: record.id,
-            version: record.version,
-            ordering_key: record.ordering_key,
-            record: record.record,
-            resolution,
-        };
-        self.changes.push((change, position));
-        true
+fn settle_of(changes: &Feed) -> Duration {
+    match &changes.cursor {
+        CursorRule::Time(rule) => rule.settle,
+        _ => Duration::ZERO,
     }
 }
 
 /// The key of an action's feed.
-pub(crate) fn feed_key(action: &Action) -> FeedKey {
+pub(crate) fn feed_key(action: &Action, feed: &Feed) -> FeedKey {
     FeedKey {
         action: action.name.clone(),
-        feed: action.feed.name.clone(),
+        feed: feed.name.clone(),
     }
 }

@@ -1,44 +1,58 @@
 //! How an answer is continued, and what keeps it from going on for ever.
 
+mod walk;
+
 use super::failure::{self, failure};
 use super::read::{NextPage, PageContent};
 use http::HeaderMap;
 use rounds_domain::RoundFailure;
 use rounds_domain::plan::{Paging, PagingRule};
 use rounds_domain::ports::EhrRequest;
+use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use url::Url;
+use walk::{Places, Walk};
 
 /// The pages of one answer: gives the next request until there is none.
 pub(super) struct Pages<'a> {
     paging: &'a Paging,
     first: EhrRequest,
     next: Option<EhrRequest>,
+    walk: Option<Walk>,
     taken: u32,
-    records: u64,
-    asked: HashSet<Url>,
+    /// Marks, so that an answer of a million records is remembered in a few bytes for each of its pages.
+    asked: HashSet<[u8; 16]>,
     seen: HashSet<[u8; 16]>,
 }
 
 impl<'a> Pages<'a> {
     /// Starts with this request; the paging's own parameters are added to it.
     pub(super) fn new(paging: &'a Paging, first: EhrRequest) -> Self {
+        let walk = match &paging.rule {
+            PagingRule::PageNumber {
+                first, size, rows, ..
+            } => Some(Walk::new(
+                Places::Numbers {
+                    first: *first,
+                    size: *size,
+                },
+                *rows,
+            )),
+            PagingRule::Offset { size, rows, .. } => {
+                Some(Walk::new(Places::Offsets { size: *size }, *rows))
+            }
+            _ => None,
+        };
         let mut pages = Self {
             paging,
             first,
             next: None,
+            walk,
             taken: 0,
-            records: 0,
             asked: HashSet::new(),
             seen: HashSet::new(),
         };
-        pages.next = Some(match &paging.rule {
-            PagingRule::PageNumber {
-                parameter, first, ..
-            } => pages.with(parameter, &first.to_string()),
-            PagingRule::Offset { parameter, .. } => pages.with(parameter, "0"),
-            _ => pages.first.clone(),
-        });
+        pages.next = pages.at_place().or_else(|| Some(pages.first.clone()));
         pages
     }
 
@@ -55,10 +69,21 @@ impl<'a> Pages<'a> {
             ));
         }
         self.taken += 1;
-        if !self.asked.insert(request.url.clone()) {
+        // A walk by place may well ask for a place again.
+        if self.walk.is_none() && !self.asked.insert(mark_of(&request.url)) {
             return Err(loops("a next page that was asked for already"));
         }
         Ok(Some(request))
+    }
+
+    /// Whether this is the first page.
+    pub(super) const fn is_first(&self) -> bool {
+        self.taken == 1
+    }
+
+    /// Whether everything before the end of what was read was shown.
+    pub(super) fn has_no_gap(&self) -> bool {
+        self.walk.as_ref().is_none_or(Walk::has_no_gap)
     }
 
     /// Finds the next page from this one.
@@ -68,13 +93,21 @@ impl<'a> Pages<'a> {
         headers: &HeaderMap,
         page: &PageContent,
     ) -> Result<(), RoundFailure> {
-        if !page.records.is_empty() && !self.seen.insert(page.mark) {
+        if self.walk.as_ref().is_some_and(Walk::is_looking_back) {
+            // What is read again on the way onward is not a circle.
+            if matches!(self.paging.rule, PagingRule::Offset { .. }) {
+                self.seen.clear();
+            }
+        } else if !page.records.is_empty() && !self.seen.insert(page.mark) {
             return Err(loops(
                 "the same records again as another page of this answer",
             ));
         }
-        let count = u64::try_from(page.records.len()).unwrap_or(u64::MAX);
-        self.records += count;
+        if let Some(walk) = &mut self.walk {
+            let goes_on = walk.step(&page.records);
+            self.next = if goes_on { self.at_place() } else { None };
+            return Ok(());
+        }
         self.next = match (&self.paging.rule, &page.next) {
             (PagingRule::NextLink(_), NextPage::Pointer(link)) => Some(follow(current, link)?),
             (PagingRule::LinkHeader { relation }, _) => match link_in(headers, relation) {
@@ -82,54 +115,46 @@ impl<'a> Pages<'a> {
                 None => None,
             },
             (PagingRule::Token { parameter, .. }, NextPage::Pointer(token)) => {
-                Some(self.with(parameter, token))
+                let mut request = self.first.clone();
+                set(&mut request.url, parameter, token);
+                Some(request)
             }
-            (
-                PagingRule::PageNumber {
-                    parameter,
-                    first,
-                    size,
-                    ..
-                },
-                _,
-            ) => {
-                let more = count > 0 && size.is_none_or(|size| count >= size);
-                more.then(|| self.with(parameter, &(first + u64::from(self.taken)).to_string()))
-            }
-            (
-                PagingRule::Offset {
-                    parameter, size, ..
-                },
-                _,
-            ) => (count > 0 && count >= *size)
-                .then(|| self.with(parameter, &self.records.to_string())),
             _ => None,
         };
         Ok(())
     }
 
-    /// The first request with this parameter, and with the size if the rule asks for one.
-    fn with(&self, parameter: &str, value: &str) -> EhrRequest {
-        let mut request = self.first.clone();
-        set(&mut request.url, parameter, value);
-        let size = match &self.paging.rule {
+    /// The request for the page where the walk is, and for its size if the rule asks for one.
+    fn at_place(&self) -> Option<EhrRequest> {
+        let at = self.walk.as_ref()?.at();
+        let (parameter, size, size_parameter) = match &self.paging.rule {
             PagingRule::PageNumber {
-                size: Some(size),
-                size_parameter,
-                ..
-            }
-            | PagingRule::Offset {
+                parameter,
                 size,
                 size_parameter,
                 ..
-            } => size_parameter.as_ref().map(|name| (name, size)),
-            _ => None,
+            } => (parameter, *size, size_parameter),
+            PagingRule::Offset {
+                parameter,
+                size,
+                size_parameter,
+                ..
+            } => (parameter, Some(*size), size_parameter),
+            _ => return None,
         };
-        if let Some((name, size)) = size {
+        let mut request = self.first.clone();
+        set(&mut request.url, parameter, &at.to_string());
+        if let (Some(name), Some(size)) = (size_parameter, size) {
             set(&mut request.url, name, &size.to_string());
         }
-        request
+        Some(request)
     }
+}
+
+fn mark_of(url: &Url) -> [u8; 16] {
+    let mut mark = [0; 16];
+    mark.copy_from_slice(&Sha256::digest(url.as_str())[..16]);
+    mark
 }
 
 fn set(url: &mut Url, parameter: &str, value: &str) {

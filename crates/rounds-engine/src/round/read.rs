@@ -1,9 +1,13 @@
 //! From a page's body to its records: the part of a round that computes, done where expressions are evaluated.
 
+use super::bundle::Bundle;
 use super::cursor::Position;
 use super::failure::{self, failure};
 use super::instant;
-use rounds_domain::plan::{Action, CursorRule, Feed, OrderBy, PagingRule, VersionRule};
+use jiff::civil::Date;
+use rounds_domain::plan::{
+    Action, CursorRule, DateRange, Feed, OrderBy, PagingRule, Sweep, SweepScope, VersionRule,
+};
 use rounds_domain::ports::EhrResponse;
 use rounds_domain::{Document, OrderingKey, RecordId, RoundFailure, Version};
 use rounds_map::{Filter, Json, JsonKind};
@@ -17,6 +21,8 @@ pub(super) struct PageContent {
     pub(super) next: NextPage,
     /// What `cursor.number` or `cursor.token` gave.
     pub(super) cursor: Option<Json>,
+    /// What it says of the search, if it is a FHIR Bundle.
+    pub(super) bundle: Option<Bundle>,
     /// A mark of its records: two pages of one answer with the same mark repeat each other.
     pub(super) mark: [u8; 16],
 }
@@ -39,6 +45,8 @@ pub(super) struct ReadRecord {
     pub(super) version: Version,
     /// When it changed.
     pub(super) position: Position,
+    /// Its date, where the feed goes over dates and the record has one.
+    pub(super) day: Option<Date>,
     /// Whose order it keeps.
     pub(super) ordering_key: OrderingKey,
     /// The record itself.
@@ -55,8 +63,11 @@ pub(super) enum Identity {
 }
 
 /// Reads a page.
-pub(super) fn page(action: &Action, response: &EhrResponse) -> Result<PageContent, RoundFailure> {
-    let feed = &action.feed;
+pub(super) fn page(
+    action: &Action,
+    feed: &Feed,
+    response: &EhrResponse,
+) -> Result<PageContent, RoundFailure> {
     let body = Json::parse(&response.body)
         .map_err(|error| failure::not_json(response, "asking for changes", &error))?;
     let failed = |what: &str, error: &rounds_map::EvaluateError| {
@@ -86,7 +97,7 @@ pub(super) fn page(action: &Action, response: &EhrResponse) -> Result<PageConten
     }
     let records: Vec<ReadRecord> = found
         .iter()
-        .map(|record| read_record(action, record))
+        .map(|found| record(action, feed, found))
         .collect();
     let next = match &feed.paging.rule {
         PagingRule::NextLink(from) | PagingRule::Token { from, .. } => from
@@ -101,34 +112,36 @@ pub(super) fn page(action: &Action, response: &EhrResponse) -> Result<PageConten
         CursorRule::Number(from) | CursorRule::Token(from) => from
             .optional(&body)
             .map_err(|error| failed("cursor", &error))?,
-        CursorRule::Time(_) | CursorRule::None => None,
+        CursorRule::Time(_) | CursorRule::Sweep(_) => None,
     };
     let mark = mark_of(&records);
     Ok(PageContent {
         records,
         next,
         cursor,
+        bundle: Bundle::of(&body),
         mark,
     })
 }
 
-fn read_record(action: &Action, record: &Json) -> ReadRecord {
-    let feed = &action.feed;
-    let own_id = text_of(&feed.id, record).filter(|id| !id.is_empty());
+/// Reads one record.
+pub(super) fn record(action: &Action, feed: &Feed, json: &Json) -> ReadRecord {
+    let own_id = text_of(&feed.id, json).filter(|id| !id.is_empty());
     let (id, identity) = if let Some(id) = own_id {
         (RecordId::new(id), Identity::Given)
     } else {
-        let content = Version(record.fingerprint());
+        let content = Version(json.fingerprint());
         (
             RecordId::new(format!("unidentified:{content}")),
             Identity::Missing,
         )
     };
     ReadRecord {
-        version: version_of(feed, record),
-        position: position_of(feed, record),
-        ordering_key: ordering_key_of(action, &id, record),
-        record: Document::new(record.to_bytes()),
+        version: version_of(feed, json),
+        position: position_of(feed, json),
+        day: dates_of(feed).and_then(|range| day_of(range, json)),
+        ordering_key: ordering_key_of(action, &id, json),
+        record: Document::new(json.to_bytes()),
         id,
         identity,
     }
@@ -146,19 +159,35 @@ fn version_of(feed: &Feed, record: &Json) -> Version {
     Version(counted.as_ref().unwrap_or(record).fingerprint())
 }
 
-fn position_of(feed: &Feed, record: &Json) -> Position {
-    let CursorRule::Time(rule) = &feed.cursor else {
+/// When a record says that it changed.
+pub(super) fn position_of(feed: &Feed, record: &Json) -> Position {
+    let Some(dated_by) = &feed.dated_by else {
         return Position::NotAsked;
     };
-    let Some(field) = &rule.field else {
-        return Position::NotAsked;
-    };
-    field
+    dated_by
+        .field
         .optional(record)
         .ok()
         .flatten()
-        .and_then(|value| instant::read(&value, rule))
+        .and_then(|value| instant::read(&value, dated_by))
         .map_or(Position::Undated, Position::At)
+}
+
+/// The dates that a feed goes over.
+pub(super) const fn dates_of(feed: &Feed) -> Option<&DateRange> {
+    match &feed.cursor {
+        CursorRule::Sweep(Sweep {
+            scope: SweepScope::Dates(range),
+            ..
+        }) => Some(range),
+        _ => None,
+    }
+}
+
+/// The date of a record.
+pub(super) fn day_of(range: &DateRange, record: &Json) -> Option<Date> {
+    let value = range.field.optional(record).ok().flatten()?;
+    instant::read_day(&value, range)
 }
 
 /// Keys of different kinds never meet: two actions share order only by an expression, where the user asked for it.

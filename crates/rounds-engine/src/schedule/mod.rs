@@ -15,4 +15,4 @@ mod timetable;
 
 pub(crate) use ticks::Ticks;
 pub use ticks::next_tick_at;
-pub(crate) use timetable::{Due, Timetable};
+pub(crate) use timetable::{Due, Polled, Timetable};

@@ -3,7 +3,7 @@
 use jiff::civil::{Time, Weekday};
 use jiff::{Timestamp, ToSpan, Zoned};
 use rounds_domain::plan::{Cadence, Schedule, WeekdayRange, Window};
-use rounds_domain::{ActionName, InstanceId};
+use rounds_domain::{FeedKey, InstanceId};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const DAYS_AHEAD: i64 = 9;
 /// Skipped ticks are counted one by one up to here; nobody needs to know whether it was more.
 const COUNTED_AT_MOST: u64 = 100_000;
 
-/// The ticks of one action's schedule.
+/// The ticks of one feed's schedule.
 #[derive(Debug)]
 pub(crate) struct Ticks<'a> {
     schedule: &'a Schedule,
@@ -20,10 +20,10 @@ pub(crate) struct Ticks<'a> {
 }
 
 impl<'a> Ticks<'a> {
-    /// The ticks of this action in this installation.
-    pub(crate) fn new(schedule: &'a Schedule, action: &ActionName, instance: &InstanceId) -> Self {
+    /// The ticks of this feed in this installation.
+    pub(crate) fn new(schedule: &'a Schedule, feed: &FeedKey, instance: &InstanceId) -> Self {
         let offset = match schedule.cadence {
-            Cadence::Every(every) => offset_within(every, action, instance),
+            Cadence::Every(every) => offset_within(every, feed, instance),
             Cadence::At(_) => Duration::ZERO,
         };
         Self { schedule, offset }
@@ -100,26 +100,28 @@ impl<'a> Ticks<'a> {
     }
 }
 
-/// When an action's next round would be made, for those who only want to show it.
+/// When a feed's next round would be made, for those who only want to show it.
 pub fn next_tick_at(
     schedule: &Schedule,
-    action: &ActionName,
+    feed: &FeedKey,
     instance: &InstanceId,
     after: Timestamp,
 ) -> Option<Timestamp> {
-    Ticks::new(schedule, action, instance).next_after(after)
+    Ticks::new(schedule, feed, instance).next_after(after)
 }
 
 fn nanoseconds(every: Duration) -> i128 {
     i128::try_from(every.as_nanos()).unwrap_or(i128::MAX).max(1)
 }
 
-/// A stable place within the interval: the action's own, and this installation's own.
-fn offset_within(every: Duration, action: &ActionName, instance: &InstanceId) -> Duration {
+/// A stable place within the interval: the feed's own, and this installation's own.
+fn offset_within(every: Duration, feed: &FeedKey, instance: &InstanceId) -> Duration {
     let digest = Sha256::new()
         .chain_update(instance.as_str())
         .chain_update([0])
-        .chain_update(action.as_str())
+        .chain_update(feed.action.as_str())
+        .chain_update([0])
+        .chain_update(feed.feed.as_str())
         .finalize();
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&digest[..8]);

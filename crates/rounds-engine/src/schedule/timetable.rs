@@ -1,11 +1,12 @@
-//! All actions' next rounds in one structure.
+//! All feeds' next rounds in one structure.
 
 use super::Ticks;
 use crate::backoff::doubling;
 use crate::moment::later;
+use crate::round::feed_key;
 use jiff::Timestamp;
-use rounds_domain::plan::Action;
-use rounds_domain::{FeedState, InstanceId};
+use rounds_domain::plan::{Action, Feed};
+use rounds_domain::{FeedKey, FeedState, InstanceId};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -18,41 +19,69 @@ const LONGEST_BACKOFF: Duration = Duration::from_mins(5);
 /// How far apart the first rounds after a start are put, on average.
 const START_SPACING: Duration = Duration::from_millis(50);
 
-/// One action whose round is due.
+/// A feed with its action: what has rounds of its own.
+#[derive(Debug, Clone)]
+pub(crate) struct Polled {
+    /// The action.
+    pub(crate) action: Arc<Action>,
+    /// One of its feeds.
+    pub(crate) feed: Arc<Feed>,
+    /// What both are called.
+    pub(crate) key: FeedKey,
+}
+
+impl Polled {
+    /// All feeds of these actions, in the order of the plan.
+    pub(crate) fn all(actions: &[Arc<Action>]) -> Vec<Self> {
+        actions
+            .iter()
+            .flat_map(|action| {
+                action.feeds().map(|feed| Self {
+                    action: Arc::clone(action),
+                    feed: Arc::clone(feed),
+                    key: feed_key(action, feed),
+                })
+            })
+            .collect()
+    }
+}
+
+/// One feed whose round is due.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Due {
-    /// The action's place in the plan.
+    /// The feed's place in the list that the timetable was made of.
     pub(crate) index: usize,
     /// Ticks that passed since its last round without one, this one not counted.
     pub(crate) missed_ticks: u64,
 }
 
-/// All actions' next rounds. An action that is running is not in the heap, so it cannot be started twice.
+/// All feeds' next rounds. A feed that is running is not in the heap, so it cannot be started twice.
 pub(crate) struct Timetable {
-    actions: Vec<Arc<Action>>,
+    feeds: Vec<Polled>,
     instance: InstanceId,
     heap: BinaryHeap<Reverse<(Timestamp, usize)>>,
     last_started: Vec<Option<Timestamp>>,
 }
 
 impl Timetable {
-    /// Puts every action in its place. Those that are overdue, or were never run, get one round soon after the start:
+    /// Puts every feed in its place. Those that are overdue, or were never run, get one round soon after the start:
     /// spread so that a restart of many does not strike an EHR at once.
     pub(crate) fn new(
-        actions: &[Arc<Action>],
+        feeds: Vec<Polled>,
         states: &[FeedState],
         instance: InstanceId,
         now: Timestamp,
     ) -> Self {
+        let many = feeds.len();
         let mut timetable = Self {
-            actions: actions.to_vec(),
+            feeds,
             instance,
-            heap: BinaryHeap::with_capacity(actions.len()),
+            heap: BinaryHeap::with_capacity(many),
             last_started: states.iter().map(|state| state.last_started_at).collect(),
         };
-        let count = u32::try_from(actions.len()).unwrap_or(u32::MAX);
+        let count = u32::try_from(many).unwrap_or(u32::MAX);
         let spread = START_SPACING.saturating_mul(count.saturating_sub(1));
-        for index in 0..actions.len() {
+        for index in 0..many {
             let Some(next) = timetable.ticks(index).next_after(now) else {
                 continue;
             };
@@ -75,7 +104,7 @@ impl Timetable {
         self.heap.peek().map(|Reverse((due, _))| *due)
     }
 
-    /// Takes an action that is due now.
+    /// Takes a feed that is due now.
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<Due> {
         let Reverse((due, index)) = *self.heap.peek()?;
         if due > now {
@@ -92,7 +121,7 @@ impl Timetable {
         })
     }
 
-    /// Puts an action back after its round: at its next tick, or later if it fails again and again.
+    /// Puts a feed back after its round: at its next tick, or later if it fails again and again.
     pub(crate) fn put_back(&mut self, index: usize, now: Timestamp, failures_in_a_row: u32) {
         let not_before = if failures_in_a_row == 0 {
             now
@@ -108,13 +137,13 @@ impl Timetable {
     }
 
     fn ticks(&self, index: usize) -> Ticks<'_> {
-        let action = &self.actions[index];
-        Ticks::new(&action.schedule, &action.name, &self.instance)
+        let Polled { feed, key, .. } = &self.feeds[index];
+        Ticks::new(&feed.schedule, key, &self.instance)
     }
 
-    /// The action's stable place within `spread`.
+    /// The feed's stable place within `spread`.
     fn place_within(&self, index: usize, spread: Duration) -> Duration {
-        let count = u32::try_from(self.actions.len().max(1)).unwrap_or(u32::MAX);
+        let count = u32::try_from(self.feeds.len().max(1)).unwrap_or(u32::MAX);
         spread.saturating_mul(u32::try_from(index).unwrap_or(u32::MAX)) / count
     }
 }
@@ -134,7 +163,12 @@ mod tests {
             .enumerate()
             .map(|(number, seconds)| action_every(&format!("action-{number}"), *seconds))
             .collect();
-        Timetable::new(&actions, states, InstanceId::new("instance"), now)
+        Timetable::new(
+            Polled::all(&actions),
+            states,
+            InstanceId::new("instance"),
+            now,
+        )
     }
 
     fn started(at: Timestamp) -> FeedState {

@@ -1,0 +1,223 @@
+//! What a FHIR Bundle says of the search that it answers.
+//!
+//! A server must repeat in the `self` link the parameters that it used, may put an `OperationOutcome` about the search
+//! among the entries, and may say how many matches there are in all (FHIR R4, search, 3.1.1.4.12 and 3.1.1.4.18;
+//! `Bundle.total`). That is how a server tells that it did not understand a change filter: most of them go on and answer with
+//! everything.
+
+use rounds_map::{Json, JsonKind};
+use std::collections::BTreeSet;
+use url::Url;
+
+/// What a FHIR Bundle says of the search that it answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Bundle {
+    /// The names of the parameters that were used; None where it does not say.
+    used: Option<BTreeSet<String>>,
+    /// What is complained about, lower case.
+    complaints: Vec<String>,
+    /// How many matches there are on all pages.
+    pub(super) total: Option<u64>,
+    /// How many of them this page has.
+    pub(super) matches: u64,
+}
+
+impl Bundle {
+    /// Reads a page's body; None where it is no Bundle.
+    pub(super) fn of(body: &Json) -> Option<Self> {
+        if body.get("resourceType")?.as_str()? != "Bundle" {
+            return None;
+        }
+        let mut complaints = Vec::new();
+        let mut matches = 0;
+        for entry in items(body, "entry") {
+            match entry.get("resource") {
+                Some(resource) if is_outcome(&resource) => {
+                    complaints
+                        .extend(items(&resource, "issue").filter_map(|issue| complaint(&issue)));
+                }
+                _ => {
+                    let mode = entry.get("search").and_then(|search| search.get("mode"));
+                    let mode = mode.as_ref().and_then(Json::as_str);
+                    matches += u64::from(mode.is_none_or(|mode| mode == "match"));
+                }
+            }
+        }
+        let is_search = body
+            .get("type")
+            .is_some_and(|kind| matches!(kind.as_str(), Some("searchset" | "history")));
+        let own_link = items(body, "link")
+            .find(|link| link.get("relation").as_ref().and_then(Json::as_str) == Some("self"))
+            .and_then(|link| link.get("url")?.as_str().map(str::to_owned));
+        Some(Self {
+            used: own_link
+                .filter(|_| is_search)
+                .and_then(|link| parameters_of(&link)),
+            complaints,
+            total: body
+                .get("total")
+                .and_then(|total| total.scalar_text()?.parse().ok()),
+            matches,
+        })
+    }
+
+    /// How the server shows that it did not use a parameter, if it does.
+    pub(super) fn ignores(&self, parameter: &str) -> Option<&'static str> {
+        let name = bare(parameter);
+        if self.used.as_ref().is_some_and(|used| !used.contains(&name)) {
+            return Some("the answer's self link, which names what was used, does not have it");
+        }
+        self.complaints
+            .iter()
+            .any(|complaint| mentions(complaint, &name))
+            .then_some("an OperationOutcome in the answer complains of it")
+    }
+}
+
+fn items(of: &Json, key: &str) -> impl Iterator<Item = Json> {
+    let found: Vec<Json> = match of.get(key) {
+        Some(list) if list.kind() == JsonKind::Array => list.items().collect(),
+        _ => Vec::new(),
+    };
+    found.into_iter()
+}
+
+fn is_outcome(resource: &Json) -> bool {
+    let kind = resource.get("resourceType");
+    kind.as_ref().and_then(Json::as_str) == Some("OperationOutcome")
+}
+
+/// All words of an issue that is more than a piece of information.
+fn complaint(issue: &Json) -> Option<String> {
+    let severity = issue.get("severity")?;
+    if !matches!(severity.as_str(), Some("warning" | "error" | "fatal")) {
+        return None;
+    }
+    let mut words = Vec::new();
+    words.extend(issue.get("diagnostics"));
+    words.extend(issue.get("details").and_then(|details| details.get("text")));
+    words.extend(items(issue, "expression"));
+    words.extend(items(issue, "location"));
+    let words: Vec<String> = words
+        .iter()
+        .filter_map(|word| word.as_str().map(str::to_lowercase))
+        .collect();
+    Some(words.join(" "))
+}
+
+/// The names in a self link's query; None where it has no query at all, as that of a kept search (`Bundle/17`) has none.
+fn parameters_of(link: &str) -> Option<BTreeSet<String>> {
+    let base = Url::parse("https://self.invalid/").ok()?;
+    let url = base.join(link).ok()?;
+    url.query()?;
+    let names: BTreeSet<String> = url.query_pairs().map(|(name, _)| bare(&name)).collect();
+    // A link to a page of a kept search says nothing of the parameters that it was made with.
+    (!names.contains("_getpages")).then_some(names)
+}
+
+/// A parameter's name without its modifier, lower case.
+fn bare(parameter: &str) -> String {
+    parameter
+        .split(':')
+        .next()
+        .unwrap_or(parameter)
+        .to_lowercase()
+}
+
+/// Whether a text has the name as a word of its own.
+fn mentions(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, found)| {
+        let is_part =
+            |character: char| character.is_alphanumeric() || character == '_' || character == '-';
+        let before = text[..at].chars().next_back();
+        let after = text[at + found.len()..].chars().next();
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bundle(text: &str) -> Bundle {
+        Bundle::of(&Json::parse(text.as_bytes()).expect("JSON")).expect("a Bundle")
+    }
+
+    fn with_self_link(link: &str) -> Bundle {
+        bundle(&format!(
+            r#"{{"resourceType":"Bundle","type":"searchset","link":[{{"relation":"self","url":"{link}"}}]}}"#
+        ))
+    }
+
+    fn with_issue(severity: &str, diagnostics: &str) -> Bundle {
+        bundle(&format!(
+            r#"{{"resourceType":"Bundle","type":"searchset","entry":[{{"search":{{"mode":"outcome"}},
+               "resource":{{"resourceType":"OperationOutcome","issue":[{{"severity":"{severity}","diagnostics":"{diagnostics}"}}]}}}}]}}"#
+        ))
+    }
+
+    #[test]
+    fn a_self_link_without_the_parameter_shows_that_it_was_not_used() {
+        let parameter = "_lastUpdated";
+        for link in [
+            "https://ehr/r4/Appointment?_count=50",
+            "Appointment?status=booked",
+            "Appointment?",
+        ] {
+            assert!(with_self_link(link).ignores(parameter).is_some(), "{link}");
+        }
+        for link in [
+            "https://ehr/r4/Appointment?_lastUpdated=ge2026-01-01&_count=50",
+            "/Appointment?_LASTUPDATED=ge2026",
+            "https://ehr/r4?_getpages=0815&_getpagesoffset=50",
+            "https://ehr/r4/Bundle/17",
+        ] {
+            assert_eq!(with_self_link(link).ignores(parameter), None, "{link}");
+        }
+    }
+
+    #[test]
+    fn an_outcome_that_names_the_parameter_shows_it_too() {
+        let unknown = "Unknown search parameter '_lastUpdated' was ignored";
+        assert!(
+            with_issue("warning", unknown)
+                .ignores("_lastUpdated")
+                .is_some()
+        );
+        assert!(
+            with_issue("error", unknown)
+                .ignores("_lastUpdated")
+                .is_some()
+        );
+        assert_eq!(
+            with_issue("information", unknown).ignores("_lastUpdated"),
+            None
+        );
+        assert_eq!(with_issue("warning", unknown).ignores("date"), None);
+        assert_eq!(
+            with_issue("warning", "update-date is unknown").ignores("date"),
+            None
+        );
+        assert!(
+            with_issue("warning", "`date` is unknown")
+                .ignores("date:missing")
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn matches_are_counted_without_what_was_included() {
+        let counted = bundle(
+            r#"{"resourceType":"Bundle","type":"searchset","total":7,"entry":[
+                {"search":{"mode":"match"},"resource":{"resourceType":"Appointment"}},
+                {"resource":{"resourceType":"Appointment"}},
+                {"search":{"mode":"include"},"resource":{"resourceType":"Patient"}}]}"#,
+        );
+        assert_eq!((counted.total, counted.matches), (Some(7), 2));
+        assert_eq!(Bundle::of(&Json::parse(b"[]").expect("JSON")), None);
+        assert_eq!(
+            Bundle::of(&Json::parse(br#"{"resourceType":"Patient"}"#).expect("JSON")),
+            None
+        );
+    }
+}

@@ -1,0 +1,177 @@
+//! What becomes of each record of a page.
+//!
+//! The ledger says what is known; the purpose of the round says whether news is told. A version that is known is silent in
+//! every feed, with one exception: what is only presumed, from a sweep's first look, is news when the change query shows it.
+
+use super::absence::Seen;
+use super::ask::{Asked, Purpose};
+use super::cursor::{Age, Position, SourceClock, age};
+use super::late::{self, Found};
+use super::pending::Put;
+use super::read::{Identity, PageContent, ReadRecord};
+use super::{Interruption, Round, heard};
+use crate::observe::{Choice, ChosenRecord};
+use jiff::Timestamp;
+use rounds_domain::plan::{CursorRule, Deletions, FeedRole};
+use rounds_domain::{Code, Cursor, Knowledge, RecordId, Resolution};
+
+/// The code of a container whose record has no identity.
+const UNIDENTIFIED: Code = Code::new("R0401");
+
+impl Round<'_> {
+    /// Decides for each record of a page what becomes of it.
+    pub(super) async fn choose(
+        &mut self,
+        records: Vec<ReadRecord>,
+        asked: &Asked,
+        clock: SourceClock,
+        read_at: Timestamp,
+    ) -> Result<(), Interruption> {
+        self.counts.records += count(&records);
+        if let Some(failure) = heard::ignored_by_its_records(self.feed, asked, &records) {
+            return Err(failure.into());
+        }
+        let ids: Vec<RecordId> = records.iter().map(|record| record.id.clone()).collect();
+        let known = self
+            .ports
+            .store
+            .known_versions(&self.action.name, &ids)
+            .await?;
+        let marks_shown = self.marks_shown();
+        let mut found = Vec::new();
+        for (record, known) in records.into_iter().zip(known) {
+            let id = (record.identity == Identity::Given).then(|| record.id.clone());
+            if let Some(id) = id.as_ref().filter(|_| marks_shown) {
+                self.pending.show(id.clone());
+            }
+            let (document, position) = (record.record.clone(), record.position);
+            let choice = self.choose_one(record, known, clock, read_at);
+            if let (Some(id), Position::At(at)) = (&id, position)
+                && self.feed.role != FeedRole::Changes
+                && matches!(choice, Choice::Created | Choice::Updated)
+            {
+                found.push(Found { id: id.clone(), at });
+            }
+            self.observer.chose(ChosenRecord {
+                id,
+                record: document,
+                choice,
+            });
+        }
+        late::count(
+            self.ports,
+            self.action,
+            self.feed,
+            found,
+            self.passed,
+            clock,
+            &mut self.counts,
+        )
+        .await?;
+        Ok(())
+    }
+
+    fn choose_one(
+        &mut self,
+        record: ReadRecord,
+        known: Knowledge,
+        clock: SourceClock,
+        read_at: Timestamp,
+    ) -> Choice {
+        if record.position == Position::Undated {
+            self.counts.undated += 1;
+        }
+        self.advance.record(record.position, clock);
+        match age(record.position, clock, self.settle) {
+            Age::Unsettled => {
+                self.counts.unsettled += 1;
+                return Choice::Unsettled;
+            }
+            Age::Future => self.counts.future_dated += 1,
+            Age::Settled => {}
+        }
+        if self.is_silent(&record, known) {
+            self.counts.unchanged += 1;
+            return Choice::Unchanged;
+        }
+        let (resolution, choice) = self.resolve(&record, known);
+        if self.pending.put(record, resolution, read_at, self.ports) == Put::Merged {
+            return Choice::Superseded;
+        }
+        match choice {
+            Choice::Baselined => self.counts.baselined += 1,
+            Choice::Unidentified => self.counts.unidentified += 1,
+            _ => self.counts.changed += 1,
+        }
+        choice
+    }
+
+    fn is_silent(&self, record: &ReadRecord, known: Knowledge) -> bool {
+        match known {
+            Knowledge::Unknown => false,
+            Knowledge::Known(version) => version == record.version,
+            Knowledge::Presumed(version) => {
+                version == record.version && self.feed.role != FeedRole::Changes
+            }
+        }
+    }
+
+    fn resolve(&self, record: &ReadRecord, known: Knowledge) -> (Resolution, Choice) {
+        let is_unknown = known == Knowledge::Unknown;
+        match (self.purpose, record.identity) {
+            (Purpose::Baseline, _) => (Resolution::Baseline, Choice::Baselined),
+            (Purpose::FirstLook, _) if is_unknown => (Resolution::Presume, Choice::Baselined),
+            (Purpose::Tell, Identity::Given) if is_unknown && self.has_come_into_sight(record) => {
+                (Resolution::Presume, Choice::Baselined)
+            }
+            (_, Identity::Missing) => (
+                Resolution::Dead {
+                    code: UNIDENTIFIED,
+                    reason: "`id` gave no text or number for this record".to_owned(),
+                },
+                Choice::Unidentified,
+            ),
+            (_, Identity::Given) => {
+                let is_first = is_unknown || known == Knowledge::Presumed(record.version);
+                let choice = if is_first {
+                    Choice::Created
+                } else {
+                    Choice::Updated
+                };
+                (Resolution::Tell, choice)
+            }
+        }
+    }
+
+    /// Whether a sweep over dates sees a record only because its dates went on: then it may have been there all the time.
+    fn has_come_into_sight(&self, record: &ReadRecord) -> bool {
+        match (self.known, record.day) {
+            (Some(Cursor::Dates { from, to }), Some(day)) => day < *from || day > *to,
+            _ => false,
+        }
+    }
+
+    /// Whether it must be known which records this round showed.
+    fn marks_shown(&self) -> bool {
+        match &self.feed.cursor {
+            CursorRule::Sweep(sweep) => sweep.deletions != Deletions::Ignored,
+            _ => false,
+        }
+    }
+}
+
+impl Seen {
+    /// Counts a page of a sweep.
+    pub(super) fn count(&mut self, page: &PageContent) {
+        let identified = |record: &&ReadRecord| record.identity == Identity::Given;
+        self.records += count(page.records.iter().filter(identified));
+        if let Some(bundle) = &page.bundle {
+            self.matches += bundle.matches;
+            self.total = self.total.max(bundle.total);
+        }
+    }
+}
+
+fn count<T>(of: impl IntoIterator<Item = T>) -> u64 {
+    u64::try_from(of.into_iter().count()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,191 @@
+//! Pages by place (an offset, a page's number) over records that move meanwhile.
+//!
+//! When a record that was read already is edited and moves to the end, or is deleted, everything behind it moves up, and
+//! the next page begins one too late: a record in between is never shown. So a page by place is believed only if it
+//! joins what was read, that is, if it begins with a record that is known from there:
+//!
+//! - *By offset* each page is asked for one record before the end of what was read. If it does not join, the walk goes back a
+//!   page, and again, until one does, and goes on from there.
+//! - *By number* pages cannot overlap, so each is asked for once more after its successor: what moved up out of the
+//!   successor's place is shown then. If that does not join either, the walk goes back further before it goes on.
+//!
+//! What comes twice is silent by the ledger. Where the server holds the answer still ([`Rows::Stay`]) none of this
+//! is needed.
+
+use super::super::read::ReadRecord;
+use rounds_domain::RecordId;
+use rounds_domain::plan::Rows;
+use std::collections::{HashSet, VecDeque};
+
+/// How many joined pages' ids are remembered. Going back further finds nothing known, and ends at the first page.
+const REMEMBERED_PAGES: usize = 4;
+/// By how many records a page by offset overlaps the one before it.
+const OVERLAP: u64 = 1;
+
+type Ids = HashSet<RecordId>;
+
+/// Where pages are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Places {
+    /// At offsets, with this many records each.
+    Offsets {
+        /// How many.
+        size: u64,
+    },
+    /// At numbers from this one on.
+    Numbers {
+        /// The first.
+        first: u64,
+        /// How many records a full page has, if that is known.
+        size: Option<u64>,
+    },
+}
+
+/// Why a page is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Errand {
+    /// To go on.
+    Onward,
+    /// To see whether something lies between what was read and what came after.
+    LookBack,
+}
+
+/// A walk over pages by place.
+#[derive(Debug)]
+pub(super) struct Walk {
+    places: Places,
+    rows: Rows,
+    at: u64,
+    errand: Errand,
+    /// Where a walk by number goes on after looking back; None where the answer has ended.
+    onward: Option<u64>,
+    joined: VecDeque<Ids>,
+    /// Pages that were read and of which it is not known yet whether something lies before them.
+    apart: Vec<Ids>,
+}
+
+impl Walk {
+    pub(super) fn new(places: Places, rows: Rows) -> Self {
+        let mut walk = Self {
+            places,
+            rows,
+            at: 0,
+            errand: Errand::Onward,
+            onward: None,
+            joined: VecDeque::new(),
+            apart: Vec::new(),
+        };
+        walk.at = walk.first();
+        walk
+    }
+
+    /// The place of the page that is to be asked for.
+    pub(super) const fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Whether that page lies where others were read before, so that it may well show the same.
+    pub(super) fn is_looking_back(&self) -> bool {
+        self.errand == Errand::LookBack
+    }
+
+    /// Whether everything before the end of what was read was shown.
+    pub(super) fn has_no_gap(&self) -> bool {
+        self.apart.is_empty()
+    }
+
+    /// Takes a page's records and goes to the next page; false where there is none.
+    pub(super) fn step(&mut self, records: &[ReadRecord]) -> bool {
+        let next = match self.rows {
+            Rows::Stay => self.after_still_page(records),
+            Rows::Move => self.after_moving_page(records),
+        };
+        if let Some(next) = next {
+            self.at = next;
+        }
+        next.is_some()
+    }
+
+    fn after_still_page(&self, records: &[ReadRecord]) -> Option<u64> {
+        let count = count_of(records);
+        let step = match self.places {
+            Places::Offsets { .. } => count,
+            Places::Numbers { .. } => 1,
+        };
+        self.goes_on(count).then(|| self.at.saturating_add(step))
+    }
+
+    fn after_moving_page(&mut self, records: &[ReadRecord]) -> Option<u64> {
+        let count = count_of(records);
+        let ids: Ids = records.iter().map(|record| record.id.clone()).collect();
+        let joins = self.at == self.first()
+            || records
+                .first()
+                .is_some_and(|first| self.joined.iter().any(|page| page.contains(&first.id)));
+        match (self.places, self.errand) {
+            (Places::Offsets { size }, _) if joins => {
+                self.errand = Errand::Onward;
+                // They will be read again on the way onward.
+                self.apart.clear();
+                self.join(ids);
+                let overlap = OVERLAP.min(size.saturating_sub(1));
+                self.goes_on(count)
+                    .then(|| self.at.saturating_add(count - overlap))
+            }
+            (Places::Offsets { size }, _) => {
+                self.errand = Errand::LookBack;
+                self.apart.push(ids);
+                Some(self.at.saturating_sub(size))
+            }
+            (Places::Numbers { .. }, Errand::Onward) => {
+                let onward = self.goes_on(count).then(|| self.at.saturating_add(1));
+                if self.at == self.first() {
+                    self.join(ids);
+                    return onward;
+                }
+                self.onward = onward;
+                self.errand = Errand::LookBack;
+                self.apart.push(ids);
+                Some(self.at - 1)
+            }
+            (Places::Numbers { .. }, Errand::LookBack) if joins => {
+                self.errand = Errand::Onward;
+                self.join(ids);
+                for ids in std::mem::take(&mut self.apart) {
+                    self.join(ids);
+                }
+                self.onward.take()
+            }
+            (Places::Numbers { .. }, Errand::LookBack) => {
+                self.apart.push(ids);
+                Some(self.at.saturating_sub(1).max(self.first()))
+            }
+        }
+    }
+
+    fn goes_on(&self, count: u64) -> bool {
+        let full = match self.places {
+            Places::Offsets { size } => Some(size),
+            Places::Numbers { size, .. } => size,
+        };
+        count > 0 && full.is_none_or(|full| count >= full)
+    }
+
+    const fn first(&self) -> u64 {
+        match self.places {
+            Places::Offsets { .. } => 0,
+            Places::Numbers { first, .. } => first,
+        }
+    }
+
+    fn join(&mut self, ids: Ids) {
+        if self.joined.len() == REMEMBERED_PAGES {
+            self.joined.pop_front();
+        }
+        self.joined.push_back(ids);
+    }
+}
+
+fn count_of(records: &[ReadRecord]) -> u64 {
+    u64::try_from(records.len()).unwrap_or(u64::MAX)
+}

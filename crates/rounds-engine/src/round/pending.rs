@@ -1,0 +1,103 @@
+//! What a round found and has not committed yet.
+
+use super::cursor::Position;
+use super::read::ReadRecord;
+use crate::Ports;
+use crate::ids::new_container_id;
+use jiff::Timestamp;
+use rounds_domain::{Change, Presence, RecordId, Resolution};
+use std::collections::HashMap;
+
+/// A drain is committed in parts of at most this many changes...
+const PART_CHANGES: usize = 2_000;
+/// ...or of this many bytes of records, whichever comes first...
+const PART_BYTES: usize = 8 * 1024 * 1024;
+/// ...or of this many records that a sweep showed.
+const PART_SHOWN: usize = 5_000;
+
+/// Changes that were found and are not committed yet.
+#[derive(Default)]
+pub(super) struct Pending {
+    changes: Vec<(Change, Position)>,
+    by_record: HashMap<RecordId, usize>,
+    bytes: usize,
+    shown: Vec<RecordId>,
+}
+
+/// Whether a record became a change of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Put {
+    /// It did.
+    Added,
+    /// It came before in this part, which is told once, with its later state.
+    Merged,
+}
+
+impl Pending {
+    /// Adds a change that was asked for at `read_at`.
+    pub(super) fn put(
+        &mut self,
+        record: ReadRecord,
+        resolution: Resolution,
+        read_at: Timestamp,
+        ports: &Ports,
+    ) -> Put {
+        let size = record.record.len_bytes();
+        let position = record.position;
+        if let Some(index) = self.by_record.get(&record.id) {
+            let (earlier, earlier_position) = &mut self.changes[*index];
+            let is_older = match (&earlier_position, &position) {
+                (Position::At(known), Position::At(new)) => new < known,
+                _ => false,
+            };
+            if is_older || earlier.version == record.version {
+                return Put::Merged;
+            }
+            self.bytes = self.bytes + size - earlier.record.len_bytes();
+            earlier.version = record.version;
+            earlier.ordering_key = record.ordering_key;
+            earlier.record = record.record;
+            earlier.read_at = read_at;
+            *earlier_position = position;
+            return Put::Merged;
+        }
+        self.bytes += size;
+        self.by_record.insert(record.id.clone(), self.changes.len());
+        let change = Change {
+            container: new_container_id(ports),
+            record_id: record.id,
+            version: record.version,
+            ordering_key: record.ordering_key,
+            record: record.record,
+            presence: Presence::There,
+            read_at,
+            resolution,
+        };
+        self.changes.push((change, position));
+        Put::Added
+    }
+
+    /// Notes that a sweep showed a record.
+    pub(super) fn show(&mut self, record: RecordId) {
+        self.shown.push(record);
+    }
+
+    /// Whether it is time to commit a part.
+    pub(super) fn is_large(&self) -> bool {
+        self.changes.len() >= PART_CHANGES
+            || self.bytes >= PART_BYTES
+            || self.shown.len() >= PART_SHOWN
+    }
+
+    /// Whether anything was found.
+    pub(super) fn has_changes(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// Takes everything: the changes, and what a sweep showed.
+    pub(super) fn take(&mut self) -> (Vec<Change>, Vec<RecordId>) {
+        let all = std::mem::take(self);
+        let changes = all.changes.into_iter().map(|(change, _)| change).collect();
+        (changes, all.shown)
+    }
+}
