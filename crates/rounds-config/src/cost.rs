@@ -94,9 +94,9 @@ fn action_cost(action: &Action) -> ActionCost {
 
 /// Rounds in the busiest hour and on the busiest day.
 fn rounds(action: &Action) -> (f64, f64) {
-    let windows = &action.schedule.windows;
+    let windows = &action.changes.schedule.windows;
     let (mut busiest_hour, mut busiest_day) = (0.0_f64, 0.0_f64);
-    let per_minute = ticks_by_minute(&action.schedule.cadence);
+    let per_minute = ticks_by_minute(&action.changes.schedule.cadence);
     for day in Weekday::Monday.cycle_forward().take(7) {
         let open = open_minutes(windows, day);
         let rounds = |minutes: std::ops::Range<usize>| -> f64 {
@@ -110,7 +110,7 @@ fn rounds(action: &Action) -> (f64, f64) {
             busiest_hour = busiest_hour.max(rounds(hour * 60..(hour + 1) * 60));
         }
     }
-    if let (Cadence::Every(interval), true) = (&action.schedule.cadence, windows.is_empty()) {
+    if let (Cadence::Every(interval), true) = (&action.changes.schedule.cadence, windows.is_empty()) {
         // The sum over minutes is the same but for rounding.
         return (per(HOUR, *interval), per(DAY, *interval));
     }

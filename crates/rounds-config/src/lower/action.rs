@@ -35,7 +35,7 @@ pub(super) fn lower<'c>(
     let feed = keys
         .changes
         .value()
-        .and_then(|changes| feed::lower(changes, keys.request_timeout(), findings));
+        .and_then(|changes| feed::lower(changes, schedule.clone(), keys.request_timeout(), findings));
     let lookups = lookups::lower(keys.lookups.value(), keys.request_timeout(), findings);
     // Without the lookups' names, whatever reads one would be called unknown.
     let notify = match keys.lookups {
@@ -47,8 +47,8 @@ pub(super) fn lower<'c>(
     Some(Action {
         name: ActionName::new(name),
         connection: connection?,
-        schedule: schedule?,
-        feed: feed?,
+        changes: std::sync::Arc::new(feed?),
+        sweeps: Vec::new(),
         lookups: lookups.lookups,
         notify: notify?,
         to,

@@ -78,7 +78,7 @@ pub(super) fn lower(given: &Here<CursorKeys>, findings: &mut Findings<'_>) -> Op
             .settle
             .value()
             .map_or(Duration::ZERO, |settle| settle.0),
-        field: keys.field.value().map(|field| field.filter.clone()),
+        source: if keys.field.is_absent() { rounds_domain::plan::TimeSource::SourceClock } else { rounds_domain::plan::TimeSource::Field },
     }))
 }
 

@@ -16,6 +16,7 @@ const ROOTS: &[&str] = &["cursor", "until"];
 
 pub(super) fn lower(
     keys: &ChangesKeys,
+    schedule: Option<rounds_domain::plan::Schedule>,
     timeout: Option<Duration>,
     findings: &mut Findings<'_>,
 ) -> Option<Feed> {
@@ -29,7 +30,7 @@ pub(super) fn lower(
     let request = request::lower(&written, ROOTS, findings);
     check_uses(&keys.cursor, &request.uses, request.uses_known, findings);
     let cursor = match &keys.cursor {
-        Given::Absent => Some(CursorRule::None),
+        Given::Absent => Some(CursorRule::Sweep(rounds_domain::plan::Sweep { scope: rounds_domain::plan::SweepScope::Everything, deletions: rounds_domain::plan::Deletions::Ignored })),
         Given::Wrong => None,
         Given::Here(here) => cursor::lower(here, findings),
     };
@@ -38,6 +39,9 @@ pub(super) fn lower(
     let version = version(keys, findings);
     Some(Feed {
         name: FeedName::new("changes"),
+        role: rounds_domain::plan::FeedRole::Changes,
+        schedule: schedule?,
+        dated_by: keys.cursor.value().and_then(|c| c.field.value()).and_then(|f| match &cursor { Some(CursorRule::Time(t)) => Some(rounds_domain::plan::DateField { field: f.filter.clone(), format: t.format.clone(), zone: t.zone.clone() }), _ => None }),
         request: request.rule?,
         cursor: cursor?,
         start: start?,
@@ -198,14 +202,14 @@ fn paging_rule(keys: &PagingKeys, findings: &mut Findings<'_>) -> Option<PagingR
             parameter: text(&pages.parameter)?,
             first: pages.first.value().map_or(1, |first| first.0),
             size: pages.size.value().map(|size| u64::from(size.0)),
-            size_parameter: text(&pages.size_parameter),
+            size_parameter: text(&pages.size_parameter), rows: rounds_domain::plan::Rows::Move,
         });
     }
     if let Some(offset) = keys.offset.value() {
         return Some(PagingRule::Offset {
             parameter: text(&offset.parameter)?,
             size: u64::from(offset.size.value()?.0),
-            size_parameter: text(&offset.size_parameter),
+            size_parameter: text(&offset.size_parameter), rows: rounds_domain::plan::Rows::Move,
         });
     }
     let token = keys.token.value()?;

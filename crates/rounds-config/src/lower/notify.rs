@@ -118,7 +118,7 @@ fn event(
             if events.contains(&name) {
                 return Some(EventRule::ByKind {
                     created: name.to_owned(),
-                    updated: name.to_owned(),
+                    updated: name.to_owned(), deleted: name.to_owned(),
                 });
             }
             let shown = crate::reading::shortened(name);
@@ -135,7 +135,7 @@ fn event(
             if events.contains(&CREATED) && events.contains(&UPDATED) {
                 return Some(EventRule::ByKind {
                     created: CREATED.to_owned(),
-                    updated: UPDATED.to_owned(),
+                    updated: UPDATED.to_owned(), deleted: "Cancel".to_owned(),
                 });
             }
             findings
@@ -163,8 +163,8 @@ fn check_shape(
     findings: &mut Findings<'_>,
 ) {
     let events: Vec<&str> = match event {
-        EventRule::ByKind { created, updated } if created == updated => vec![created],
-        EventRule::ByKind { created, updated } => vec![created, updated],
+        EventRule::ByKind { created, updated, .. } if created == updated => vec![created],
+        EventRule::ByKind { created, updated, .. } => vec![created, updated],
         EventRule::Expression(_) => model.events().collect(),
     };
     let checked: Vec<_> = events

@@ -1,7 +1,8 @@
 //! One round by hand.
 
 use crate::world::World;
-use rounds_domain::{ActionName, RoundEnd};
+use crate::world::feed_key;
+use rounds_domain::RoundEnd;
 use rounds_engine::{Choice, PollError, PollMode, poll};
 
 #[tokio::test(start_paused = true)]
@@ -15,7 +16,7 @@ async fn a_dry_run_shows_everything_and_changes_nothing() {
     world.clinic.put(2, "p", "booked", world.now());
     let (cursor, feed) = (world.cursor().await, world.feed("appointments").await);
 
-    let action = ActionName::new("appointments");
+    let action = feed_key("appointments", "changes");
     let report = poll(&world.plan, &world.ports, &action, PollMode::DryRun)
         .await
         .expect("a report");
@@ -62,7 +63,7 @@ async fn a_round_for_real_leaves_its_containers_to_the_running_engine() {
     let world = World::usual();
     world.run_for(1).await;
     world.clinic.put(1, "p", "booked", world.now());
-    let action = ActionName::new("appointments");
+    let action = feed_key("appointments", "changes");
     let report = poll(&world.plan, &world.ports, &action, PollMode::Commit)
         .await
         .expect("a report");
@@ -75,7 +76,7 @@ async fn a_round_for_real_leaves_its_containers_to_the_running_engine() {
 #[tokio::test(start_paused = true)]
 async fn an_unknown_action_is_said() {
     let world = World::usual();
-    let unknown = ActionName::new("apointments");
+    let unknown = feed_key("apointments", "changes");
     let error = poll(&world.plan, &world.ports, &unknown, PollMode::DryRun).await;
-    assert!(matches!(error, Err(PollError::UnknownAction(name)) if name == unknown));
+    assert!(matches!(error, Err(PollError::UnknownAction(name)) if name == unknown.action));
 }

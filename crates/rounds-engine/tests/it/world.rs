@@ -287,12 +287,13 @@ impl World {
             .collect()
     }
 
-    /// The state of an action's feed.
+    /// The state of an action's change query.
     pub(crate) async fn feed(&self, action: &str) -> FeedState {
-        let feed = FeedKey {
-            action: ActionName::new(action),
-            feed: FeedName::new("changes"),
-        };
+        self.state_of(feed_key(action, "changes")).await
+    }
+
+    /// The state of a feed.
+    pub(crate) async fn state_of(&self, feed: FeedKey) -> FeedState {
         self.store
             .feed_states(&[feed])
             .await
@@ -312,6 +313,14 @@ impl World {
     /// How everything stands.
     pub(crate) async fn overview(&self) -> Overview {
         self.store.overview().await.expect("an overview")
+    }
+}
+
+/// A feed by the names of its action and its own.
+pub(crate) fn feed_key(action: &str, feed: &str) -> FeedKey {
+    FeedKey {
+        action: ActionName::new(action),
+        feed: FeedName::new(feed),
     }
 }
 

@@ -1,6 +1,14 @@
 use super::*;
+use rounds_domain::{ActionName, FeedName};
 use jiff::civil::time;
 use jiff::tz::TimeZone;
+
+fn changes_of(action: &str) -> FeedKey {
+    FeedKey {
+        action: ActionName::new(action),
+        feed: FeedName::new("changes"),
+    }
+}
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("an instant")
@@ -23,11 +31,7 @@ fn cron(text: &str) -> Cadence {
 }
 
 fn ticks<'a>(schedule: &'a Schedule, action: &str) -> Ticks<'a> {
-    Ticks::new(
-        schedule,
-        &ActionName::new(action),
-        &InstanceId::new("instance"),
-    )
+    Ticks::new(schedule, &changes_of(action), &InstanceId::new("instance"))
 }
 
 fn count_from(ticks: &Ticks<'_>, from: &str, to: &str) -> Vec<String> {
@@ -71,7 +75,7 @@ fn starts_of_many_actions_are_spread_and_differ_between_installations() {
         "{per_second:?}"
     );
 
-    let action = ActionName::new("appointments");
+    let action = changes_of("appointments");
     let here = Ticks::new(&schedule, &action, &InstanceId::new("here"));
     let there = Ticks::new(&schedule, &action, &InstanceId::new("there"));
     assert_ne!(here.offset, there.offset);
