@@ -161,7 +161,7 @@ pub enum Command {
     Schema,
     /// Make one round of one action, now.
     #[command(
-        after_help = "Examples:\n  rounds poll appointments --dry-run    shows everything and changes nothing\n  rounds poll appointments              commits what was found; `rounds run` fills and delivers it\n\nThe output shows patient data, because that is what was asked for. Without --dry-run no `rounds run` may be using the data directory."
+        after_help = "Examples:\n  rounds poll appointments --dry-run    shows everything and changes nothing\n  rounds poll appointments              commits what was found; `rounds run` fills and delivers it\n  rounds poll appointments --feed reconcile --dry-run    the same for its reconciling sweep\n\nThe output shows patient data, because that is what was asked for. Without --dry-run no `rounds run` may be using the data directory."
     )]
     Poll(PollArguments),
     /// Show the whole way of changes on this machine: an EHR, Rounds and a receiver on loopback.
@@ -202,6 +202,9 @@ pub struct RunArguments {
 pub struct PollArguments {
     /// Which action of the configuration.
     pub action: String,
+    /// Which of its feeds: the change query, or one of its sweeps.
+    #[arg(long, value_name = "FEED", default_value = "changes")]
+    pub feed: String,
     /// Show everything, also the notifications that would be sent, and change nothing.
     #[arg(long)]
     pub dry_run: bool,

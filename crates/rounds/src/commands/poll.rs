@@ -12,25 +12,26 @@ use crate::wiring::Surroundings;
 use crate::{Ended, Problem, configuration, data};
 use rounds_domain::plan::Plan;
 use rounds_domain::ports::Store;
-use rounds_domain::{ActionName, RoundEnd};
+use rounds_domain::{ActionName, FeedKey, FeedName, RoundEnd};
 use rounds_engine::{PollError, PollMode};
 use rounds_store::{SqliteStore, StoreOptions};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Makes one round of an action and says everything about it.
+/// Makes one round of a feed and says everything about it.
 pub async fn poll(
     plan: &Plan,
     surroundings: &Surroundings,
     store: Arc<dyn Store>,
-    action: &str,
+    feed: &FeedKey,
     mode: PollMode,
 ) -> Result<PollPage, Problem> {
     let ports = surroundings.ports(plan, store)?;
-    match rounds_engine::poll(plan, &ports, &ActionName::new(action), mode).await {
-        Ok(report) => Ok(PollPage::of(action, mode, report)),
+    match rounds_engine::poll(plan, &ports, feed, mode).await {
+        Ok(report) => Ok(PollPage::of(feed, mode, report)),
         Err(PollError::Store(error)) => Err(error.into()),
         Err(PollError::UnknownAction(action)) => Err(unknown_action(plan, &action)),
+        Err(PollError::UnknownFeed(feed)) => Err(unknown_feed(plan, &feed)),
     }
 }
 
@@ -41,9 +42,16 @@ pub async fn perform(
     terminal: &mut Terminal,
 ) -> Result<Ended, Problem> {
     let plan = configuration::load(&common.config, terminal)?;
-    let action = ActionName::new(options.action.as_str());
-    if plan.actions.iter().all(|known| known.name != action) {
-        return Err(unknown_action(&plan, &action));
+    let feed = FeedKey {
+        action: ActionName::new(options.action.as_str()),
+        feed: FeedName::new(options.feed.as_str()),
+    };
+    // Before the data directory is taken, or made.
+    let Some(action) = plan.actions.iter().find(|known| known.name == feed.action) else {
+        return Err(unknown_action(&plan, &feed.action));
+    };
+    if action.feeds().all(|known| known.name != feed.feed) {
+        return Err(unknown_feed(&plan, &feed));
     }
     let mode = if options.dry_run {
         PollMode::DryRun
@@ -51,7 +59,7 @@ pub async fn perform(
         PollMode::Commit
     };
     let store = open(&common.data_dir, mode)?;
-    let page = poll(&plan, &Surroundings::real(), store, action.as_str(), mode).await?;
+    let page = poll(&plan, &Surroundings::real(), store, &feed, mode).await?;
     terminal.give(&page)?;
     Ok(match &page.end {
         RoundEnd::Failed(_) => Ended::Unavailable,
@@ -85,5 +93,23 @@ fn unknown_action(plan: &Plan, action: &ActionName) -> Problem {
         Ended::Usage,
         format!("there is no action `{action}`"),
         hint,
+    )
+}
+
+fn unknown_feed(plan: &Plan, feed: &FeedKey) -> Problem {
+    let action = plan
+        .actions
+        .iter()
+        .find(|action| action.name == feed.action);
+    let names: Vec<String> = action
+        .iter()
+        .flat_map(|action| action.feeds())
+        .map(|feed| format!("`{}`", feed.name))
+        .collect();
+    Problem::new(
+        UNKNOWN_ACTION,
+        Ended::Usage,
+        format!("the action `{}` has no feed `{}`", feed.action, feed.feed),
+        format!("it has {}", names.join(", ")),
     )
 }

@@ -117,12 +117,13 @@ fn announce(common: &Common, plan: &Plan) {
         );
     }
     for action in &plan.actions {
-        let cadence = match &action.schedule.cadence {
+        let cadence = match &action.changes.schedule.cadence {
             Cadence::Every(every) => format!("every {}", duration_in_words(*every)),
             Cadence::At(cron) => format!("at {}", cron.pattern),
         };
         tracing::info!(
             connection = %action.connection,
+            sweeps = action.sweeps.len(),
             lookups = action.lookups.len(),
             destinations = action.to.len(),
             "action {}, {cadence}",

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rounds_domain::ports::{ActionOverview, DestinationOverview, Operations};
 use serde::Serialize;
 use std::io::{self, Write};
+use std::time::Duration;
 
 /// How everything stands.
 #[derive(Debug, Serialize)]
@@ -25,7 +26,7 @@ pub struct Status {
 pub struct ActionStatus {
     /// Which.
     pub action: String,
-    /// Its change queries.
+    /// Its change query and its sweeps.
     pub feeds: Vec<FeedStatus>,
     /// Records that its ledger knows.
     pub known_records: u64,
@@ -39,7 +40,7 @@ pub struct ActionStatus {
     pub notifications: u64,
 }
 
-/// How one change query stands.
+/// How one feed stands.
 #[derive(Debug, Serialize)]
 pub struct FeedStatus {
     /// Its name within the action.
@@ -58,6 +59,17 @@ pub struct FeedStatus {
     pub failures_in_a_row: u32,
     /// Records dated in the future that the last round saw.
     pub future_dated: u64,
+    /// Changes that a sweep found although a faster feed should have shown them, by their dates. Those of a reconciling sweep
+    /// came later than the horizon.
+    pub late: u64,
+    /// By how much the latest of them was late.
+    pub longest_late_seconds: Option<u64>,
+    /// Changes that a sweep found of records whose date had not moved.
+    pub undeclared: u64,
+    /// Records that a sweep told as gone.
+    pub deleted: u64,
+    /// Records that the last sweep did not show and that were too many to be told as gone.
+    pub held_back: u64,
     /// Why the last round failed, if it did.
     pub failure: Option<Failure>,
 }
@@ -129,6 +141,11 @@ fn action(overview: ActionOverview) -> ActionStatus {
         missed_ticks: state.missed_ticks,
         failures_in_a_row: state.failures_in_a_row,
         future_dated: state.future_dated,
+        late: state.late,
+        longest_late_seconds: state.longest_late.map(|late| late.as_secs()),
+        undeclared: state.undeclared,
+        deleted: state.deleted,
+        held_back: state.held_back,
         failure: state.failure.map(|failure| Failure {
             code: failure.code.as_str(),
             message: failure.message,
@@ -162,6 +179,54 @@ fn destination(overview: DestinationOverview) -> DestinationStatus {
     }
 }
 
+impl FeedStatus {
+    /// What the feed is called in a list of actions: the change query is the action itself.
+    fn title(&self, action: &str) -> String {
+        if self.feed == "changes" {
+            action.to_owned()
+        } else {
+            format!("{action}/{}", self.feed)
+        }
+    }
+
+    /// What the sweeps found, and what follows from it.
+    fn write_findings(&self, action: &str, out: &mut dyn Write) -> io::Result<()> {
+        let title = self.title(action);
+        if self.late > 0 {
+            let by = Duration::from_secs(self.longest_late_seconds.unwrap_or_default());
+            let by = duration_in_words(by);
+            if self.feed == "reconcile" {
+                writeln!(
+                    out,
+                    "\n{title}: {} found later than the horizon, up to {by} after their date\n  help: make `trailing.horizon` longer than {by}",
+                    self.late
+                )?;
+            } else {
+                writeln!(
+                    out,
+                    "\n{title}: {} found late, within the horizon, up to {by} after their date",
+                    self.late
+                )?;
+            }
+        }
+        if self.undeclared > 0 {
+            writeln!(
+                out,
+                "\n{title}: {} changed without a new date; the change query cannot show such changes",
+                self.undeclared
+            )?;
+        }
+        if self.held_back > 0 {
+            writeln!(
+                out,
+                "\n{title}: {} are gone, which is too many at once to be told\n  help: look with `rounds poll {action} --feed {} --dry-run`; if they are really gone, raise `hold_back`",
+                self.held_back, self.feed
+            )?;
+        }
+        Ok(())
+    }
+}
+
 impl Report for Status {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         self.write_actions(out)?;
@@ -189,7 +254,7 @@ impl Status {
             for feed in &action.feeds {
                 let ago = |at| Ago { at, now: self.now }.to_string();
                 table.row([
-                    action.action.clone(),
+                    feed.title(&action.action),
                     feed.last_started_at.map_or_else(|| "never".to_owned(), ago),
                     feed.cursor.clone(),
                     feed.rounds.to_string(),
@@ -241,7 +306,9 @@ impl Status {
                     writeln!(
                         out,
                         "\n{}: failing ({}): {}",
-                        action.action, failure.code, failure.message
+                        feed.title(&action.action),
+                        failure.code,
+                        failure.message
                     )?;
                     if let Some(hint) = &failure.hint {
                         writeln!(out, "  help: {hint}")?;
@@ -251,9 +318,11 @@ impl Status {
                     writeln!(
                         out,
                         "\n{}: {} of the last round's records are dated in the future; they do not move the cursor",
-                        action.action, feed.future_dated
+                        feed.title(&action.action),
+                        feed.future_dated
                     )?;
                 }
+                feed.write_findings(&action.action, out)?;
             }
             if action.containers_dead > 0 {
                 writeln!(

@@ -76,6 +76,7 @@ pub fn cursor_in_words(cursor: Option<&Cursor>) -> String {
         Some(Cursor::Token(token)) => {
             format!("a token of {} characters", token.expose().chars().count())
         }
+        Some(Cursor::Dates { from, to }) => format!("compares {from} to {to}"),
         Some(Cursor::Sweep) => "compares everything".to_owned(),
     }
 }

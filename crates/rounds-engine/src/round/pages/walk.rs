@@ -2,7 +2,8 @@
 //!
 //! When a record that was read already is edited and moves to the end, or is deleted, everything behind it moves up, and
 //! the next page begins one too late: a record in between is never shown. So a page by place is believed only if it
-//! joins what was read, that is, if it begins with a record that is known from there:
+//! joins what was read, that is, if it begins with a record that is known from there in this very state (one that was
+//! edited since may have moved):
 //!
 //! - *By offset* each page is asked for one record before the end of what was read. If it does not join, the walk goes back a
 //!   page, and again, until one does, and goes on from there.
@@ -13,16 +14,17 @@
 //! is needed.
 
 use super::super::read::ReadRecord;
-use rounds_domain::RecordId;
 use rounds_domain::plan::Rows;
+use rounds_domain::{RecordId, Version};
 use std::collections::{HashSet, VecDeque};
 
-/// How many joined pages' ids are remembered. Going back further finds nothing known, and ends at the first page.
+/// How many joined pages are remembered. Going back further finds nothing known, and ends at the first page.
 const REMEMBERED_PAGES: usize = 4;
 /// By how many records a page by offset overlaps the one before it.
 const OVERLAP: u64 = 1;
 
-type Ids = HashSet<RecordId>;
+/// The records of a page, each in the state in which it was shown.
+type States = HashSet<(RecordId, Version)>;
 
 /// Where pages are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,9 +61,9 @@ pub(super) struct Walk {
     errand: Errand,
     /// Where a walk by number goes on after looking back; None where the answer has ended.
     onward: Option<u64>,
-    joined: VecDeque<Ids>,
+    joined: VecDeque<States>,
     /// Pages that were read and of which it is not known yet whether something lies before them.
-    apart: Vec<Ids>,
+    apart: Vec<States>,
 }
 
 impl Walk {
@@ -117,47 +119,49 @@ impl Walk {
 
     fn after_moving_page(&mut self, records: &[ReadRecord]) -> Option<u64> {
         let count = count_of(records);
-        let ids: Ids = records.iter().map(|record| record.id.clone()).collect();
+        let states: States = records.iter().map(state_of).collect();
         let joins = self.at == self.first()
-            || records
-                .first()
-                .is_some_and(|first| self.joined.iter().any(|page| page.contains(&first.id)));
+            || records.first().is_some_and(|first| {
+                self.joined
+                    .iter()
+                    .any(|page| page.contains(&state_of(first)))
+            });
         match (self.places, self.errand) {
             (Places::Offsets { size }, _) if joins => {
                 self.errand = Errand::Onward;
                 // They will be read again on the way onward.
                 self.apart.clear();
-                self.join(ids);
+                self.join(states);
                 let overlap = OVERLAP.min(size.saturating_sub(1));
                 self.goes_on(count)
                     .then(|| self.at.saturating_add(count - overlap))
             }
             (Places::Offsets { size }, _) => {
                 self.errand = Errand::LookBack;
-                self.apart.push(ids);
+                self.apart.push(states);
                 Some(self.at.saturating_sub(size))
             }
             (Places::Numbers { .. }, Errand::Onward) => {
                 let onward = self.goes_on(count).then(|| self.at.saturating_add(1));
                 if self.at == self.first() {
-                    self.join(ids);
+                    self.join(states);
                     return onward;
                 }
                 self.onward = onward;
                 self.errand = Errand::LookBack;
-                self.apart.push(ids);
+                self.apart.push(states);
                 Some(self.at - 1)
             }
             (Places::Numbers { .. }, Errand::LookBack) if joins => {
                 self.errand = Errand::Onward;
-                self.join(ids);
-                for ids in std::mem::take(&mut self.apart) {
-                    self.join(ids);
+                self.join(states);
+                for states in std::mem::take(&mut self.apart) {
+                    self.join(states);
                 }
                 self.onward.take()
             }
             (Places::Numbers { .. }, Errand::LookBack) => {
-                self.apart.push(ids);
+                self.apart.push(states);
                 Some(self.at.saturating_sub(1).max(self.first()))
             }
         }
@@ -178,12 +182,16 @@ impl Walk {
         }
     }
 
-    fn join(&mut self, ids: Ids) {
+    fn join(&mut self, states: States) {
         if self.joined.len() == REMEMBERED_PAGES {
             self.joined.pop_front();
         }
-        self.joined.push_back(ids);
+        self.joined.push_back(states);
     }
+}
+
+fn state_of(record: &ReadRecord) -> (RecordId, Version) {
+    (record.id.clone(), record.version)
 }
 
 fn count_of(records: &[ReadRecord]) -> u64 {

@@ -1,7 +1,7 @@
 use super::*;
-use rounds_domain::{ActionName, FeedName};
 use jiff::civil::time;
 use jiff::tz::TimeZone;
+use rounds_domain::{ActionName, FeedName};
 
 fn changes_of(action: &str) -> FeedKey {
     FeedKey {

@@ -2,11 +2,12 @@
 
 use crate::output::duration_in_words;
 use jiff::Timestamp;
-use rounds_domain::InstanceId;
 use rounds_domain::plan::{
-    Action, BodyRule, Cadence, CursorRule, OrderBy, Paging, PagingRule, Start, TimeFormat,
-    VersionRule, WhenMissing, Window,
+    Action, BodyRule, Cadence, CursorRule, Deletions, Feed, FeedRole, OrderBy, Paging, PagingRule,
+    Schedule, Start, Sweep, SweepScope, TimeCursor, TimeFormat, TimeSource, VersionRule,
+    WhenMissing, Window,
 };
+use rounds_domain::{FeedKey, InstanceId};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub struct ActionDeeds {
     pub start: String,
     /// How pages are followed.
     pub pages: String,
+    /// What finds that which the change query does not show.
+    pub sweeps: Vec<SweepDeeds>,
     /// What makes a version of a record.
     pub version: &'static str,
     /// The lookups, in their order, with what a missing record means.
@@ -57,6 +60,17 @@ pub struct CursorDeeds {
     pub effective_overlap_seconds: Option<f64>,
 }
 
+/// A sweep beside the change query.
+#[derive(Debug, Serialize)]
+pub struct SweepDeeds {
+    /// Its name, as `rounds poll --feed` takes it.
+    pub feed: String,
+    /// How often.
+    pub cadence: String,
+    /// What it looks at, in words.
+    pub words: String,
+}
+
 /// One lookup.
 #[derive(Debug, Serialize)]
 pub struct LookupDeeds {
@@ -68,20 +82,17 @@ pub struct LookupDeeds {
 
 impl ActionDeeds {
     pub(super) fn of(action: &Action, instance: Option<&InstanceId>, now: Timestamp) -> Self {
-        let schedule = &action.schedule;
-        let (cadence, every_seconds) = match &schedule.cadence {
-            Cadence::Every(every) => (
-                format!("every {}", duration_in_words(*every)),
-                Some(every.as_secs_f64()),
-            ),
-            Cadence::At(cron) => (format!("at `{}`", cron.pattern), None),
-        };
+        let changes = &action.changes;
+        let schedule = &changes.schedule;
         let is_zoned = matches!(schedule.cadence, Cadence::At(_)) || !schedule.windows.is_empty();
         Self {
             action: action.name.to_string(),
             connection: action.connection.to_string(),
-            cadence,
-            every_seconds,
+            cadence: cadence(schedule),
+            every_seconds: match &schedule.cadence {
+                Cadence::Every(every) => Some(every.as_secs_f64()),
+                Cadence::At(_) => None,
+            },
             between: schedule.windows.iter().map(window).collect(),
             zone: schedule
                 .zone
@@ -89,12 +100,17 @@ impl ActionDeeds {
                 .filter(|_| is_zoned)
                 .map(str::to_owned),
             next_round_at: instance.and_then(|instance| {
-                rounds_engine::next_tick_at(schedule, &action.name, instance, now)
+                let key = FeedKey {
+                    action: action.name.clone(),
+                    feed: changes.name.clone(),
+                };
+                rounds_engine::next_tick_at(schedule, &key, instance, now)
             }),
-            cursor: cursor(&action.feed.cursor),
-            start: start(action.feed.start),
-            pages: pages(&action.feed.paging),
-            version: match &action.feed.version {
+            cursor: cursor(&changes.cursor),
+            start: start(changes.start),
+            pages: pages(&changes.paging),
+            sweeps: action.sweeps.iter().map(|feed| sweep(feed)).collect(),
+            version: match &changes.version {
                 VersionRule::Field(_) => "a field of the record",
                 VersionRule::Fingerprint { counting: None } => "the record's whole content",
                 VersionRule::Fingerprint { counting: Some(_) } => {
@@ -135,6 +151,13 @@ impl ActionDeeds {
         writeln!(out, "  cursor      {}", self.cursor.words)?;
         writeln!(out, "  start       {}", self.start)?;
         writeln!(out, "  pages       {}", self.pages)?;
+        for sweep in &self.sweeps {
+            writeln!(
+                out,
+                "  sweeps      {}, {}: {}",
+                sweep.feed, sweep.cadence, sweep.words
+            )?;
+        }
         writeln!(out, "  changed is  what differs in {}", self.version)?;
         for lookup in &self.lookups {
             let missing = match lookup.when_missing {
@@ -162,9 +185,10 @@ fn cursor(rule: &CursorRule) -> CursorDeeds {
                 TimeFormat::EpochSeconds => "seconds since 1970".to_owned(),
                 TimeFormat::EpochMilliseconds => "milliseconds since 1970".to_owned(),
             };
-            let source = match time.field {
-                Some(_) => "the latest date among the records",
-                None => "the EHR's own clock",
+            let source = match time.source {
+                TimeSource::Field => "the latest date among the records",
+                TimeSource::AscendingField => "the latest date among the records, page by page",
+                TimeSource::SourceClock => "the EHR's own clock",
             };
             let zone = time.zone.iana_name().unwrap_or("a fixed offset");
             let settle = if time.settle == Duration::ZERO {
@@ -183,9 +207,12 @@ fn cursor(rule: &CursorRule) -> CursorDeeds {
         }
         CursorRule::Number(_) => ("number", "a number in the answer".to_owned(), None),
         CursorRule::Token(_) => ("token", "a token in the answer".to_owned(), None),
-        CursorRule::None => (
+        CursorRule::Sweep(sweep) => (
             "none",
-            "none: each round asks for everything and compares it with what is known".to_owned(),
+            format!(
+                "none: each round asks for everything and compares it with what is known; {}",
+                deletions(sweep)
+            ),
             None,
         ),
     };
@@ -193,6 +220,53 @@ fn cursor(rule: &CursorRule) -> CursorDeeds {
         kind,
         words,
         effective_overlap_seconds: overlap,
+    }
+}
+
+fn sweep(feed: &Feed) -> SweepDeeds {
+    let words = match (&feed.cursor, feed.role) {
+        (CursorRule::Time(TimeCursor { settle, .. }), FeedRole::Trailing) => format!(
+            "the change query again, {} later, for what shows up late",
+            duration_in_words(*settle)
+        ),
+        (CursorRule::Sweep(sweep), _) => {
+            let scope = match &sweep.scope {
+                SweepScope::Everything => "everything".to_owned(),
+                SweepScope::ChangesSince { since, .. } => {
+                    format!("everything that changed since {since}")
+                }
+                SweepScope::Dates(range) => format!(
+                    "dates from {:+} to {:+} days around today",
+                    range.from_days, range.to_days
+                ),
+            };
+            format!("{scope}; {}", deletions(sweep))
+        }
+        (other, _) => cursor(other).words,
+    };
+    SweepDeeds {
+        feed: feed.name.to_string(),
+        cadence: cadence(&feed.schedule),
+        words,
+    }
+}
+
+fn deletions(sweep: &Sweep) -> String {
+    match sweep.deletions {
+        Deletions::Ignored => "what is gone is not told".to_owned(),
+        Deletions::Told {
+            hold_back_above_percent,
+            ..
+        } => format!(
+            "what is gone is told, unless more than {hold_back_above_percent} % is gone at once"
+        ),
+    }
+}
+
+fn cadence(schedule: &Schedule) -> String {
+    match &schedule.cadence {
+        Cadence::Every(every) => format!("every {}", duration_in_words(*every)),
+        Cadence::At(cron) => format!("at `{}`", cron.pattern),
     }
 }
 

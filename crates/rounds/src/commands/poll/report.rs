@@ -3,7 +3,7 @@
 use crate::output::{
     Align, Columns, RawDocument, Report, bytes_in_words, cursor_in_words, duration_in_words, plural,
 };
-use rounds_domain::{Notification, RoundCounts, RoundEnd};
+use rounds_domain::{FeedKey, Notification, RoundCounts, RoundEnd};
 use rounds_engine::{Choice, ChosenRecord, Exchange, PollMode, PollReport};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -15,6 +15,8 @@ use std::time::Duration;
 pub struct PollPage {
     /// Which action.
     pub action: String,
+    /// Which of its feeds.
+    pub feed: String,
     /// Whether nothing was changed.
     pub dry_run: bool,
     /// The cursor before the round, in words.
@@ -97,7 +99,7 @@ pub struct FailureRow {
 }
 
 impl PollPage {
-    pub(super) fn of(action: &str, mode: PollMode, report: PollReport) -> Self {
+    pub(super) fn of(feed: &FeedKey, mode: PollMode, report: PollReport) -> Self {
         let failure = match &report.end {
             RoundEnd::Failed(failure) => Some(json!({
                 "code": failure.code.as_str(),
@@ -113,7 +115,8 @@ impl PollPage {
                 reason: reason.clone(),
             };
         Self {
-            action: action.to_owned(),
+            action: feed.action.to_string(),
+            feed: feed.feed.to_string(),
             dry_run: mode == PollMode::DryRun,
             cursor_before: cursor_in_words(report.cursor_before.as_ref()),
             cursor_after: cursor_in_words(report.cursor_after.as_ref()),
@@ -215,7 +218,7 @@ impl Report for PollPage {
         } else {
             "for real"
         };
-        writeln!(out, "One round of {}, {mode}.\n", self.action)?;
+        writeln!(out, "One round of {}/{}, {mode}.\n", self.action, self.feed)?;
         self.write_requests(out)?;
         self.write_records(out)?;
         writeln!(out, "Cursor")?;
