@@ -1,4 +1,4 @@
-//! What is not a cargo command: `cargo xtask live sekmet`, `cargo xtask drill kill`.
+//! What is not a cargo command: `cargo xtask live sekmet`, `cargo xtask drill kill`, `cargo xtask drill first-run`.
 //!
 //! Results go to stdout, talk to stderr. A task that fails says why and ends with status 1.
 
@@ -41,6 +41,12 @@ enum Drill {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Drains a large archive in one first round, kills it in the middle, and looks at its memory.
+    FirstRun {
+        /// How many records the archive has.
+        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
+        records: u64,
+    },
 }
 
 #[derive(Subcommand)]
@@ -69,6 +75,9 @@ async fn main() -> ExitCode {
         Task::Drill {
             drill: Drill::Kill { kills, seed },
         } => drill::kill(kills, seed).await,
+        Task::Drill {
+            drill: Drill::FirstRun { records },
+        } => drill::first_run(records).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

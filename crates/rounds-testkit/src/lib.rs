@@ -81,6 +81,7 @@
 //! - Logs are bounded (see the builders), the hospital's history is not.
 //! - A mistake in a script (a header with a line break in it) panics, because it is the test that is wrong.
 
+pub mod archive;
 pub mod clock;
 pub mod ehr;
 pub mod hospital;

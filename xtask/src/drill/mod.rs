@@ -35,7 +35,10 @@
 
 mod configuration;
 mod faults;
+mod first_run;
 mod verdict;
+
+pub(crate) use first_run::first_run;
 
 use crate::shared::build::release_binary;
 use crate::shared::process::Process;

@@ -36,6 +36,11 @@ impl Process {
         })
     }
 
+    /// The number that the system gave it; None once it has ended.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// An error with the end of the log if it no longer runs.
     pub(crate) fn still_runs(&mut self) -> Result<()> {
         let name = self.name;
