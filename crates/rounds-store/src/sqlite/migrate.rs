@@ -235,4 +235,103 @@ mod tests {
         assert_eq!(refused.kind, StoreErrorKind::Corrupt);
         Ok(())
     }
+
+    #[test]
+    fn what_an_older_version_kept_is_there_after_the_step_to_sweeps() -> Result<()> {
+        let mut database = memory();
+        database.pragma_update(None, "foreign_keys", true)?;
+        migrate(&mut database, &MIGRATIONS[..1])?;
+        database.execute_batch(
+            "INSERT INTO lanes VALUES (1, 'ehr');
+             INSERT INTO actions (id, name, lane) VALUES (1, 'appointments', 1);
+             INSERT INTO feeds (action, name, cursor_kind, cursor_value, round, rounds)
+                 VALUES (1, 'changes', 'time', '2026-05-01T10:00:00Z', 7, 6);
+             INSERT INTO bodies VALUES (1, x'7b7d');
+             INSERT INTO ledger VALUES (1, 'a', zeroblob(16), 1, 42);
+             INSERT INTO containers (sequence, id, action, lane, round, record_id, version, kind, ordering_key,
+                                     record_body, state, due_at, detected_at)
+                 VALUES (3, 'ctr_a', 1, 1, 7, 'a', zeroblob(16), 'created', 'a', 1, 'parked', 5, 5);
+             INSERT INTO container_answers VALUES (3, 0, 'patient', x'7b7d', 5);
+             INSERT INTO notifications (sequence, id, container, action, record_id, version, kind, event, body,
+                                        detected_at, created_at)
+                 VALUES (4, 'ntf_b', 'ctr_b', 1, 'b', zeroblob(16), 'updated', 'event', 1, 5, 6);
+             INSERT INTO notification_gaps VALUES (4, 0, 'patient', 404);
+             INSERT INTO destinations (id, name) VALUES (1, 'app');
+             INSERT INTO deliveries (sequence, notification, destination, ordering_key, state, due_at)
+                 VALUES (9, 4, 1, 'b', 'due', 6);
+             INSERT INTO attempts (delivery, number, started_at, took, outcome) VALUES (9, 1, 6, 1, 'gone');",
+        )?;
+        migrate(&mut database, MIGRATIONS)?;
+        let count = |table: &str| -> Result<i64> {
+            let count = format!("SELECT count(*) FROM {table}");
+            Ok(database.query_row(&count, [], |row| row.get(0))?)
+        };
+        for table in [
+            "feeds",
+            "ledger",
+            "containers",
+            "container_answers",
+            "notifications",
+            "notification_gaps",
+            "deliveries",
+            "attempts",
+        ] {
+            assert_eq!(count(table)?, 1, "{table}");
+        }
+        let cursor: String =
+            database.query_row("SELECT cursor_value FROM feeds", [], |row| row.get(0))?;
+        assert_eq!(cursor, "2026-05-01T10:00:00Z");
+        let kept: (bool, i64) =
+            database.query_row("SELECT presumed, swept FROM ledger", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        assert_eq!(kept, (false, 0));
+        // References hold as before: what belongs to a row goes with it, and nothing may point nowhere.
+        database.execute("DELETE FROM notifications", [])?;
+        database.execute("DELETE FROM containers", [])?;
+        for table in [
+            "container_answers",
+            "notification_gaps",
+            "deliveries",
+            "attempts",
+        ] {
+            assert_eq!(count(table)?, 0, "{table}");
+        }
+        assert!(
+            database
+                .execute(
+                    "INSERT INTO container_answers VALUES (3, 0, 'p', x'', 5)",
+                    []
+                )
+                .is_err()
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn a_step_from_scratch_and_a_step_from_before_give_the_same_schema() -> Result<()> {
+        let schema = |database: &Connection| -> Result<Vec<String>> {
+            let mut statement = database.prepare(
+                "SELECT name || ': ' || coalesce(sql, '') FROM sqlite_schema ORDER BY name",
+            )?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        };
+        let (mut old, mut new) = (memory(), memory());
+        migrate(&mut old, &MIGRATIONS[..1])?;
+        let indexes = |schema: &[String]| -> Vec<String> {
+            let names = schema.iter().filter_map(|line| line.split_once(": "));
+            names.map(|(name, _)| name.to_owned()).collect()
+        };
+        let before = indexes(&schema(&old)?);
+        migrate(&mut old, MIGRATIONS)?;
+        migrate(&mut new, MIGRATIONS)?;
+        assert_eq!(schema(&old)?, schema(&new)?);
+        assert_eq!(
+            indexes(&schema(&new)?),
+            before,
+            "no table and no index got lost on the way"
+        );
+        Ok(())
+    }
 }
