@@ -116,4 +116,8 @@ codes! {
     NEAR_LIMIT = "R0238";
     /// A percentage that cannot be read.
     BAD_PERCENTAGE = "R0239";
+    /// A sweep that cannot work as it is described.
+    BAD_SWEEP = "R0240";
+    /// A receiver that cannot tell a deletion from a change.
+    DELETION_UNSEEN = "R0241";
 }

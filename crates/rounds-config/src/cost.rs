@@ -5,7 +5,7 @@
 //! windows are looked at minute by minute over a week, cron fields as if a day matched that they can match.
 
 use jiff::civil::Weekday;
-use rounds_domain::plan::{Action, Cadence, Connection, Plan, Rate, Window};
+use rounds_domain::plan::{Action, Cadence, Connection, Plan, Rate, Schedule, Window};
 use rounds_domain::{ActionName, ConnectionName, LookupName};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub struct ConnectionCost {
 pub struct ActionCost {
     /// Which.
     pub action: ActionName,
-    /// In the busiest hour. Each round is at least one request.
+    /// In the busiest hour, those of its sweeps included. Each round is at least one request.
     pub rounds_per_hour: f64,
     /// On the busiest day.
     pub rounds_per_day: f64,
@@ -79,7 +79,12 @@ pub fn cost(plan: &Plan) -> Vec<ConnectionCost> {
 }
 
 fn action_cost(action: &Action) -> ActionCost {
-    let (rounds_per_hour, rounds_per_day) = rounds(action);
+    let (mut rounds_per_hour, mut rounds_per_day) = (0.0, 0.0);
+    for feed in action.feeds() {
+        let (per_hour, per_day) = rounds(&feed.schedule);
+        rounds_per_hour += per_hour;
+        rounds_per_day += per_day;
+    }
     ActionCost {
         action: action.name.clone(),
         rounds_per_hour,
@@ -93,10 +98,10 @@ fn action_cost(action: &Action) -> ActionCost {
 }
 
 /// Rounds in the busiest hour and on the busiest day.
-fn rounds(action: &Action) -> (f64, f64) {
-    let windows = &action.changes.schedule.windows;
+fn rounds(schedule: &Schedule) -> (f64, f64) {
+    let windows = &schedule.windows;
     let (mut busiest_hour, mut busiest_day) = (0.0_f64, 0.0_f64);
-    let per_minute = ticks_by_minute(&action.changes.schedule.cadence);
+    let per_minute = ticks_by_minute(&schedule.cadence);
     for day in Weekday::Monday.cycle_forward().take(7) {
         let open = open_minutes(windows, day);
         let rounds = |minutes: std::ops::Range<usize>| -> f64 {
@@ -110,7 +115,7 @@ fn rounds(action: &Action) -> (f64, f64) {
             busiest_hour = busiest_hour.max(rounds(hour * 60..(hour + 1) * 60));
         }
     }
-    if let (Cadence::Every(interval), true) = (&action.changes.schedule.cadence, windows.is_empty()) {
+    if let (Cadence::Every(interval), true) = (&schedule.cadence, windows.is_empty()) {
         // The sum over minutes is the same but for rounding.
         return (per(HOUR, *interval), per(DAY, *interval));
     }

@@ -5,13 +5,13 @@
 
 use crate::codes;
 use crate::kinds::{
-    AddressRangeText, Auth, BodyTree, Command, Count, CronFields, EnvironmentName, Expression,
-    HeaderName, HeaderValueSource, Length, LiteralText, Many, Marked, Names, Natural, OneOrMany,
-    Pairs, Percent, PositiveLength, RateLimit, Reference, Secret, Size, StartWord, TemplateText,
-    Text, WebUrl, WindowText, Zone,
+    AddressRangeText, Auth, BodyTree, Command, Count, CronFields, DaysText, DeletionsWord,
+    EnvironmentName, Expression, HeaderName, HeaderValueSource, InstantText, Length, LiteralText,
+    Many, Marked, Names, Natural, OneOrMany, OrderWord, Pairs, Percent, PositiveLength, RateLimit,
+    Reconcile, Reference, Secret, Size, StartWord, TemplateText, Text, WebUrl, WindowText, Zone,
 };
 use crate::reading::keys;
-use rounds_domain::plan::{Challenge, WhenMissing};
+use rounds_domain::plan::{Challenge, Rows, WhenMissing};
 
 keys! {
     /// What Rounds does: which EHRs it asks, for which changes, and whom it tells.
@@ -109,6 +109,11 @@ keys! {
         optional timeout: PositiveLength = "30s",
         /// The change query.
         required changes: ChangesKeys = "{\"get\": \"/appointments\", \"start\": \"now\", \"records\": \".[]\", \"id\": \".id\"}",
+        /// The change query once more, a horizon later: finds what shows up late.
+        optional trailing: TrailingKeys = "{\"every\": \"10m\", \"horizon\": \"2h\"}",
+        /// A slow look at everything or at a range of dates: finds what the change query never shows, deletions included. In short
+        /// `every 1d`.
+        optional reconcile: Reconcile = "every 1d",
         /// Follow-up requests whose answers are put into the container, by name.
         optional lookups: Names<LookupKeys>,
         /// What is told of a change. Default: the whole container.
@@ -146,6 +151,74 @@ keys! {
         optional version: Expression = ".meta.versionId",
         /// jq paths that are left out of the fingerprint.
         optional ignore: Many<Expression> = "[\".fetchedAt\"]",
+        /// Without a cursor: whether a record that is not there any more is `told` or `ignored`. Default ignored.
+        optional deletions: DeletionsWord = "told",
+        /// With deletions told: if more than this share is gone at once, nothing is told. Default 10%.
+        optional hold_back: Percent = "10%",
+    }
+
+    /// The change query once more, a horizon later.
+    #[exactly_one(every, at; codes::NO_INTERVAL, "no interval: neither `every` nor `at`", "write how often the trailing sweep is made, for example `every: 10m`; there is no default")]
+    struct TrailingKeys = "Trailing" {
+        /// The interval between its rounds.
+        optional every: PositiveLength = "10m",
+        /// The times of its rounds as five cron fields.
+        optional at: CronFields = "*/20 * * * *",
+        /// The time zone of `at` and `between`. Default UTC.
+        optional zone: Zone = "America/New_York",
+        /// Parts of the week outside which no round is made.
+        optional between: OneOrMany<WindowText> = "Mon-Fri 07:00-19:00",
+        /// How late a record may show up.
+        required horizon: PositiveLength = "2h",
+    }
+
+    /// A slow look at everything, or at a range of dates.
+    #[exactly_one(every, at; codes::NO_INTERVAL, "no interval: neither `every` nor `at`", "write how often the sweep is made, for example `every: 1d`; there is no default")]
+    struct ReconcileKeys = "Reconcile" {
+        /// The interval between its rounds.
+        optional every: PositiveLength = "1d",
+        /// The times of its rounds as five cron fields.
+        optional at: CronFields = "30 3 * * *",
+        /// The time zone of `at` and `between`. Default UTC.
+        optional zone: Zone = "America/New_York",
+        /// Parts of the week outside which no round is made.
+        optional between: OneOrMany<WindowText> = "22:00-05:00",
+        /// From when the change query is asked. Default: the instant of `start` if it is one, otherwise 1970.
+        optional since: InstantText = "2020-01-01T00:00:00Z",
+        /// The path of a GET request of its own. Left out, the change query is asked.
+        optional get: TemplateText = "/appointments",
+        /// The path of a POST request of its own.
+        optional post: TemplateText = "/appointments/_search",
+        /// Query parameters of its own request; may hold `{{ from }}` and `{{ to }}`.
+        optional query: Pairs<OneOrMany<TemplateText>> = "{\"from\": \"{{ from }}\", \"to\": \"{{ to }}\"}",
+        /// Headers of its own request.
+        optional headers: Pairs<TemplateText> = "{\"prefer\": \"handling=strict\"}",
+        /// The range of dates that its own request asks for.
+        optional dates: DatesKeys,
+        /// How its answer is continued. Default: as the change query's.
+        optional paging: PagingKeys,
+        /// How many pages it may have. Default: as many as the change query.
+        optional max_pages: Count = "10000",
+        /// jq from a page to its records. Default: the change query's.
+        optional records: Expression = ".[]",
+        /// Whether a record that is not there any more is `told` or `ignored`. Default told.
+        optional deletions: DeletionsWord = "told",
+        /// If more than this share is gone at once, nothing is told. Default 10%.
+        optional hold_back: Percent = "10%",
+    }
+
+    /// A range of dates around the day of the round.
+    struct DatesKeys = "Dates" {
+        /// Its first day, counted from the day of the round.
+        required from: DaysText = "-30d",
+        /// Its last day.
+        required to: DaysText = "90d",
+        /// jq from a record to its date or time.
+        required field: Expression = ".start",
+        /// How dates are written, as strftime. Default `%Y-%m-%d`.
+        optional format: Text = "%Y-%m-%d",
+        /// In which zone days are counted. Default: the action's `zone`, otherwise UTC.
+        optional zone: Zone = "Europe/Berlin",
     }
 
     /// Where a feed stands and how that moves.
@@ -167,6 +240,8 @@ keys! {
         optional granularity: PositiveLength = "1s",
         /// jq from a record to the field that the filter goes by. Left out, the EHR's clock.
         optional field: Expression = ".lastModified",
+        /// In which order pages give that field: `ascending` lets a round that was cut short go on where it was. Default `unordered`.
+        optional order: OrderWord = "ascending",
     }
 
     /// How an answer is continued.
@@ -194,6 +269,8 @@ keys! {
         optional size: Count = "50",
         /// The query parameter that asks for the size.
         optional size_parameter: Text = "per_page",
+        /// Whether records may `move` between pages meanwhile, or `stay` because the server holds the answer still. Default move.
+        optional rows: Rows = "stay",
     }
 
     /// Pages that start at an offset.
@@ -204,6 +281,8 @@ keys! {
         required size: Count = "50",
         /// The query parameter that asks for the size.
         optional size_parameter: Text = "limit",
+        /// Whether records may `move` between pages meanwhile, or `stay` because the server holds the answer still. Default move.
+        optional rows: Rows = "stay",
     }
 
     /// A token for the next page.

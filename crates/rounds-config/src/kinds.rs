@@ -4,6 +4,7 @@ mod amount;
 mod collections;
 mod duration;
 mod expression;
+mod reconcile;
 mod secret;
 mod text;
 mod time;
@@ -13,9 +14,12 @@ pub(crate) use amount::{Count, Natural, Percent, RateLimit, Size};
 pub(crate) use collections::{Many, Named, Names, OneOrMany, Pairs, same_name};
 pub(crate) use duration::{Length, PositiveLength};
 pub(crate) use expression::{Expression, Marked, TemplateText, problem};
+pub(crate) use reconcile::Reconcile;
 pub(crate) use secret::{Auth, Command, EnvironmentName, HeaderValueSource, Secret};
-pub(crate) use text::{BodyTree, LiteralText, Reference, Text, Words, read_word};
-pub(crate) use time::{CronFields, StartWord, WindowText, Zone};
+pub(crate) use text::{
+    BodyTree, DeletionsWord, LiteralText, OrderWord, Reference, Text, Words, read_word,
+};
+pub(crate) use time::{CronFields, DaysText, InstantText, StartWord, WindowText, Zone};
 pub(crate) use web::{AddressRangeText, HeaderName, WebUrl, header_name, header_value, is_public};
 
 use crate::diagnostic::Findings;

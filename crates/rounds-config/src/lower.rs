@@ -12,6 +12,7 @@ mod feed;
 mod lookups;
 mod notify;
 mod request;
+mod sweeps;
 
 use crate::codes;
 use crate::diagnostic::Findings;

@@ -163,6 +163,35 @@ words!(rounds_domain::plan::WhenMissing {
     "drop" => Self::Drop,
 });
 
+/// Whether a record that is gone is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeletionsWord {
+    Told,
+    Ignored,
+}
+
+/// In which order pages come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OrderWord {
+    Unordered,
+    Ascending,
+}
+
+words!(DeletionsWord {
+    "told" => Self::Told,
+    "ignored" => Self::Ignored,
+});
+
+words!(OrderWord {
+    "unordered" => Self::Unordered,
+    "ascending" => Self::Ascending,
+});
+
+words!(rounds_domain::plan::Rows {
+    "move" => Self::Move,
+    "stay" => Self::Stay,
+});
+
 words!(rounds_domain::plan::Challenge {
     "none" => Self::None,
     "post" => Self::Post,

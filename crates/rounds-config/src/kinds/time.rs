@@ -25,7 +25,22 @@ pub(crate) struct WindowText(pub(crate) Window);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StartWord(pub(crate) Start);
 
-parsed!(CronFields, Zone, WindowText, StartWord);
+/// An instant; a date alone is its midnight in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct InstantText(pub(crate) Timestamp);
+
+/// Whole days from the day of a round, before it where negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DaysText(pub(crate) i32);
+
+parsed!(
+    CronFields,
+    Zone,
+    WindowText,
+    StartWord,
+    InstantText,
+    DaysText
+);
 
 impl Parse for CronFields {
     const EXPECTED: &'static str = "five cron fields: minute, hour, day, month, weekday";
@@ -268,6 +283,62 @@ impl Parse for StartWord {
 
     fn pattern() -> Value {
         json!({ "anyOf": [{ "enum": ["now", "beginning"] }, { "type": "string", "format": "date-time" }] })
+    }
+}
+
+impl Parse for InstantText {
+    const EXPECTED: &'static str = "an instant such as `2026-01-01T00:00:00Z`, or a date";
+    const CODE: Code = codes::BAD_START;
+
+    fn parse(text: &str) -> Result<Self, Problem> {
+        if let Ok(instant) = text.parse::<Timestamp>() {
+            return Ok(Self(instant));
+        }
+        let midnight = text
+            .parse::<jiff::civil::Date>()
+            .and_then(|date| date.to_zoned(TimeZone::UTC));
+        // A time without an offset would be read as a date too, and its time lost.
+        match midnight {
+            Ok(midnight) if !text.contains(':') => Ok(Self(midnight.timestamp())),
+            _ => Err(Problem::whole(text, "no instant")
+                .help("an instant has a time and an offset: `2026-01-01T00:00:00Z`")),
+        }
+    }
+
+    fn pattern() -> Value {
+        json!({ "type": "string" })
+    }
+}
+
+/// More than this is a typing slip.
+const MOST_DAYS: i32 = 36_600;
+
+impl Parse for DaysText {
+    const EXPECTED: &'static str = "days before or after today, such as `-30d` or `90d`";
+    const CODE: Code = codes::BAD_DURATION;
+
+    fn parse(text: &str) -> Result<Self, Problem> {
+        let text = text.trim();
+        let (digits, factor) = match (text.strip_suffix('d'), text.strip_suffix('w')) {
+            (Some(days), _) => (days, 1),
+            (_, Some(weeks)) => (weeks, 7),
+            _ if text == "0" => ("0", 1),
+            _ => {
+                return Err(Problem::whole(text, "not in days")
+                    .help("write `d` for days or `w` for weeks: `-30d`, `90d`, `12w`"));
+            }
+        };
+        digits
+            .parse::<i32>()
+            .ok()
+            .and_then(|number| number.checked_mul(factor))
+            .filter(|days| days.abs() <= MOST_DAYS)
+            .map(Self)
+            .ok_or_else(|| Problem::whole(text, "no whole number of days within a hundred years"))
+    }
+
+    fn pattern() -> Value {
+        json!({ "type": ["string", "integer"], "pattern": r"^\s*[+-]?[0-9]+\s*(d|w)\s*$" })
     }
 }
 

@@ -1,15 +1,17 @@
 //! One polled API action.
 
-use super::{Known, feed, lookups, notify, retry};
+use super::{Known, feed, lookups, notify, retry, sweeps};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::ActionKeys;
+use crate::kinds::{CronFields, OneOrMany, PositiveLength, WindowText, Zone};
 use crate::reading::Given;
 use crate::source::Place;
 use jiff::tz::TimeZone;
 use rounds_domain::plan::{Action, Cadence, RetrySchedule, Schedule};
 use rounds_domain::{ActionName, ConnectionName, DestinationName};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A shorter interval is a stream of requests, not a poll.
@@ -30,25 +32,40 @@ pub(super) fn lower<'c>(
         known.missed();
         None
     };
-    let schedule = schedule(keys, findings);
+    let when = When {
+        every: &keys.every,
+        at: &keys.at,
+        zone: &keys.zone,
+        between: &keys.between,
+    };
+    let schedule = schedule(&when, findings);
     timeout(keys, findings);
-    let feed = keys
+    let timeout = keys.request_timeout();
+    let changes = keys
         .changes
         .value()
-        .and_then(|changes| feed::lower(changes, schedule.clone(), keys.request_timeout(), findings));
+        .and_then(|changes| feed::lower(changes, schedule.as_ref(), timeout, findings));
+    let sweeps = changes
+        .as_ref()
+        .and_then(|changes| sweeps::lower(keys, changes, findings));
+    sweeps::check_intervals(keys, findings);
     let lookups = lookups::lower(keys.lookups.value(), keys.request_timeout(), findings);
     // Without the lookups' names, whatever reads one would be called unknown.
     let notify = match keys.lookups {
         Given::Wrong => None,
         _ => notify::lower(&keys.notify, &lookups.names, findings),
     };
+    if let (Some(changes), Some(sweeps), Some(notify)) = (&changes, &sweeps, &notify) {
+        let feeds = std::iter::once(changes).chain(sweeps.iter().map(|feed| &**feed));
+        sweeps::check_telling(feeds, notify, keys, findings);
+    }
     let to = destinations(name, place, keys, known, findings);
     let retry = retry(&keys.retry, RetrySchedule::containers(), findings);
     Some(Action {
         name: ActionName::new(name),
         connection: connection?,
-        changes: std::sync::Arc::new(feed?),
-        sweeps: Vec::new(),
+        changes: Arc::new(changes?),
+        sweeps: sweeps?,
         lookups: lookups.lookups,
         notify: notify?,
         to,
@@ -56,7 +73,15 @@ pub(super) fn lower<'c>(
     })
 }
 
-fn schedule(keys: &ActionKeys, findings: &mut Findings<'_>) -> Option<Schedule> {
+/// When something is done, as the user wrote it.
+pub(super) struct When<'k> {
+    pub(super) every: &'k Given<PositiveLength>,
+    pub(super) at: &'k Given<CronFields>,
+    pub(super) zone: &'k Given<Zone>,
+    pub(super) between: &'k Given<OneOrMany<WindowText>>,
+}
+
+pub(super) fn schedule(keys: &When<'_>, findings: &mut Findings<'_>) -> Option<Schedule> {
     if let Some(zone) = keys.zone.here()
         && keys.at.is_absent()
         && keys.between.is_absent()

@@ -3,12 +3,13 @@
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::CursorKeys;
-use crate::reading::Here;
+use crate::kinds::OrderWord;
+use crate::reading::{Given, Here};
 use crate::source::Place;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use rounds_domain::plan::{CursorRule, TimeCursor, TimeFormat};
+use rounds_domain::plan::{CursorRule, DateField, TimeCursor, TimeFormat, TimeSource};
 use std::time::Duration;
 
 const DEFAULT_OVERLAP: Duration = Duration::from_mins(2);
@@ -78,8 +79,38 @@ pub(super) fn lower(given: &Here<CursorKeys>, findings: &mut Findings<'_>) -> Op
             .settle
             .value()
             .map_or(Duration::ZERO, |settle| settle.0),
-        source: if keys.field.is_absent() { rounds_domain::plan::TimeSource::SourceClock } else { rounds_domain::plan::TimeSource::Field },
+        source: source(keys, findings),
     }))
+}
+
+fn source(keys: &CursorKeys, findings: &mut Findings<'_>) -> TimeSource {
+    match (&keys.field, keys.order.here()) {
+        (Given::Absent, order) => {
+            if let Some(order) = order {
+                findings
+                    .error(codes::MISMATCHED_KEYS, order.key, "`order` without `field`")
+                    .help(
+                        "the order is that of a field of the records: name it, or take `order` out",
+                    );
+            }
+            TimeSource::SourceClock
+        }
+        (_, Some(order)) if order.value == OrderWord::Ascending => TimeSource::AscendingField,
+        _ => TimeSource::Field,
+    }
+}
+
+/// How records say when they changed: as the cursor's field does.
+pub(super) fn dated_by(given: &Given<CursorKeys>, cursor: &CursorRule) -> Option<DateField> {
+    let field = given.value()?.field.value()?;
+    let CursorRule::Time(time) = cursor else {
+        return None;
+    };
+    Some(DateField {
+        field: field.filter.clone(),
+        format: time.format.clone(),
+        zone: time.zone.clone(),
+    })
 }
 
 fn only_with_time(keys: &CursorKeys, kind: &str, findings: &mut Findings<'_>) {
@@ -89,6 +120,7 @@ fn only_with_time(keys: &CursorKeys, kind: &str, findings: &mut Findings<'_>) {
         ("settle", keys.settle.here().map(|here| here.key)),
         ("granularity", keys.granularity.here().map(|here| here.key)),
         ("field", keys.field.here().map(|here| here.key)),
+        ("order", keys.order.here().map(|here| here.key)),
     ];
     for (name, place) in given {
         if let Some(place) = place {

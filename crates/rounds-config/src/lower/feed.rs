@@ -1,13 +1,17 @@
 //! A change query.
 
-use super::cursor;
 use super::request::{self, RootUse, UsesKnown, Written, place_of};
+use super::{cursor, sweeps};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::{ChangesKeys, CursorKeys, PagingKeys};
+use crate::kinds::{Count, DeletionsWord};
 use crate::reading::{Given, Here};
 use rounds_domain::FeedName;
-use rounds_domain::plan::{CursorRule, Feed, Paging, PagingRule, Start, VersionRule};
+use rounds_domain::plan::{
+    CursorRule, Feed, FeedRole, Missed, Paging, PagingRule, Rows, Schedule, Start, Sweep,
+    SweepScope, VersionRule,
+};
 use rounds_map::Filter;
 use std::time::Duration;
 
@@ -16,7 +20,7 @@ const ROOTS: &[&str] = &["cursor", "until"];
 
 pub(super) fn lower(
     keys: &ChangesKeys,
-    schedule: Option<rounds_domain::plan::Schedule>,
+    schedule: Option<&Schedule>,
     timeout: Option<Duration>,
     findings: &mut Findings<'_>,
 ) -> Option<Feed> {
@@ -30,26 +34,74 @@ pub(super) fn lower(
     let request = request::lower(&written, ROOTS, findings);
     check_uses(&keys.cursor, &request.uses, request.uses_known, findings);
     let cursor = match &keys.cursor {
-        Given::Absent => Some(CursorRule::Sweep(rounds_domain::plan::Sweep { scope: rounds_domain::plan::SweepScope::Everything, deletions: rounds_domain::plan::Deletions::Ignored })),
+        Given::Absent => Some(no_cursor(keys)),
         Given::Wrong => None,
         Given::Here(here) => cursor::lower(here, findings),
     };
     let start = start(keys, findings);
-    let paging = paging(keys, findings);
+    let paging = paging_of(
+        &keys.paging,
+        &keys.max_pages,
+        Paging::DEFAULT_MAX_PAGES,
+        findings,
+    );
     let version = version(keys, findings);
+    let cursor = cursor?;
+    check_deletions(keys, &cursor, paging.as_ref(), findings);
     Some(Feed {
         name: FeedName::new("changes"),
-        role: rounds_domain::plan::FeedRole::Changes,
-        schedule: schedule?,
-        dated_by: keys.cursor.value().and_then(|c| c.field.value()).and_then(|f| match &cursor { Some(CursorRule::Time(t)) => Some(rounds_domain::plan::DateField { field: f.filter.clone(), format: t.format.clone(), zone: t.zone.clone() }), _ => None }),
+        role: FeedRole::Changes,
+        schedule: schedule?.clone(),
         request: request.rule?,
-        cursor: cursor?,
+        dated_by: cursor::dated_by(&keys.cursor, &cursor),
+        cursor,
         start: start?,
         paging: paging?,
         records: keys.records.value()?.filter.clone(),
         id: keys.id.value()?.filter.clone(),
         version: version?,
     })
+}
+
+/// Without a cursor each round is a sweep.
+fn no_cursor(keys: &ChangesKeys) -> CursorRule {
+    let word = keys.deletions.or(DeletionsWord::Ignored);
+    CursorRule::Sweep(Sweep {
+        scope: SweepScope::Everything,
+        deletions: sweeps::deletions(word, &keys.hold_back, Missed::EveryKnownRecord),
+    })
+}
+
+/// Only who asks for everything can know what is gone.
+fn check_deletions(
+    keys: &ChangesKeys,
+    cursor: &CursorRule,
+    paging: Option<&Paging>,
+    findings: &mut Findings<'_>,
+) {
+    if let CursorRule::Sweep(sweep) = cursor {
+        let place = keys.deletions.here().map(|here| here.place);
+        if let (Some(place), Some(paging)) = (place, paging) {
+            sweeps::check_paging(sweep.deletions, paging, place, findings);
+        }
+        return;
+    }
+    let strays = [
+        ("deletions", keys.deletions.here().map(|here| here.key)),
+        ("hold_back", keys.hold_back.here().map(|here| here.key)),
+    ];
+    for (name, place) in strays {
+        if let Some(place) = place {
+            findings
+                .error(
+                    codes::MISMATCHED_KEYS,
+                    place,
+                    format!("`{name}` together with a cursor"),
+                )
+                .expected("a change query shows what changed, not what is gone")
+                .help("deletions are found by a sweep: `reconcile: every 1d`");
+        }
+    }
 }
 
 /// What the request carries and what the cursor is must fit together.
@@ -167,16 +219,19 @@ fn counting(
     }
 }
 
-fn paging(keys: &ChangesKeys, findings: &mut Findings<'_>) -> Option<Paging> {
-    let rule = match &keys.paging {
+/// How an answer is continued; `default` is how many pages it may have where nothing is said.
+pub(super) fn paging_of(
+    paging: &Given<PagingKeys>,
+    max_pages: &Given<Count>,
+    default: u32,
+    findings: &mut Findings<'_>,
+) -> Option<Paging> {
+    let rule = match paging {
         Given::Absent => PagingRule::Single,
         Given::Wrong => return None,
         Given::Here(here) => paging_rule(&here.value, findings)?,
     };
-    let max_pages = keys
-        .max_pages
-        .value()
-        .map_or(Paging::DEFAULT_MAX_PAGES, |count| count.0);
+    let max_pages = max_pages.value().map_or(default, |count| count.0);
     Some(Paging { rule, max_pages })
 }
 
@@ -202,14 +257,16 @@ fn paging_rule(keys: &PagingKeys, findings: &mut Findings<'_>) -> Option<PagingR
             parameter: text(&pages.parameter)?,
             first: pages.first.value().map_or(1, |first| first.0),
             size: pages.size.value().map(|size| u64::from(size.0)),
-            size_parameter: text(&pages.size_parameter), rows: rounds_domain::plan::Rows::Move,
+            size_parameter: text(&pages.size_parameter),
+            rows: pages.rows.or(Rows::Move),
         });
     }
     if let Some(offset) = keys.offset.value() {
         return Some(PagingRule::Offset {
             parameter: text(&offset.parameter)?,
             size: u64::from(offset.size.value()?.0),
-            size_parameter: text(&offset.size_parameter), rows: rounds_domain::plan::Rows::Move,
+            size_parameter: text(&offset.size_parameter),
+            rows: offset.rows.or(Rows::Move),
         });
     }
     let token = keys.token.value()?;

@@ -13,9 +13,10 @@ use rounds_map::Body;
 use rounds_map::models::{Model, ModelProblem};
 use std::collections::BTreeMap;
 
-/// The events of a new and of a changed record where the user says nothing.
+/// The events of a new, a changed and a deleted record where the user says nothing.
 const CREATED: &str = "New";
 const UPDATED: &str = "Modification";
+const DELETED: &str = "Cancel";
 
 pub(super) fn lower(
     given: &Given<NotifyKeys>,
@@ -118,7 +119,8 @@ fn event(
             if events.contains(&name) {
                 return Some(EventRule::ByKind {
                     created: name.to_owned(),
-                    updated: name.to_owned(), deleted: name.to_owned(),
+                    updated: name.to_owned(),
+                    deleted: name.to_owned(),
                 });
             }
             let shown = crate::reading::shortened(name);
@@ -132,17 +134,22 @@ fn event(
             None
         }
         Given::Absent => {
-            if events.contains(&CREATED) && events.contains(&UPDATED) {
+            let needed = [CREATED, UPDATED, DELETED];
+            if needed.iter().all(|event| events.contains(event)) {
                 return Some(EventRule::ByKind {
                     created: CREATED.to_owned(),
-                    updated: UPDATED.to_owned(), deleted: "Cancel".to_owned(),
+                    updated: UPDATED.to_owned(),
+                    deleted: DELETED.to_owned(),
                 });
             }
             findings
                 .error(
                     codes::UNKNOWN_EVENT,
                     model_place,
-                    format!("{} has no events `{CREATED}` and `{UPDATED}`", model.name()),
+                    format!(
+                        "{} has no events `{CREATED}`, `{UPDATED}` and `{DELETED}`",
+                        model.name()
+                    ),
                 )
                 .help(format!(
                     "say which event a change is: `event:` with one of {}",
@@ -163,8 +170,14 @@ fn check_shape(
     findings: &mut Findings<'_>,
 ) {
     let events: Vec<&str> = match event {
-        EventRule::ByKind { created, updated, .. } if created == updated => vec![created],
-        EventRule::ByKind { created, updated, .. } => vec![created, updated],
+        EventRule::ByKind {
+            created, updated, ..
+        } if created == updated => vec![created],
+        EventRule::ByKind {
+            created,
+            updated,
+            deleted,
+        } => vec![created, updated, deleted],
         EventRule::Expression(_) => model.events().collect(),
     };
     let checked: Vec<_> = events

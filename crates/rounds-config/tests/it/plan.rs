@@ -3,8 +3,9 @@
 use crate::{FULL, SMALL, rendered};
 use rounds_config::{Sources, load, secret_references};
 use rounds_domain::plan::{
-    Action, BodyRule, Cadence, CursorRule, Destination, EventRule, OrderBy, PagingRule, Plan,
-    RetrySchedule, Start, TimeFormat, VersionRule, WhenMissing,
+    Action, BodyRule, Cadence, CursorRule, DateRange, Deletions, Destination, EventRule, FeedRole,
+    Missed, OrderBy, PagingRule, Plan, RetrySchedule, Rows, Start, Sweep, SweepScope, TimeCursor,
+    TimeFormat, TimeSource, VersionRule, WhenMissing,
 };
 use rounds_map::Json;
 use std::sync::Arc;
@@ -70,19 +71,19 @@ fn urls_and_headers_reach_the_plan_whole() {
 #[test]
 fn schedules_and_cursors_of_every_kind() {
     let plan = plan(FULL);
-    let cursor = |name| action(&plan, name).feed.cursor.clone();
+    let cursor = |name| action(&plan, name).changes.cursor.clone();
     assert!(matches!(
-        action(&plan, "orders").schedule.cadence,
+        action(&plan, "orders").changes.schedule.cadence,
         Cadence::At(_)
     ));
     assert!(
-        matches!(action(&plan, "results").schedule.cadence, Cadence::Every(every) if every == Duration::from_mins(90))
+        matches!(action(&plan, "results").changes.schedule.cadence, Cadence::Every(every) if every == Duration::from_mins(90))
     );
     assert!(matches!(cursor("orders"), CursorRule::Number(filter) if filter.text() == ".Last"));
     assert!(
         matches!(cursor("results"), CursorRule::Token(filter) if filter.text() == ".next_token")
     );
-    assert!(matches!(cursor("rooms"), CursorRule::None));
+    assert!(matches!(cursor("rooms"), CursorRule::Sweep(_)));
     let CursorRule::Time(time) = cursor("slots") else {
         panic!("a time")
     };
@@ -93,13 +94,13 @@ fn schedules_and_cursors_of_every_kind() {
         "raised to one granule"
     );
     assert_eq!(
-        action(&plan, "slots").feed.start,
+        action(&plan, "slots").changes.start,
         Start::Instant("2026-01-01T00:00:00Z".parse().expect("an instant"))
     );
-    assert_eq!(action(&plan, "orders").feed.start, Start::Beginning);
-    let paging = |name| action(&plan, name).feed.paging.rule.clone();
+    assert_eq!(action(&plan, "orders").changes.start, Start::Beginning);
+    let paging = |name| action(&plan, name).changes.paging.rule.clone();
     assert!(
-        matches!(paging("orders"), PagingRule::PageNumber { parameter, first: 0, size: Some(50), size_parameter: Some(size) } if parameter == "page" && size == "per_page")
+        matches!(paging("orders"), PagingRule::PageNumber { parameter, first: 0, size: Some(50), size_parameter: Some(size), .. } if parameter == "page" && size == "per_page")
     );
     assert!(matches!(paging("results"), PagingRule::LinkHeader { relation } if relation == "next"));
     assert!(matches!(
@@ -110,10 +111,10 @@ fn schedules_and_cursors_of_every_kind() {
         matches!(paging("rooms"), PagingRule::Token { from, .. } if from.text() == ".nextPageToken")
     );
     assert!(
-        matches!(&action(&plan, "orders").feed.version, VersionRule::Field(filter) if filter.text() == ".version")
+        matches!(&action(&plan, "orders").changes.version, VersionRule::Field(filter) if filter.text() == ".version")
     );
     assert_eq!(
-        action(&plan, "orders").feed.request.method,
+        action(&plan, "orders").changes.request.method,
         http::Method::POST
     );
     assert!(matches!(
@@ -125,7 +126,7 @@ fn schedules_and_cursors_of_every_kind() {
         BodyRule::Whole
     ));
     assert_eq!(
-        action(&plan, "appointments").feed.request.query.len(),
+        action(&plan, "appointments").changes.request.query.len(),
         4,
         "a list repeats its parameter"
     );
@@ -142,7 +143,7 @@ fn a_format_tells_its_own_granularity() {
         ("rfc3339", 1),
     ] {
         let text = SMALL.replacen("%Y-%m-%dT%H:%M:%S", format, 1);
-        let CursorRule::Time(time) = action(&plan(&text), "appointments").feed.cursor.clone()
+        let CursorRule::Time(time) = action(&plan(&text), "appointments").changes.cursor.clone()
         else {
             panic!("a time")
         };
@@ -186,7 +187,12 @@ fn a_model_body_has_its_events() {
     let by_kind = plan(SMALL);
     let action_by_kind = action(&by_kind, "appointments");
     let BodyRule::Model {
-        event: EventRule::ByKind { created, updated },
+        event:
+            EventRule::ByKind {
+                created,
+                updated,
+                deleted,
+            },
         model,
         ..
     } = &action_by_kind.notify.body
@@ -194,8 +200,8 @@ fn a_model_body_has_its_events() {
         panic!("by kind")
     };
     assert_eq!(
-        (created.as_str(), updated.as_str(), model.name()),
-        ("New", "Modification", "Scheduling")
+        [created, updated, deleted, model.name()],
+        ["New", "Modification", "Cancel", "Scheduling"]
     );
     let full = plan(FULL);
     assert!(matches!(
@@ -219,10 +225,10 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(destination.in_flight, Destination::DEFAULT_IN_FLIGHT);
     let action = action(&plan, "appointments");
     assert_eq!(action.retry, RetrySchedule::containers());
-    assert_eq!(action.feed.paging.max_pages, 1_000);
+    assert_eq!(action.changes.paging.max_pages, 1_000);
     assert!(matches!(action.notify.order_by, OrderBy::Record));
     assert!(matches!(
-        action.feed.version,
+        action.changes.version,
         VersionRule::Fingerprint { counting: None }
     ));
 }
@@ -246,4 +252,115 @@ fn every_secret_is_listed_with_its_use() {
             "destinations.my-app.headers.x-key: Environment(\"KEY\")",
         ]
     );
+}
+
+#[test]
+fn sweeps_are_feeds_beside_the_change_query() {
+    let plan = plan(FULL);
+    let appointments = action(&plan, "appointments");
+    let [trailing, reconcile] = &appointments.sweeps[..] else {
+        panic!("two sweeps")
+    };
+    let CursorRule::Time(changes) = &appointments.changes.cursor else {
+        panic!("a time cursor")
+    };
+    assert_eq!(changes.source, TimeSource::AscendingField);
+    let CursorRule::Time(TimeCursor {
+        settle, overlap, ..
+    }) = &trailing.cursor
+    else {
+        panic!("a time cursor")
+    };
+    // Its horizon is what its cursor stays behind by; all else is the change query's.
+    assert_eq!(
+        (*settle, *overlap),
+        (Duration::from_hours(2), changes.overlap)
+    );
+    assert_eq!(trailing.role, FeedRole::Trailing);
+    assert_eq!(trailing.name.as_str(), "trailing");
+    assert_eq!(
+        trailing.request.query.len(),
+        appointments.changes.request.query.len()
+    );
+    assert!(trailing.dated_by.is_some());
+    assert_eq!(trailing.schedule.zone.iana_name(), Some("Europe/Paris"));
+    assert_eq!(trailing.schedule.windows.len(), 1);
+
+    assert_eq!(reconcile.role, FeedRole::Reconcile);
+    assert!(
+        matches!(reconcile.schedule.cadence, Cadence::Every(every) if every == Duration::from_hours(24))
+    );
+    let CursorRule::Sweep(sweep) = &reconcile.cursor else {
+        panic!("a sweep")
+    };
+    let told = |hold_back_above_percent, missed| Deletions::Told {
+        hold_back_above_percent,
+        missed,
+    };
+    assert_eq!(sweep.deletions, told(10, Missed::EveryKnownRecord));
+    assert!(
+        matches!(&sweep.scope, SweepScope::ChangesSince { since, .. } if *since == jiff::Timestamp::UNIX_EPOCH)
+    );
+}
+
+#[test]
+fn a_sweep_may_ask_in_its_own_way() {
+    let plan = plan(FULL);
+    let orders = action(&plan, "orders");
+    let [reconcile] = &orders.sweeps[..] else {
+        panic!("one sweep")
+    };
+    assert_eq!(reconcile.request.path.text(), "/orders/_list");
+    assert_eq!(reconcile.request.method, http::Method::POST);
+    assert_eq!(reconcile.records.text(), ".list[]");
+    assert_eq!(reconcile.paging.max_pages, 7);
+    assert!(matches!(reconcile.paging.rule, PagingRule::Token { .. }));
+    assert!(matches!(reconcile.schedule.cadence, Cadence::At(_)));
+    let CursorRule::Sweep(Sweep {
+        scope: SweepScope::Dates(range),
+        deletions,
+    }) = &reconcile.cursor
+    else {
+        panic!("a sweep over dates")
+    };
+    let DateRange {
+        from_days,
+        to_days,
+        zone,
+        format,
+        field,
+    } = &**range;
+    assert_eq!((*from_days, *to_days), (-30, 84));
+    assert_eq!(zone.iana_name(), Some("America/New_York"));
+    assert_eq!((format.as_str(), field.text()), ("%d.%m.%Y", ".due"));
+    let expected = Deletions::Told {
+        hold_back_above_percent: 25,
+        missed: Missed::SweptBefore,
+    };
+    assert_eq!(*deletions, expected);
+
+    let slots = action(&plan, "slots");
+    let CursorRule::Sweep(sweep) = &slots.sweeps[0].cursor else {
+        panic!("a sweep")
+    };
+    assert_eq!(sweep.deletions, Deletions::Ignored);
+    assert!(
+        matches!(&sweep.scope, SweepScope::ChangesSince { since, .. } if since.to_string() == "2025-06-01T00:00:00Z")
+    );
+    assert!(matches!(
+        slots.changes.paging.rule,
+        PagingRule::Offset {
+            rows: Rows::Move,
+            ..
+        }
+    ));
+    // A change query without a cursor is a sweep itself.
+    let CursorRule::Sweep(rooms) = &action(&plan, "rooms").changes.cursor else {
+        panic!("a sweep")
+    };
+    let expected = Deletions::Told {
+        hold_back_above_percent: 50,
+        missed: Missed::EveryKnownRecord,
+    };
+    assert_eq!(rooms.deletions, expected);
 }

@@ -9,6 +9,81 @@ type Stop = (&'static str, &'static str, &'static str);
 
 const STOPS: &[Stop] = &[
     (
+        "sweep_without_every",
+        "    every: 1m",
+        "    every: 1m\n    reconcile: 1d",
+    ),
+    (
+        "sweep_with_bad_duration",
+        "    every: 1m",
+        "    every: 1m\n    reconcile: every day",
+    ),
+    (
+        "sweep_without_interval",
+        "    every: 1m",
+        "    every: 1m\n    trailing: { horizon: 2h }",
+    ),
+    (
+        "horizon_within_overlap",
+        "    every: 1m",
+        "    every: 1m\n    trailing: { every: 5m, horizon: 2m }",
+    ),
+    (
+        "sweep_more_often_than_changes",
+        "    every: 1m",
+        "    every: 1m\n    trailing: { every: 10s, horizon: 1h }",
+    ),
+    (
+        "dates_without_own_request",
+        "    every: 1m",
+        "    every: 1m\n    reconcile: { every: 1d, dates: { from: -1d, to: 1d, field: .start } }",
+    ),
+    (
+        "dates_that_end_before_they_begin",
+        "    every: 1m",
+        "    every: 1m\n    reconcile: { every: 1d, get: \"/all?from={{ from }}\", dates: { from: 2d, to: -1w, field: .start } }",
+    ),
+    (
+        "dates_in_no_days",
+        "    every: 1m",
+        "    every: 1m\n    reconcile: { every: 1d, get: \"/all?from={{ from }}\", dates: { from: 36h, to: 1w, field: .start } }",
+    ),
+    (
+        "dates_that_are_not_asked_for",
+        "    every: 1m",
+        "    every: 1m\n    reconcile: { every: 1d, get: /all, dates: { from: -1d, to: 1d, field: .start } }",
+    ),
+    (
+        "from_without_dates",
+        "    every: 1m",
+        "    every: 1m\n    reconcile: { every: 1d, get: \"/all?from={{ from }}\" }",
+    ),
+    (
+        "since_with_own_request",
+        "    every: 1m",
+        "    every: 1m\n    reconcile: { every: 1d, get: /all, since: 2020-01-01 }",
+    ),
+    (
+        "since_without_offset",
+        "    every: 1m",
+        "    every: 1m\n    reconcile: { every: 1d, since: \"2020-01-01T00:00:00\" }",
+    ),
+    (
+        "deletions_from_moving_pages",
+        "    every: 1m",
+        "    every: 1m\n    reconcile: { every: 1d, get: /all, paging: { offset: { parameter: o, size: 9 } } }",
+    ),
+    (
+        "deletions_with_a_cursor",
+        "      id: .id\n",
+        "      id: .id\n      deletions: told\n",
+    ),
+    (
+        "order_without_field",
+        "overlap: 2m }",
+        "overlap: 2m, order: ascending }",
+    ),
+    (
         "unknown_key",
         "    every: 1m",
         "    evry: 1m\n    every: 1m",
@@ -329,8 +404,8 @@ fn the_tour_visits_every_code_but_those_of_files() {
         .flat_map(|stop| load(&changed(*stop)).diagnostics)
         .map(|diagnostic| diagnostic.code)
         .collect();
-    // These are about files and folders, and have tests of their own.
-    visited.extend([codes::TOO_LARGE, codes::UNREADABLE]);
+    // These are about files and folders, or take more than one change, and have tests of their own.
+    visited.extend([codes::TOO_LARGE, codes::UNREADABLE, codes::DELETION_UNSEEN]);
     let missed: Vec<_> = codes::ALL
         .iter()
         .filter(|code| !visited.contains(*code))
@@ -391,4 +466,55 @@ fn a_warning_alone_keeps_the_plan() {
             .iter()
             .all(|diagnostic| diagnostic.severity == Severity::Warning)
     );
+}
+
+/// The small example with several changes.
+fn changed_in(places: &[(&str, &str)]) -> Sources {
+    let text = places.iter().fold(SMALL.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replacen(from, to, 1)
+    });
+    Sources::from_text("rounds.yaml", text)
+}
+
+#[test]
+fn a_log_by_number_needs_a_sweep_with_its_own_request() {
+    let sources = changed_in(&[
+        (
+            "cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }",
+            "cursor: { number: .Last }",
+        ),
+        (
+            "    every: 1m",
+            "    every: 1m\n    trailing: { every: 5m, horizon: 2h }",
+        ),
+    ]);
+    insta::assert_snapshot!("trailing_after_a_number", rendered(&sources));
+    let sources = changed_in(&[
+        (
+            "cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }",
+            "cursor: { number: .Last }",
+        ),
+        ("    every: 1m", "    every: 1m\n    reconcile: every 1d"),
+    ]);
+    insta::assert_snapshot!("reconcile_after_a_number", rendered(&sources));
+}
+
+#[test]
+fn a_deletion_that_nobody_sees_is_a_warning() {
+    let sources = changed_in(&[
+        ("    every: 1m", "    every: 1m\n    reconcile: every 1d"),
+        ("      model: Scheduling\n", ""),
+    ]);
+    assert!(load(&sources).plan.is_some());
+    insta::assert_snapshot!("deletions_that_nobody_sees", rendered(&sources));
+    let sources = changed_in(&[
+        ("    every: 1m", "    every: 1m\n    reconcile: every 1d"),
+        ("      model: Scheduling\n", ""),
+        (
+            "        Visit:",
+            "        Gone: '= .change.kind == \"deleted\"'\n        Visit:",
+        ),
+    ]);
+    assert!(load(&sources).diagnostics.is_empty());
 }

@@ -1,6 +1,7 @@
 //! Stories over the whole engine: a plan from YAML, the real store, a simulated clock, an EHR and a receiver
 //! that do what the story says.
 
+mod ascending;
 mod changes;
 mod containers;
 mod crashes;
@@ -11,6 +12,6 @@ mod heard;
 mod moving;
 mod paging;
 mod poll;
-// mod sweeps;
+mod sweeps;
 mod trouble;
 mod world;

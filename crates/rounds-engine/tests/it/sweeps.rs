@@ -44,6 +44,9 @@ impl Ward {
         let since = asked
             .get("since")
             .map(|since| since.parse::<Timestamp>().expect("an instant"));
+        let until = asked
+            .get("until")
+            .map(|until| until.parse::<Timestamp>().expect("an instant"));
         let text = |record: &Value, key: &str| record[key].as_str().expect("text").to_owned();
         self.records()
             .values()
@@ -51,6 +54,7 @@ impl Ward {
                 let modified: Timestamp = text(record, "lastModified").parse().expect("an instant");
                 let day = text(record, "day");
                 since.is_none_or(|since| modified >= since)
+                    && until.is_none_or(|until| modified <= until)
                     && asked.get("from").is_none_or(|from| day >= *from)
                     && asked.get("to").is_none_or(|to| day <= *to)
             })
@@ -68,7 +72,7 @@ connections:
 actions:
   appointments:
     connection: ehr
-    every: 10s
+    every: 30s
     timeout: 5s
     changes:
       get: /appointments
@@ -121,13 +125,21 @@ async fn sweep_of(world: &World, feed: &str) -> FeedState {
 
 const HOUR: u64 = 3_600;
 
-/// Changes that the source tells in time, every minute, so that the cursors move as they do in a busy clinic.
+/// Changes of other records that the source tells in time, every minute, so that the cursors move as they do in a busy clinic.
 async fn busy_for(world: &World, ward: &Ward, minutes: u64) {
     for _ in 0..minutes {
-        ward.put(1_000, &format!("at {}", world.now()), world.now());
+        let id = 1_000 + u64::try_from(world.now().as_second() % 1_000_000).expect("after 1970");
+        ward.put(id, "in time", world.now());
         world.run_for(60).await;
     }
-    world.received();
+}
+
+/// What was told of the first record since the last call.
+fn told_of_the_first(world: &World) -> Vec<String> {
+    told(world)
+        .into_iter()
+        .filter(|told| told.starts_with("1:"))
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,16 +150,62 @@ async fn what_shows_up_late_is_found_by_the_trailing_sweep_and_told_once() {
     let stamped = world.now();
     busy_for(&world, &ward, 90).await;
     ward.put(1, "late", stamped);
-    world.run_for(30 * 60).await;
-    assert_eq!(told(&world), Vec::<String>::new(), "the horizon is not there yet, and nothing newer is");
-    busy_for(&world, &ward, 5).await;
-    ward.put(1_000, "last", world.now());
-    world.run_for(2 * HOUR).await;
-    let bodies = told(&world);
-    assert_eq!(bodies.iter().filter(|body| body.starts_with("1:")).count(), 1, "{bodies:?}");
+    busy_for(&world, &ward, 10).await;
+    assert_eq!(told_of_the_first(&world), ["1:created:late"]);
     let trailing = sweep_of(&world, "trailing").await;
     assert_eq!(trailing.late, 1);
-    assert!(trailing.longest_late.is_some_and(|late| late.as_secs() >= 90 * 60));
+    assert!(
+        trailing
+            .longest_late
+            .is_some_and(|late| late.as_secs() >= 90 * 60)
+    );
+    busy_for(&world, &ward, 180).await;
+    assert_eq!(told_of_the_first(&world), Vec::<String>::new());
+    // And the sweep does not look back for ever: its cursor follows, a horizon behind.
+    let Some(Cursor::Time(cursor)) = sweep_of(&world, "trailing").await.cursor else {
+        panic!("no time cursor");
+    };
+    let behind = world.now().duration_since(cursor).as_secs();
+    assert!((7_200..7_200 + 600).contains(&behind), "{behind} s behind");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_with_an_upper_bound_is_swept_only_where_the_horizon_is() {
+    let text = config("now", "trailing: { every: 5m, horizon: 2h }").replace(
+        r#"since: "{{ cursor }}""#,
+        r#"since: "{{ cursor }}", until: "{{ until }}""#,
+    );
+    let world = World::with(&text);
+    let ward = Ward::default();
+    let (asked, clock) = (ward.clone(), Arc::clone(&world.ports.clock));
+    let widest = Arc::new(Mutex::new(0));
+    let measured = Arc::clone(&widest);
+    world.ehr.on("/api/appointments", move |url| {
+        let found = asked.find(url);
+        // What the trailing sweep is shown is asked for a second time: its rows are what it costs.
+        let until: Timestamp = url
+            .query_pairs()
+            .find(|(name, _)| name == "until")
+            .map(|(_, until)| until.parse().expect("an instant"))
+            .expect("until is asked");
+        if clock.now().duration_since(until).as_secs() >= 7_200 {
+            let mut widest = measured.lock().expect("not poisoned");
+            *widest = found.len().max(*widest);
+        }
+        json_answer(&Value::Array(found))
+    });
+    world.run_for(5).await;
+    let stamped = world.now();
+    busy_for(&world, &ward, 30).await;
+    ward.put(1, "late", stamped);
+    busy_for(&world, &ward, 60).await;
+    assert_eq!(told_of_the_first(&world), Vec::<String>::new());
+    busy_for(&world, &ward, 60).await;
+    assert_eq!(told_of_the_first(&world), ["1:created:late"]);
+    busy_for(&world, &ward, 120).await;
+    // Five minutes of a change a minute, and the overlap.
+    let widest = *widest.lock().expect("not poisoned");
+    assert!(widest <= 8, "{widest} rows in one trailing round");
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,7 +222,7 @@ async fn what_shows_up_later_than_the_horizon_is_found_by_the_reconcile_and_coun
     busy_for(&world, &ward, 60).await;
     assert_eq!(sweep_of(&world, "trailing").await.late, 0);
     world.run_for(6 * HOUR).await;
-    assert_eq!(told(&world), ["1:created:late"]);
+    assert_eq!(told_of_the_first(&world), ["1:created:late"]);
     let reconcile = sweep_of(&world, "reconcile").await;
     assert_eq!((reconcile.late, reconcile.undeclared), (1, 0));
     world.run_for(24 * HOUR).await;
@@ -178,7 +236,11 @@ async fn a_change_without_a_new_date_is_found_by_the_reconcile() {
     ward.put(1, "booked", old);
     ward.put(2, "booked", old);
     world.run_for(HOUR + 60).await;
-    assert_eq!(told(&world), Vec::<String>::new(), "what was there is not told");
+    assert_eq!(
+        told(&world),
+        Vec::<String>::new(),
+        "what was there is not told"
+    );
     ward.put(1, "cancelled", old);
     world.run_for(HOUR).await;
     assert_eq!(told(&world), ["1:updated:cancelled"]);
@@ -217,7 +279,11 @@ async fn from_the_beginning_every_record_is_told_once_whichever_feed_sees_it_fir
         "trailing: { every: 1m, horizon: 10m }\n    reconcile: every 1m",
     );
     for id in 0..50 {
-        ward.put(id, "booked", ago(&world, 60 * i64::try_from(id).expect("small")));
+        ward.put(
+            id,
+            "booked",
+            ago(&world, 60 * i64::try_from(id).expect("small")),
+        );
     }
     world.run_for(600).await;
     assert_eq!(told(&world).len(), 50);
@@ -297,7 +363,8 @@ async fn too_many_deletions_at_once_are_held_back_and_said() {
     assert_eq!(told(&world), Vec::<String>::new());
     assert_eq!(sweep_of(&world, "reconcile").await.held_back, 100);
     // All but a few come back: these few are told.
-    ward.records().extend(before.into_iter().filter(|(id, _)| *id >= 20));
+    ward.records()
+        .extend(before.into_iter().filter(|(id, _)| *id >= 20));
     world.run_for(HOUR).await;
     assert_eq!(told(&world).len(), 20);
     assert_eq!(sweep_of(&world, "reconcile").await.held_back, 0);
@@ -346,7 +413,12 @@ async fn a_sweep_over_dates_knows_what_only_comes_into_sight_or_leaves_it() {
     );
     let old = ago(&world, 86_400);
     // The story begins on the first of May.
-    for (id, day) in [(1, "2026-04-30"), (2, "2026-05-02"), (3, "2026-05-05"), (4, "2026-05-20")] {
+    for (id, day) in [
+        (1, "2026-04-30"),
+        (2, "2026-05-02"),
+        (3, "2026-05-05"),
+        (4, "2026-05-20"),
+    ] {
         ward.put_on(id, "booked", old, day);
     }
     world.run_for(HOUR).await;
@@ -377,7 +449,10 @@ struct SlowSweeps {
 #[async_trait]
 impl Ehr for SlowSweeps {
     async fn send(&self, request: EhrRequest) -> Result<EhrResponse, EhrError> {
-        let is_sweep = request.url.query().is_some_and(|query| query.contains("1970"));
+        let is_sweep = request
+            .url
+            .query()
+            .is_some_and(|query| query.contains("1970"));
         let answer = self.ehr.send(request).await;
         if is_sweep {
             self.clock.sleep(Duration::from_secs(25)).await;
