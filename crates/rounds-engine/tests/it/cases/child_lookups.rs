@@ -114,7 +114,7 @@ async fn twenty_thousand_parents_one_at_a_time_come_to_their_end() {
         )
         .replace(
             "url: \"https://app.example/hooks\"",
-            "url: \"https://app.example/hooks\", in_flight: 1",
+            "url: \"https://app.example/hooks\", in_flight: 500",
         )
         .replace("every: 10s", "every: 1h");
     let world = World::with(&config.replace("start: now", "start: beginning"));
