@@ -206,8 +206,10 @@ impl Clinic {
 pub(crate) fn parameter(url: &Url, name: &str) -> String {
     url.query_pairs()
         .find(|(known, _)| known == name)
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_else(|| panic!("`{name}` is asked"))
+        .map_or_else(
+            || panic!("`{name}` is asked"),
+            |(_, value)| value.into_owned(),
+        )
 }
 
 /// When an appointment of the clinic changed.

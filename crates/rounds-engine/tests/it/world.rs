@@ -273,8 +273,8 @@ impl World {
         assert_eq!(drained, Drained::Clean);
     }
 
-    /// Nobody works for this long: the process is down.
-    pub(crate) async fn down_for(&self, seconds: u64) {
+    /// This much time passes, without the engine unless it runs beside.
+    pub(crate) async fn pass(&self, seconds: u64) {
         self.ports.clock.sleep(Duration::from_secs(seconds)).await;
     }
 

@@ -190,14 +190,17 @@ async fn a_change_shows_its_patient_as_it_is_now_and_not_as_it_was_looked_up_bef
         });
         world.run_for(1).await;
         world.clinic.put(1, "p", "booked", world.now());
-        world.run_for(15 + age_seconds).await;
-        assert_eq!(world.bodies()[0]["patient"], "before");
-        *name.lock().expect("not poisoned") = "after".to_owned();
-        world.clinic.put(1, "p", "patient renamed", world.now());
-        world.run_for(15).await;
+        // One process all the while, so that what it remembers is at stake.
+        let story = async {
+            world.pass(15 + age_seconds).await;
+            "after".clone_into(&mut name.lock().expect("not poisoned"));
+            world.clinic.put(1, "p", "patient renamed", world.now());
+        };
+        tokio::join!(world.run_for(40 + age_seconds), story);
+        let bodies = world.bodies();
+        assert_eq!(bodies[0]["patient"], "before");
         assert_eq!(
-            world.bodies()[0]["patient"],
-            "after",
+            bodies[1]["patient"], "after",
             "looked up {age_seconds} s before"
         );
     }

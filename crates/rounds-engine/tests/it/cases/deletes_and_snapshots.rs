@@ -33,16 +33,16 @@ async fn after_a_week_of_pause_the_changes_are_told_and_not_the_history() {
             assert_eq!(world.told(), ["1:known"]);
 
             let world = if gone == "the process" {
-                world.down_for(WEEK_SECONDS / 2).await;
+                world.pass(WEEK_SECONDS / 2).await;
                 world.clinic.put(2, "p", "meanwhile", world.now());
-                world.down_for(WEEK_SECONDS / 2).await;
+                world.pass(WEEK_SECONDS / 2).await;
                 world
             } else {
                 let world = world.reconfigured(&without);
                 world.run_for(1_800).await;
                 world.clinic.put(2, "p", "meanwhile", world.now());
                 world.run_for(1_800).await;
-                world.down_for(WEEK_SECONDS).await;
+                world.pass(WEEK_SECONDS).await;
                 world.reconfigured(&config)
             };
             world.clinic.put(21, "p", "new", world.now());

@@ -67,13 +67,12 @@ struct Thousand {
 
 impl Thousand {
     fn new() -> Self {
-        let actions: String = (0..1_000)
-            .map(|number| {
-                format!(
-                    "  feed-{number}: {{ connection: ehr, every: 60s, changes: {{ get: /feed-{number}, start: now, records: '.[]', id: .id }}, to: [] }}\n"
-                )
-            })
-            .collect();
+        let mut actions = String::new();
+        for number in 0..1_000 {
+            actions += &format!(
+                "  feed-{number}: {{ connection: ehr, every: 60s, changes: {{ get: /feed-{number}, start: now, records: '.[]', id: .id }}, to: [] }}\n"
+            );
+        }
         let world = World::with(&format!(
             "connections:\n  ehr: {{ base_url: \"https://ehr.example/api\", limits: {{ in_flight: 64 }} }}\nactions:\n{actions}"
         ));
@@ -129,7 +128,7 @@ async fn the_rounds_of_a_thousand_feeds_are_spread_and_keep_their_places_over_a_
     here.world.run_for(180).await;
     assert_spread(&here.take(), 180);
     // A restart after minutes of silence does not strike the EHR all at once either.
-    here.world.down_for(301).await;
+    here.world.pass(301).await;
     here.world.run_for(61).await;
     assert_spread(&here.take(), 61);
     let (before, after) = (here.slots().await, here.slots().await);
@@ -301,7 +300,7 @@ async fn hours_of_downtime_are_made_up_for_by_one_round() {
         world.run_for(90).await;
         world.ehr.take_log();
         for step in 0..6 {
-            world.down_for(hours * 600).await;
+            world.pass(hours * 600).await;
             world.clinic.put(step, "p", "booked", world.now());
         }
         world.run_for(30).await;
