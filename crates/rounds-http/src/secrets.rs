@@ -3,6 +3,10 @@
 //! A secret is read when a request needs it, kept for a minute, and read anew at once after the other side refused it:
 //! so a rotated file or an expired token of a command is picked up without a restart. Equal references are read once at
 //! a time, however many requests wait for them.
+//!
+//! Where reading anew fails (the password manager is restarted, a file is being replaced), the value that was had before
+//! goes on serving for a while, because it most likely still opens the door; it is tried again each minute, and said in
+//! the log. A value that was refused never serves again: a secret that opens nothing would only hide the trouble.
 
 use rounds_domain::plan::SecretReference;
 use rounds_domain::ports::Clock;
@@ -23,6 +27,9 @@ const KEPT_FOR: Duration = Duration::from_mins(1);
 /// A value younger than this is not forgotten: a receiver that refuses everything must not make us run a command for
 /// every request.
 const YOUNGEST_FORGOTTEN: Duration = Duration::from_secs(5);
+/// How long a value serves that cannot be read anew, counted from when it was last read. Long enough for a restart of
+/// what keeps it, short enough that a secret that was taken away on purpose is not used for the rest of the day.
+const SERVES_FOR: Duration = Duration::from_mins(15);
 /// The longest secret.
 const LIMIT_BYTES: usize = 64 * 1024;
 /// How long a command may take.
@@ -42,6 +49,8 @@ pub struct Secrets {
 struct Kept {
     value: SecretString,
     read_at: Duration,
+    /// When it was last read, or tried to be.
+    tried_at: Duration,
 }
 
 /// A secret that could not be had. Names the reference, never the value.
@@ -95,21 +104,43 @@ impl Secrets {
         }
     }
 
-    /// The secret, at most a minute old.
+    /// The secret: at most a minute old, or the one before while it cannot be read anew.
     pub async fn read(&self, reference: &SecretReference) -> Result<SecretString, SecretError> {
         let slot = self.slot(reference);
-        let mut kept = slot.lock().await;
-        if let Some(kept) = &*kept
-            && self.clock.monotonic().saturating_sub(kept.read_at) < KEPT_FOR
+        let mut slot = slot.lock().await;
+        let since = |moment| self.clock.monotonic().saturating_sub(moment);
+        if let Some(kept) = &*slot
+            && since(kept.tried_at) < KEPT_FOR
+            && since(kept.read_at) < SERVES_FOR
         {
             return Ok(kept.value.clone());
         }
-        let value = self.fetch(reference).await?;
-        *kept = Some(Kept {
-            value: value.clone(),
-            read_at: self.clock.monotonic(),
-        });
-        Ok(value)
+        match self.fetch(reference).await {
+            Ok(value) => {
+                let now = self.clock.monotonic();
+                *slot = Some(Kept {
+                    value: value.clone(),
+                    read_at: now,
+                    tried_at: now,
+                });
+                Ok(value)
+            }
+            Err(error) => match slot.as_mut() {
+                Some(kept) if since(kept.read_at) < SERVES_FOR => {
+                    kept.tried_at = self.clock.monotonic();
+                    tracing::warn!(
+                        hint = error.hint,
+                        "{error}; the value that was read before is used, for {} minutes at most",
+                        SERVES_FOR.as_secs() / 60
+                    );
+                    Ok(kept.value.clone())
+                }
+                _ => {
+                    *slot = None;
+                    Err(error)
+                }
+            },
+        }
     }
 
     /// Whether the secret can be had now, for `rounds check`.

@@ -32,6 +32,7 @@ fn the_sections_of_a_folder_are_merged_in_the_order_of_names() {
 
 #[test]
 fn one_name_in_two_files_shows_both_places() {
+    // Case 19: n8n-io/n8n#36340.
     let [ehr, actions, apps] = three();
     let sources = Sources::from_text(ehr.0, ehr.1)
         .with_text(actions.0, actions.1.clone())

@@ -1,6 +1,7 @@
 //! The configuration as its users meet it.
 
 mod bounds;
+mod cases;
 mod cost;
 mod folder;
 mod plan;

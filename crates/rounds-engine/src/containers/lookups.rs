@@ -56,8 +56,22 @@ pub(crate) struct LookupDesk {
 /// The answers of each action's latest round.
 #[derive(Default)]
 struct Rounds {
-    by_action: HashMap<ActionName, (u64, HashMap<Question, Answer>)>,
+    by_action: HashMap<ActionName, RoundAnswers>,
     answers: usize,
+    bytes: usize,
+}
+
+/// The answers of one round of an action.
+#[derive(Default)]
+struct RoundAnswers {
+    round: u64,
+    answers: HashMap<Question, Kept>,
+}
+
+/// One answer, which many containers may share.
+struct Kept {
+    answer: Answer,
+    /// Its size, counted once; 0 while it is not there.
     bytes: usize,
 }
 
@@ -115,25 +129,31 @@ impl LookupDesk {
         if full {
             *rounds = Rounds::default();
         }
-        let (round, answers) = rounds
+        let latest = rounds
             .by_action
             .entry(container.action.clone())
             .or_default();
-        if container.round < *round {
+        if container.round < latest.round {
             // A late container of an older round: its own question, so that it does not get an answer older than it needs
             // nor keep one for others.
             return ask();
         }
-        let mut forgotten = 0;
-        if container.round > *round {
-            *round = container.round;
-            forgotten = answers.len();
-            answers.clear();
+        let (mut forgotten, mut forgotten_bytes) = (0, 0);
+        if container.round > latest.round {
+            latest.round = container.round;
+            forgotten = latest.answers.len();
+            forgotten_bytes = latest.answers.values().map(|kept| kept.bytes).sum();
+            latest.answers.clear();
         }
-        let before = answers.len();
-        let answer = answers.entry(question).or_insert_with(ask).clone();
-        let added = answers.len() - before;
+        let before = latest.answers.len();
+        let kept = latest.answers.entry(question).or_insert_with(|| Kept {
+            answer: ask(),
+            bytes: 0,
+        });
+        let answer = kept.answer.clone();
+        let added = latest.answers.len() - before;
         rounds.answers = (rounds.answers + added).saturating_sub(forgotten);
+        rounds.bytes = rounds.bytes.saturating_sub(forgotten_bytes);
         answer
     }
 
@@ -145,16 +165,28 @@ impl LookupDesk {
         looked: &Result<Looked, Trouble>,
     ) {
         let mut rounds = self.lock();
+        let Some(latest) = rounds
+            .by_action
+            .get_mut(&container.action)
+            .filter(|latest| latest.round == container.round)
+        else {
+            return;
+        };
         match looked {
-            Ok(Looked::Found { body, .. }) => rounds.bytes += body.len_bytes(),
+            Ok(Looked::Found { body, .. }) => {
+                // Whoever comes first counts it: the others share the same bytes.
+                let uncounted = latest
+                    .answers
+                    .get_mut(question)
+                    .filter(|kept| kept.bytes == 0);
+                if let Some(kept) = uncounted {
+                    kept.bytes = body.len_bytes();
+                    rounds.bytes += body.len_bytes();
+                }
+            }
             Ok(Looked::Missing { .. }) => {}
             Err(_) => {
-                let removed = rounds
-                    .by_action
-                    .get_mut(&container.action)
-                    .filter(|(round, _)| *round == container.round)
-                    .is_some_and(|(_, answers)| answers.remove(question).is_some());
-                if removed {
+                if latest.answers.remove(question).is_some() {
                     rounds.answers = rounds.answers.saturating_sub(1);
                 }
             }
@@ -217,3 +249,6 @@ impl std::fmt::Debug for LookupDesk {
         f.write_str("LookupDesk")
     }
 }
+
+#[cfg(test)]
+mod tests;

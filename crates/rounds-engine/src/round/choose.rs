@@ -12,7 +12,7 @@ use super::read::{Identity, PageContent, ReadRecord};
 use super::{Interruption, Round, heard};
 use crate::observe::{Choice, ChosenRecord};
 use jiff::Timestamp;
-use rounds_domain::plan::{CursorRule, Deletions, FeedRole};
+use rounds_domain::plan::{CursorRule, Deletions, FeedRole, Start};
 use rounds_domain::{Code, Cursor, Knowledge, RecordId, Resolution};
 
 /// The code of a container whose record has no identity.
@@ -124,6 +124,9 @@ impl Round<'_> {
             (Purpose::Tell, Identity::Given) if is_unknown && self.has_come_into_sight(record) => {
                 (Resolution::Presume, Choice::Baselined)
             }
+            (Purpose::Tell, Identity::Given) if is_unknown && self.is_before_start(record) => {
+                (Resolution::Baseline, Choice::Baselined)
+            }
             (_, Identity::Missing) => (
                 Resolution::Dead {
                     code: UNIDENTIFIED,
@@ -147,6 +150,14 @@ impl Round<'_> {
     fn has_come_into_sight(&self, record: &ReadRecord) -> bool {
         match (self.known, record.day) {
             (Some(Cursor::Dates { from, to }), Some(day)) => day < *from || day > *to,
+            _ => false,
+        }
+    }
+
+    /// Whether a record says that it changed before the instant from which on changes are to be told.
+    fn is_before_start(&self, record: &ReadRecord) -> bool {
+        match (self.feed.start, record.position) {
+            (Start::Instant(start), Position::At(at)) => at < start,
             _ => false,
         }
     }

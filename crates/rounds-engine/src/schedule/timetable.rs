@@ -198,6 +198,7 @@ mod tests {
 
     #[test]
     fn a_round_that_outlives_its_interval_skips_ticks_and_never_overlaps() {
+        // Case 60: EC:29ada2bb3.
         let mut timetable = timetable(&[10], &[FeedState::default()], at(0));
         assert!(timetable.take_due(at(0)).is_some());
         assert_eq!(timetable.take_due(at(35)), None, "it is still running");

@@ -1,123 +1,10 @@
 //! Where a feed stands: laws 2 and 3.
 
-use crate::ehr::{json_answer, text_answer};
+use crate::ehr::json_answer;
 use crate::world::{APPOINTMENTS, World};
 use rounds_domain::Cursor;
 use serde_json::json;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-#[tokio::test(start_paused = true)]
-async fn records_of_one_second_that_show_up_over_several_rounds_are_each_told_once() {
-    // airbyte#14732, estuary/connectors#5205: a strict `>` loses the later ones of a second.
-    let world = World::usual();
-    world.run_for(1).await;
-    let second = world.now();
-    for id in 1..=5 {
-        world.clinic.put(id, "p", "booked", second);
-        world.run_for(12).await;
-    }
-    let mut told = world.told();
-    told.sort();
-    assert_eq!(
-        told,
-        ["1:booked", "2:booked", "3:booked", "4:booked", "5:booked"]
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_record_dated_2030_is_told_and_does_not_blind_the_feed() {
-    // EC:026011baa; two widely used pollers went blind here.
-    let world = World::usual();
-    world.run_for(1).await;
-    world.clinic.put(
-        1,
-        "p",
-        "booked",
-        "2030-01-01T00:00:00Z".parse().expect("an instant"),
-    );
-    world.run_for(30).await;
-    assert_eq!(world.told(), ["1:booked"]);
-    assert_eq!(world.feed("appointments").await.future_dated, 1);
-    assert!(world.cursor().await <= world.now());
-
-    world.clinic.put(2, "p", "booked", world.now());
-    world.run_for(30).await;
-    assert_eq!(world.told(), ["2:booked"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_empty_answer_does_not_move_the_cursor() {
-    let world = World::usual();
-    world.run_for(1).await;
-    let first = world.cursor().await;
-    world.run_for(120).await;
-    assert_eq!(world.cursor().await, first);
-
-    let changed = world.now();
-    world.clinic.put(1, "p", "booked", changed);
-    world.run_for(20).await;
-    assert_eq!(
-        world.cursor().await,
-        changed,
-        "the value that the source showed"
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_record_that_shows_up_late_within_the_overlap_is_told_once() {
-    let world = World::usual();
-    world.run_for(1).await;
-    let stamped = world.now();
-    world.run_for(20).await;
-    world.clinic.put(2, "p", "booked", world.now());
-    world.run_for(20).await;
-    assert_eq!(world.told(), ["2:booked"]);
-    // Stamped before the other one, and visible only now (airbyte#80152).
-    world.clinic.put(1, "p", "booked", stamped);
-    world.run_for(30).await;
-    assert_eq!(world.told(), ["1:booked"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_not_settled_is_neither_told_nor_passed() {
-    let world = World::with(&APPOINTMENTS.replace("overlap: 30s", "overlap: 30s, settle: 1m"));
-    world.run_for(1).await;
-    let changed = world.now();
-    world.clinic.put(1, "p", "booked", changed);
-    world.run_for(40).await;
-    assert_eq!(world.told(), [] as [String; 0]);
-    assert!(world.cursor().await < changed);
-    world.run_for(40).await;
-    assert_eq!(world.told(), ["1:booked"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_wrong_clock_of_ours_or_theirs_loses_nothing() {
-    // dynos-fit/dynos-sync#93: our own clock as the watermark.
-    for (ahead, field) in [(-600, true), (600, true), (-600, false), (600, false)] {
-        let config = if field {
-            APPOINTMENTS.to_owned()
-        } else {
-            APPOINTMENTS.replace(", field: .lastModified", "")
-        };
-        let world = World::with(&config);
-        *world.ehr.clock_ahead_seconds.lock().expect("not poisoned") = Some(ahead);
-        world.clinic.put(1, "p", "before", world.ehr.now());
-        world.run_for(1).await;
-        for id in 2..6 {
-            world.clinic.put(id, "p", "booked", world.ehr.now());
-            world.run_for(13).await;
-        }
-        let mut told = world.told();
-        told.sort();
-        assert_eq!(
-            told,
-            ["2:booked", "3:booked", "4:booked", "5:booked"],
-            "{ahead} s ahead, by field: {field}"
-        );
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_source_without_a_date_header_is_polled_by_our_clock() {
@@ -127,24 +14,6 @@ async fn a_source_without_a_date_header_is_polled_by_our_clock() {
     world.clinic.put(1, "p", "booked", world.now());
     world.run_for(60).await;
     assert_eq!(world.told(), ["1:booked"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_record_without_a_readable_date_is_told() {
-    let world = World::usual();
-    world.run_for(1).await;
-    world.ehr.on("/api/appointments", |_| {
-        text_answer(
-            r#"[{"id": 1, "status": "null", "patientID": "p", "lastModified": null, "version": 1},
-                {"id": 2, "status": "odd", "patientID": "p", "lastModified": "yesterday", "version": 1}]"#,
-        )
-    });
-    let before = world.cursor().await;
-    world.run_for(40).await;
-    let mut told = world.told();
-    told.sort();
-    assert_eq!(told, ["1:null", "2:odd"]);
-    assert_eq!(world.cursor().await, before);
 }
 
 const CHANGE_LOG: &str = r#"
@@ -277,45 +146,6 @@ async fn changing_the_config_keeps_the_cursor() {
     world.run_for(20).await;
     assert_eq!(world.cursor().await, cursor);
     assert_eq!(world.told(), ["1:booked"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_slow_round_skips_ticks_and_says_how_many() {
-    let world = World::usual();
-    *world.ehr.takes.lock().expect("not poisoned") = Duration::from_secs(35);
-    world.run_for(200).await;
-    let feed = world.feed("appointments").await;
-    assert!(feed.missed_ticks >= 9, "{feed:?}");
-    assert!(feed.rounds >= 4, "{feed:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_feed_that_starts_from_an_instant_tells_what_changed_since_and_nothing_before_it() {
-    // The instant carries its offset (airbyte#25646), and the overlap never reaches behind it.
-    let config = APPOINTMENTS.replace("start: now", "start: 2026-05-01T16:59:00+07:00");
-    let world = World::with(&config);
-    world.clinic.put(
-        1,
-        "p",
-        "before",
-        "2026-05-01T09:58:59Z".parse().expect("an instant"),
-    );
-    world.clinic.put(
-        2,
-        "p",
-        "at",
-        "2026-05-01T09:59:00Z".parse().expect("an instant"),
-    );
-    world.clinic.put(
-        3,
-        "p",
-        "after",
-        "2026-05-01T09:59:30Z".parse().expect("an instant"),
-    );
-    world.run_for(60).await;
-    let mut told = world.told();
-    told.sort();
-    assert_eq!(told, ["2:at", "3:after"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use rounds_domain::ports::{Clock, Ehr, EhrError, EhrRequest, EhrResponse};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use url::Url;
@@ -25,6 +26,8 @@ pub(crate) struct FakeEhr {
     pub(crate) clock_ahead_seconds: Mutex<Option<i64>>,
     /// How long each answer takes.
     pub(crate) takes: Mutex<Duration>,
+    under_way: AtomicUsize,
+    most_under_way: AtomicUsize,
 }
 
 impl FakeEhr {
@@ -35,6 +38,8 @@ impl FakeEhr {
             log: Mutex::default(),
             clock_ahead_seconds: Mutex::new(Some(0)),
             takes: Mutex::default(),
+            under_way: AtomicUsize::new(0),
+            most_under_way: AtomicUsize::new(0),
         }
     }
 
@@ -58,6 +63,11 @@ impl FakeEhr {
             .count()
     }
 
+    /// How many requests were ever under way at once.
+    pub(crate) fn most_under_way(&self) -> usize {
+        self.most_under_way.load(Ordering::Relaxed)
+    }
+
     /// The EHR's own time.
     pub(crate) fn now(&self) -> Timestamp {
         let ahead = self
@@ -76,10 +86,13 @@ impl Ehr for FakeEhr {
             .lock()
             .expect("not poisoned")
             .push(request.url.clone());
+        let under_way = self.under_way.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most_under_way.fetch_max(under_way, Ordering::Relaxed);
         let takes = *self.takes.lock().expect("not poisoned");
         if !takes.is_zero() {
             self.clock.sleep(takes).await;
         }
+        self.under_way.fetch_sub(1, Ordering::Relaxed);
         let mut answer = {
             let mut handlers = self.handlers.lock().expect("not poisoned");
             let path = request.url.path();
@@ -162,17 +175,22 @@ impl Clinic {
         appointments.insert(id.to_string(), appointment);
     }
 
+    /// Takes an appointment away, without a trace.
+    pub(crate) fn remove(&self, id: u64) {
+        let mut appointments = self.0.lock().expect("not poisoned");
+        appointments.remove(&id.to_string());
+    }
+
     /// The answer to `changedsince`.
     pub(crate) fn changed_since(&self, url: &Url) -> Vec<Value> {
-        let since = url
-            .query_pairs()
-            .find(|(name, _)| name == "changedsince")
-            .map(|(_, since)| {
-                format!("{since}Z")
-                    .parse::<Timestamp>()
-                    .expect("an instant")
-            })
-            .expect("changedsince is asked");
+        let since = format!("{}Z", parameter(url, "changedsince"))
+            .parse::<Timestamp>()
+            .expect("an instant");
+        self.from(since)
+    }
+
+    /// What changed at `since` or later, in that order.
+    pub(crate) fn from(&self, since: Timestamp) -> Vec<Value> {
         let appointments = self.0.lock().expect("not poisoned");
         let mut found: Vec<Value> = appointments
             .values()
@@ -184,7 +202,18 @@ impl Clinic {
     }
 }
 
-fn modified(appointment: &Value) -> Timestamp {
+/// A query parameter that must be there.
+pub(crate) fn parameter(url: &Url, name: &str) -> String {
+    url.query_pairs()
+        .find(|(known, _)| known == name)
+        .map_or_else(
+            || panic!("`{name}` is asked"),
+            |(_, value)| value.into_owned(),
+        )
+}
+
+/// When an appointment of the clinic changed.
+pub(crate) fn modified(appointment: &Value) -> Timestamp {
     appointment["lastModified"]
         .as_str()
         .expect("text")

@@ -2,12 +2,13 @@
 //! that do what the story says.
 
 mod ascending;
+mod cases;
 mod changes;
 mod containers;
-mod crashes;
 mod cursors;
 mod deliveries;
 mod ehr;
+mod faulty_store;
 mod heard;
 mod moving;
 mod paging;

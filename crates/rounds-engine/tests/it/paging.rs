@@ -5,13 +5,14 @@ use crate::world::World;
 use serde_json::{Value, json};
 use url::Url;
 
+/// Asked once, at the start: stories begin at ten.
 const PAGED: &str = r#"
 connections:
   ehr: { base_url: "https://ehr.example/api" }
 actions:
   log:
     connection: ehr
-    every: 5m
+    at: "0 3 * * *"
     timeout: 5s
     changes:
       get: /records?kind=all
@@ -26,42 +27,25 @@ destinations:
   app: { url: "https://app.example/hooks" }
 "#;
 
-fn world(paging: &str) -> World {
+pub(crate) fn world(paging: &str) -> World {
     World::with(&PAGED.replace("PAGING", paging))
 }
 
-fn items(from: usize, to: usize) -> Vec<Value> {
+pub(crate) fn items(from: usize, to: usize) -> Vec<Value> {
     (from..to).map(|id| json!({ "id": id })).collect()
 }
 
-fn number(url: &Url, parameter: &str) -> usize {
+pub(crate) fn number(url: &Url, parameter: &str) -> usize {
     url.query_pairs()
         .find(|(name, _)| name == parameter)
         .map_or(0, |(_, value)| value.parse().expect("a number"))
 }
 
-async fn tells_all_25(world: &World, requests: usize) {
+pub(crate) async fn tells_all_25(world: &World, requests: usize) {
     world.run_for(1).await;
     assert_eq!(world.told().len(), 25);
     assert_eq!(world.ehr.asked("/api/records"), requests);
     assert_eq!(world.feed("log").await.failure, None);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_next_link_in_the_body_is_followed_as_it_is() {
-    let world = world("{ next_link: '.next' }");
-    world.ehr.on("/api/records", |url| {
-        let offset = number(url, "o");
-        // What the first request asked stands in the link already and is not added again.
-        assert_eq!(
-            url.query_pairs().filter(|(name, _)| name == "kind").count(),
-            1,
-            "{url}"
-        );
-        let next = (offset < 20).then(|| format!("/api/records?kind=all&o={}", offset + 10));
-        json_answer(&json!({ "items": items(offset, (offset + 10).min(25)), "next": next }))
-    });
-    tells_all_25(&world, 3).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,16 +105,6 @@ async fn a_token_leads_to_the_next_page_until_there_is_none() {
     tells_all_25(&world, 3).await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn one_page_is_asked_once() {
-    // elastic/beats#30693
-    let world = world("{ next_link: .next }");
-    world.ehr.on("/api/records", |_| {
-        json_answer(&json!({ "items": items(0, 25) }))
-    });
-    tells_all_25(&world, 1).await;
-}
-
 /// Lets a round fail and gives its code; what was drained before is told once, and the cursor stays.
 async fn code_of_failure(
     world: &World,
@@ -187,33 +161,4 @@ async fn a_next_link_to_another_host_is_not_followed() {
     .await;
     assert_eq!(code, "R0318");
     assert_eq!(world.ehr.take_log().len(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn pages_before_a_broken_one_are_told_once_and_the_round_is_made_again() {
-    let world = world("{ next_link: .next }");
-    let broken = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
-    let still = std::sync::Arc::clone(&broken);
-    world.ehr.on("/api/records", move |url| {
-        let page = number(url, "p");
-        if page == 2 && still.load(std::sync::atomic::Ordering::Relaxed) {
-            return Ok(crate::ehr::status(500));
-        }
-        let next = (page < 3).then(|| format!("?p={}", page + 1));
-        json_answer(&json!({ "items": items(page * 10, page * 10 + 10), "next": next }))
-    });
-    world.run_for(10).await;
-    assert_eq!(world.told().len(), 20);
-    assert_eq!(
-        world
-            .feed("log")
-            .await
-            .failure
-            .map(|failure| failure.code.to_string()),
-        Some("R0313".into())
-    );
-    broken.store(false, std::sync::atomic::Ordering::Relaxed);
-    world.run_for(400).await;
-    assert_eq!(world.told().len(), 20, "the rest, and nothing twice");
-    assert_eq!(world.feed("log").await.failure, None);
 }

@@ -50,9 +50,10 @@ destinations:
 /// Tokio's paused clock as the engine's: time passes when everybody waits.
 pub(crate) struct PausedClock {
     began: tokio::time::Instant,
+    start: Timestamp,
 }
 
-/// When every story begins.
+/// When stories begin that do not say otherwise.
 pub(crate) fn story_start() -> Timestamp {
     "2026-05-01T10:00:00Z".parse().expect("an instant")
 }
@@ -63,7 +64,7 @@ pub(crate) fn story_start() -> Timestamp {
 )]
 impl Clock for PausedClock {
     fn now(&self) -> Timestamp {
-        story_start()
+        self.start
             .checked_add(self.began.elapsed())
             .expect("a story is short")
     }
@@ -201,10 +202,16 @@ impl World {
     }
 
     /// A world with this config. The clinic answers `/appointments` and patients `/patient/...`.
-    #[expect(clippy::disallowed_methods, reason = "where the story's clock begins")]
     pub(crate) fn with(config: &str) -> Self {
+        Self::beginning_at(story_start(), config)
+    }
+
+    /// A world with this config whose story begins at this moment.
+    #[expect(clippy::disallowed_methods, reason = "where the story's clock begins")]
+    pub(crate) fn beginning_at(start: Timestamp, config: &str) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(PausedClock {
             began: tokio::time::Instant::now(),
+            start,
         });
         let ehr = Arc::new(FakeEhr::new(Arc::clone(&clock)));
         let receiver = Arc::new(Receiver {
@@ -266,6 +273,27 @@ impl World {
         assert_eq!(drained, Drained::Clean);
     }
 
+    /// This much time passes, without the engine unless it runs beside.
+    pub(crate) async fn pass(&self, seconds: u64) {
+        self.ports.clock.sleep(Duration::from_secs(seconds)).await;
+    }
+
+    /// The engine is dropped in the middle of whatever it does, and the next process takes the data directory over.
+    pub(crate) async fn crash_after(&self, alive: Duration) {
+        let engine = Engine::new(Arc::clone(&self.plan), self.ports.clone());
+        let never = std::future::pending();
+        tokio::select! {
+            biased;
+            ended = engine.run(never, Duration::ZERO) => panic!("it ended by itself: {ended:?}"),
+            () = self.ports.clock.sleep(alive) => {}
+        }
+        drop(engine);
+        self.store
+            .release_claims()
+            .await
+            .expect("claims are released");
+    }
+
     /// What the receiver was sent since the last call.
     pub(crate) fn received(&self) -> Vec<Received> {
         std::mem::take(&mut self.receiver.received.lock().expect("not poisoned"))
@@ -285,6 +313,13 @@ impl World {
             .iter()
             .map(|body| format!("{}:{}", body["id"], body["status"].as_str().unwrap_or("?")))
             .collect()
+    }
+
+    /// [`World::told`], sorted: for stories in which order does not matter.
+    pub(crate) fn told_sorted(&self) -> Vec<String> {
+        let mut told = self.told();
+        told.sort();
+        told
     }
 
     /// The state of an action's change query.

@@ -145,13 +145,104 @@ async fn a_command_that_does_not_end_is_given_up() {
 }
 
 #[tokio::test]
-async fn requests_that_wait_for_the_same_secret_read_it_once() {
+async fn fifty_requests_that_need_a_fresh_secret_at_once_read_it_once() -> Result<(), SecretError> {
+    // Case 82: CDK#883, NangoHQ/nango#1354, NangoHQ/nango#6941.
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log");
-    let script = format!("echo run >> {}; echo token", log.display());
-    let secrets = nothing_set();
+    let script = format!("echo run >> {0}; wc -l < {0}", log.display());
+    let clock = TestClock::default();
+    let secrets = Secrets::with_environment(Arc::new(clock.clone()), |_| None);
     let reference = command(&["sh", "-c", &script]);
-    let reads = futures_util::future::join_all((0..10).map(|_| secrets.read(&reference))).await;
-    assert!(reads.iter().all(Result::is_ok));
-    assert_eq!(std::fs::read_to_string(log).expect("it ran"), "run\n");
+    let fifty = async || {
+        let reads = (0..50).map(|_| exposed(&secrets, &reference));
+        futures_util::future::try_join_all(reads).await
+    };
+    let first = fifty().await?;
+    assert!(first.iter().all(|value| *value == first[0]));
+    // It expires: all fifty are refused, each at its own moment, and ask again.
+    clock.advance(YOUNGEST_FORGOTTEN);
+    let again = (0..50).map(async |_| {
+        secrets.forget(&reference).await;
+        exposed(&secrets, &reference).await
+    });
+    let second = futures_util::future::try_join_all(again).await?;
+    assert!(second.iter().all(|value| *value == second[0]));
+    assert_ne!(first[0], second[0]);
+    let runs = std::fs::read_to_string(log).expect("it ran");
+    assert_eq!(
+        runs, "run\nrun\n",
+        "once at first and once after the refusals"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_read_anew_goes_on_serving_for_a_while()
+-> Result<(), Box<dyn std::error::Error>> {
+    // Case 83: CDK#1055, meltano/sdk#3727: what was there was thrown away before the new one was had.
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("token");
+    std::fs::write(&path, "old")?;
+    let clock = TestClock::default();
+    let secrets = Secrets::with_environment(Arc::new(clock.clone()), |_| None);
+    let reference = SecretReference::File(path.clone());
+    assert_eq!(exposed(&secrets, &reference).await?, "old");
+    std::fs::remove_file(&path)?;
+    for _ in 0..14 {
+        clock.advance(KEPT_FOR);
+        assert_eq!(exposed(&secrets, &reference).await?, "old");
+    }
+    // What comes back is found within a minute and counts from then.
+    std::fs::write(&path, "new")?;
+    clock.advance(KEPT_FOR);
+    assert_eq!(exposed(&secrets, &reference).await?, "new");
+    std::fs::remove_file(&path)?;
+    clock.advance(SERVES_FOR);
+    assert!(exposed(&secrets, &reference).await.is_err(), "not for ever");
+    std::fs::write(&path, "newest")?;
+    assert_eq!(exposed(&secrets, &reference).await?, "newest");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_read_anew_is_tried_once_a_minute() -> Result<(), SecretError> {
+    // Case 83: each try may be a command that takes ten seconds, while all requests wait.
+    let clock = TestClock::default();
+    let looks = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&looks);
+    let secrets = Secrets::with_environment(Arc::new(clock.clone()), move |_| {
+        (counted.fetch_add(1, Ordering::Relaxed) == 0).then(|| "old".into())
+    });
+    let token = SecretReference::Environment("TOKEN".to_owned());
+    assert_eq!(exposed(&secrets, &token).await?, "old");
+    for _ in 0..10 * 60 {
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(exposed(&secrets, &token).await?, "old");
+    }
+    assert_eq!(looks.load(Ordering::Relaxed), 11);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_secret_that_was_refused_serves_no_longer_when_there_is_no_other()
+-> Result<(), SecretError> {
+    // Case 84: CDK#987: the fresh one is awaited, and the refused one is not sent again.
+    let clock = TestClock::default();
+    let looks = AtomicU32::new(0);
+    let secrets = Secrets::with_environment(Arc::new(clock.clone()), move |_| {
+        match looks.fetch_add(1, Ordering::Relaxed) {
+            0 => Some("refused".into()),
+            1..=2 => None,
+            _ => Some("fresh".into()),
+        }
+    });
+    let token = SecretReference::Environment("TOKEN".to_owned());
+    assert_eq!(exposed(&secrets, &token).await?, "refused");
+    clock.advance(YOUNGEST_FORGOTTEN);
+    secrets.forget(&token).await;
+    for _ in 0..2 {
+        assert!(exposed(&secrets, &token).await.is_err());
+    }
+    assert_eq!(exposed(&secrets, &token).await?, "fresh");
+    Ok(())
 }

@@ -243,6 +243,7 @@ async fn a_compressed_body_arrives_decompressed() {
 
 #[tokio::test]
 async fn a_refused_secret_is_read_anew() {
+    // Case 84: CDK's changelog of 5.14.1, CDK#987.
     let server = Server::start(|number| match number {
         0 => answer("401 Unauthorized", &[], ""),
         _ => answer("200 OK", &[], "{}"),

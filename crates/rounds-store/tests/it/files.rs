@@ -32,6 +32,7 @@ fn database(directory: &Path) -> std::path::PathBuf {
 
 #[test]
 fn a_second_process_is_refused_and_told_who_has_the_directory() {
+    // Case 50: n8n-io/n8n#35372: two workers over one state.
     let directory = directory();
     let first = open(directory.path()).expect("a store");
     let error = refused(directory.path(), StoreErrorKind::Busy);
@@ -289,6 +290,7 @@ async fn a_log_that_is_cut_anywhere_holds_a_committed_prefix() {
 
 #[tokio::test]
 async fn many_callers_at_once_are_all_answered() {
+    // Case 74: CDK#1150, CDK#725: many wrote one SQLite file.
     let directory = directory();
     let store = std::sync::Arc::new(open(directory.path()).expect("a store"));
     let tasks: Vec<_> = (0..400_u32)

@@ -3,6 +3,7 @@
 mod command_line;
 mod demo;
 mod poll;
+mod reliability;
 mod run;
 mod support;
 mod trouble;

@@ -68,6 +68,14 @@ pub(super) struct Walk {
 
 impl Walk {
     pub(super) fn new(places: Places, rows: Rows) -> Self {
+        // Pages of one record cannot overlap, and their offsets are their numbers.
+        let places = match places {
+            Places::Offsets { size: 1 } => Places::Numbers {
+                first: 0,
+                size: Some(1),
+            },
+            places => places,
+        };
         let mut walk = Self {
             places,
             rows,

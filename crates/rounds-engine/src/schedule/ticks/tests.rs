@@ -60,6 +60,7 @@ fn an_interval_keeps_its_grid_and_has_no_gap_over_a_clock_change() {
 
 #[test]
 fn starts_of_many_actions_are_spread_and_differ_between_installations() {
+    // Case 61: prometheus/prometheus#1393.
     let schedule = schedule(every(60), vec![], "UTC");
     let mut per_second = [0_u32; 60];
     for number in 0..1_000 {

@@ -37,6 +37,7 @@ async fn wait_after(first: Answer, limits: Limits) -> Duration {
 
 #[tokio::test]
 async fn a_pause_that_the_ehr_asks_for_is_kept_by_everyone() {
+    // Case 86: EC:e319fe968.
     let date = "date: Sun, 06 Nov 1994 08:00:00 GMT";
     for (status, headers, expected_seconds) in [
         ("429 Slow Down", vec!["retry-after: 30"], 30),
@@ -119,4 +120,46 @@ async fn a_timeout_does_not_count_the_wait_at_the_gate() {
     for _ in 0..2 {
         client.send(request_to(&server)).await.expect("an answer");
     }
+}
+
+#[tokio::test]
+async fn feeds_and_lookups_of_one_credential_draw_from_one_allowance() {
+    // Case 86: EC:e319fe968: a quota of the whole account was counted by each caller for itself.
+    let server = Server::always(answer("200 OK", &[], "{}")).await;
+    let mut connection = connection_to(&server);
+    connection.limits = Limits {
+        rates: vec![Rate {
+            requests: 4,
+            per: Duration::from_secs(10),
+        }],
+        in_flight: 16,
+        ..Limits::default()
+    };
+    let clock = TestClock::default();
+    let client = EhrClient::new([Arc::new(connection)], secrets(), Arc::new(clock.clone()))
+        .expect("a client");
+    let address = server.address();
+    let requests = ["appointments", "orders", "patient/1"]
+        .into_iter()
+        .cycle()
+        .take(12)
+        .map(|path| client.send(request(&format!("http://{address}/api/{path}"))));
+    let answers = futures_util::future::join_all(requests);
+    let time = async {
+        let mut waited = Duration::ZERO;
+        for spans in 1..3 {
+            // Whoever stands first at the gate asks the clock.
+            until(async || clock.next_wake().is_some()).await;
+            let sent = server.received().len();
+            assert!(sent <= 4 * spans, "{sent} sent after {waited:?}");
+            let wait = clock.next_wake().expect("somebody waits");
+            clock.advance(wait);
+            waited += wait;
+        }
+        waited
+    };
+    let (answers, waited) = tokio::join!(answers, time);
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(server.received().len(), 12);
+    assert_eq!(waited, Duration::from_secs(20), "three spans of four");
 }

@@ -171,6 +171,7 @@ pub(crate) async fn settling_what_is_gone_changes_nothing(backend: &impl Backend
 }
 
 pub(crate) async fn a_late_worker_cannot_end_a_claim_that_is_not_his(backend: &impl Backend) {
+    // Case 50: n8n-io/n8n#35372: a worker outlived its lease and wrote all the same.
     let store = backend.open().await;
     commit(&store, round(0, vec![change("a", 1)])).await;
     let late = claim(&store, 0, ALL).await;

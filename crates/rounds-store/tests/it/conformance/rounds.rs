@@ -150,6 +150,7 @@ pub(crate) async fn a_change_that_cannot_be_told_is_dead_at_once(backend: &impl 
 }
 
 pub(crate) async fn a_commit_is_all_or_nothing(backend: &impl Backend) {
+    // Case 55: NIFI-8136, NIFI-12731.
     let store = backend.open().await;
     commit(&store, round(0, vec![change("z", 1)])).await;
     // The last change has the container id of a container of another record: it cannot be written.
