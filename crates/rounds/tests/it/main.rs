@@ -2,7 +2,10 @@
 
 mod command_line;
 mod demo;
+mod hostile;
 mod poll;
 mod run;
+mod service;
+mod storage;
 mod support;
 mod trouble;
