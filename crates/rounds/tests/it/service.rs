@@ -2,12 +2,13 @@
 
 use crate::support::{Folder, Said};
 use rounds_testkit::hospital::{Change, Hospital, Patient, PatientId};
-use std::fs::{self, File};
-use std::path::PathBuf;
+use std::fs;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
@@ -19,7 +20,14 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// `rounds run`, logging all that it can. Dropped, it is killed.
 pub(crate) struct Service {
     process: Child,
-    log: PathBuf,
+    stdout: Heard,
+    log: Heard,
+}
+
+/// What comes out of a pipe, taken from it at once: one that nobody empties would hold up the service.
+struct Heard {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    listening: JoinHandle<()>,
 }
 
 impl Service {
@@ -29,45 +37,52 @@ impl Service {
         further: &[&str],
         environment: &[(&str, &str)],
     ) -> Outcome<Self> {
-        Self::spawn(folder, folder.command(&WORDS), further, environment)
+        Self::spawn(folder.command(&WORDS), further, environment)
     }
 
     /// Starts it so that no file of it may become larger than this, until [`Service::lift_file_limit`].
-    pub(crate) fn start_with_file_limit(folder: &Folder, limit_blocks: u32) -> Outcome<Self> {
-        // A shell is the way to a limit that needs no unsafe code. Its soft limit alone can be raised again from outside.
-        let script = format!("ulimit -S -f {limit_blocks} && exec \"$@\"");
+    pub(crate) fn start_with_file_limit(
+        folder: &Folder,
+        limit_bytes: u64,
+        environment: &[(&str, &str)],
+    ) -> Outcome<Self> {
+        // A shell is the way to a limit that needs no unsafe code. It counts in blocks of 512 bytes (POSIX). The soft limit alone
+        // can be raised again from outside.
+        let script = format!("ulimit -S -f {} && exec \"$@\"", limit_bytes / 512);
         let mut limited = std::process::Command::new("sh");
         limited
             .args(["-c", &script, "sh", env!("CARGO_BIN_EXE_rounds")])
             .args(WORDS)
             .current_dir(folder.path())
             .stdin(Stdio::null());
-        Self::spawn(folder, limited, &[], &[])
+        Self::spawn(limited, &[], environment)
     }
 
     fn spawn(
-        folder: &Folder,
         command: std::process::Command,
         further: &[&str],
         environment: &[(&str, &str)],
     ) -> Outcome<Self> {
-        // A file, because a pipe that nobody empties would hold up the service. The limit of file size is not for it:
-        // `limit_blocks` is far above what a story logs.
-        let log = folder.path().join("rounds.log");
         let mut command = Command::from(command);
         command
             .args(further)
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
-            .stderr(File::create(&log)?)
+            .stderr(Stdio::piped())
             .kill_on_drop(true);
-        let process = command.spawn()?;
-        Ok(Self { process, log })
+        let mut process = command.spawn()?;
+        Ok(Self {
+            stdout: Heard::from(process.stdout.take().ok_or("a pipe")?),
+            log: Heard::from(process.stderr.take().ok_or("a pipe")?),
+            process,
+        })
     }
 
-    /// What it logged so far.
-    pub(crate) fn log(&self) -> Outcome<String> {
-        Ok(fs::read_to_string(&self.log)?)
+    /// The whole lines that it logged so far.
+    pub(crate) fn log(&self) -> String {
+        let mut log = self.log.text();
+        log.truncate(log.rfind('\n').map_or(0, |end| end + 1));
+        log
     }
 
     /// How much memory it had at most, in bytes. None where the system does not say.
@@ -98,16 +113,39 @@ impl Service {
             .status()
             .await?;
         assert!(sent.success());
-        let mut stdout = String::new();
-        let mut pipe = self.process.stdout.take().ok_or("a pipe")?;
-        pipe.read_to_string(&mut stdout).await?;
         let code = self.process.wait().await?.code();
-        let stderr = self.log()?;
         Ok(Said {
             code,
-            stdout,
-            stderr,
+            stdout: self.stdout.to_end().await?,
+            stderr: self.log.to_end().await?,
         })
+    }
+}
+
+impl Heard {
+    fn from(mut pipe: impl AsyncRead + Unpin + Send + 'static) -> Self {
+        let bytes = Arc::<Mutex<Vec<u8>>>::default();
+        let listening = tokio::spawn({
+            let bytes = Arc::clone(&bytes);
+            async move {
+                let mut piece = vec![0; 64 * 1024];
+                while let Ok(length @ 1..) = pipe.read(&mut piece).await {
+                    let mut bytes = bytes.lock().unwrap_or_else(PoisonError::into_inner);
+                    bytes.extend_from_slice(&piece[..length]);
+                }
+            }
+        });
+        Self { bytes, listening }
+    }
+
+    fn text(&self) -> String {
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    async fn to_end(&mut self) -> Outcome<String> {
+        (&mut self.listening).await?;
+        Ok(self.text())
     }
 }
 

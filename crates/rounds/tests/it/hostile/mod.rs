@@ -91,9 +91,13 @@ async fn each_hostile_end_has_a_bounded_clear_outcome_and_disturbs_nobody() -> O
         stage.until_told_to(receiver, end.name).await?;
     }
     // Some rounds more, in which nothing may be told again.
-    for ehr in &stage.ehrs {
-        let appointments = ehr.total_requests() + 4;
-        ehr.wait_for_requests(appointments, PATIENCE).await?;
+    let further: Vec<u64> = stage
+        .ehrs
+        .iter()
+        .map(|ehr| ehr.total_requests() + 4)
+        .collect();
+    for (ehr, requests) in stage.ehrs.iter().zip(further) {
+        ehr.wait_for_requests(requests, PATIENCE).await?;
     }
     for (end, ehr) in EHRS.iter().zip(&stage.ehrs) {
         let verdict = stage.verdict(end.name, ehr);
