@@ -30,7 +30,7 @@ const TOLD_BEFORE: usize = 200;
 const TOO_MANY: usize = 60;
 const SPARE_BYTES: u64 = 32 * 1024;
 /// How many failed rounds are waited for: long enough that a hot loop would show.
-const REQUESTS_MEANWHILE: u64 = 3;
+const REQUESTS_MEANWHILE: u64 = 2;
 /// Lines at the first, second, fourth, eighth failure in a row of each of three lanes: more would be a hot loop.
 const MOST_LINES: usize = 3 * 4;
 
@@ -85,6 +85,12 @@ async fn a_disk_that_fails_writes_is_waited_for() -> Outcome {
     let service = Service::start_with_file_limit(&story.folder, limit, &ENVIRONMENT)?;
 
     story.until_nothing_is_taken(&service, "R0603").await?;
+    let lines = lines_with(&service.log(), "R0603");
+    let message = lines[0]["message"].as_str().ok_or("a message")?;
+    assert!(
+        message.contains("disk I/O error while writing"),
+        "{message}"
+    );
     service.lift_file_limit().await?;
     story.until_all_is_told(service).await
 }
