@@ -283,3 +283,103 @@ impl Log {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_800_000_000_000 + milliseconds).expect("an instant")
+    }
+
+    fn line(milliseconds: i64, message: &str) -> String {
+        let at = at(milliseconds);
+        format!(
+            r#"{{"timestamp":"{at}","message":"{message}","destination":"ward","notification":"ntf_1"}}"#
+        )
+    }
+
+    /// A life that began at 0 and was killed, with this log and these requests.
+    fn life(log: &[String], rounds: &[i64], lookups: &[i64], attempts: &[i64]) -> Life {
+        let all = |times: &[i64]| times.iter().map(|time| at(*time)).collect();
+        Life {
+            started_at: at(0),
+            end: End::Killed,
+            log: Log::of(&log.join("\n")),
+            rounds: all(rounds),
+            lookups: all(lookups),
+            attempts: all(attempts),
+            unsettled: BTreeSet::new(),
+        }
+    }
+
+    fn milliseconds(recovery: Recovery) -> [u128; 3] {
+        let Recovery { whole, start, idle } = recovery;
+        [whole, start, idle].map(|duration| duration.as_millis())
+    }
+
+    #[test]
+    fn a_log_tells_of_commits_and_a_line_that_was_cut_is_none() {
+        let mut lines = vec![
+            line(10, "Rounds starts"),
+            line(20, "round: nothing new"),
+            line(30, "round failed: the EHR answered 500"),
+            line(40, "a change became a notification"),
+            line(50, "delivered"),
+            line(60, "not delivered: answered 500"),
+        ];
+        lines.push(line(70, "delivered")[..40].to_owned());
+        let log = Log::of(&lines.join("\n"));
+        assert_eq!(log.ready_at, Some(at(10)));
+        assert_eq!(log.rounds, [at(20), at(30)]);
+        assert_eq!(log.containers, [at(40)]);
+        assert_eq!(log.deliveries, [at(50), at(60)]);
+        let delivery = ("ward".to_owned(), "ntf_1".to_owned());
+        assert_eq!(log.delivered, BTreeSet::from([delivery]));
+    }
+
+    #[test]
+    fn the_wait_for_an_interval_is_no_recovery_and_owed_work_has_none() {
+        let ready = line(10, "Rounds starts");
+        let round = line(950, "round: nothing new");
+        let idle = life(&[ready.clone(), round.clone()], &[900], &[], &[]);
+        let recovery = idle.recovery().expect("it made a round");
+        assert_eq!(milliseconds(recovery), [60, 10, 890]);
+
+        // A lookup that was owed came before the round, so that what was waited for was not the interval.
+        let notified = line(400, "a change became a notification");
+        let owed = life(&[ready.clone(), notified, round], &[900], &[300], &[420]);
+        let recovery = owed.recovery().expect("it made a notification");
+        assert_eq!(milliseconds(recovery), [400, 10, 0]);
+
+        // The receiver has it before the commit.
+        let delivered = line(500, "delivered");
+        let owed = life(&[ready.clone(), delivered], &[], &[], &[30]);
+        let recovery = owed.recovery().expect("it delivered");
+        assert_eq!(milliseconds(recovery), [30, 10, 0]);
+
+        assert_eq!(life(&[ready], &[900], &[], &[]).recovery(), None);
+        assert_eq!(life(&[], &[], &[], &[]).recovery(), None);
+    }
+
+    #[test]
+    fn a_kill_fell_into_what_has_no_line() {
+        let ready = line(10, "Rounds starts");
+        let round = line(110, "round: nothing new");
+        let log = [ready.clone(), round];
+        for (life, phase) in [
+            (life(&[], &[], &[], &[]), Phase::StartUp),
+            (life(&log, &[100], &[], &[]), Phase::Idle),
+            (life(&log, &[100, 200], &[], &[]), Phase::Round),
+            (life(&log, &[100], &[120], &[]), Phase::Lookups),
+            (life(&log, &[100], &[], &[130]), Phase::Deliveries),
+        ] {
+            assert_eq!(life.phase(), Some(phase), "{life:?}");
+        }
+        let mut asked = life(&log, &[100], &[], &[130]);
+        asked.end = End::KilledInShutdown;
+        assert_eq!(asked.phase(), Some(Phase::Shutdown));
+        asked.end = End::Unkilled;
+        assert_eq!(asked.phase(), None);
+    }
+}

@@ -1,7 +1,7 @@
 //! `cargo xtask drill kill`: the release binary is killed again and again, and the receiver may not notice more than it must.
 //!
 //! `rounds run` stands between an EHR and a receiver of the test kit, over real HTTP. Appointments change all the while; both ends refuse and
-//! dawdle now and then. After a time drawn from the seed the binary gets SIGKILL, and is started again over the same data; a part of the lives
+//! dawdle now and then. At a [moment] drawn from the seed the binary gets SIGKILL, and is started again over the same data; a part of the lives
 //! is asked to end first, and killed while it drains. After the last kill everything is well, the hospital rests, and Rounds may
 //! finish. Then the [oracle](rounds_testkit::oracle) judges.
 //!
@@ -39,6 +39,7 @@ mod configuration;
 mod faults;
 mod judgement;
 mod life;
+mod moment;
 mod verdict;
 
 use crate::shared::build::release_binary;
@@ -212,7 +213,7 @@ impl Drill {
     /// One life, from its start to its end.
     async fn live(&mut self, life: u32, random: &mut Random) -> Result<End> {
         let mut process = self.start(life)?;
-        pause(life_length(random)).await;
+        moment::draw(random).come(&self.ehr, &self.receiver).await;
         // Who is dead before the kill did not die of it.
         process.still_runs()?;
         let is_asked = random.below(ASKED_TO_END) == 0;
@@ -286,18 +287,6 @@ impl Drill {
         let log = |life| self.rounds.log(life);
         Judgement::of(&self.lives, log, &self.ehr, &self.receiver)
     }
-}
-
-/// Up to 2 s: a quarter within the start (opening the store takes some 12 ms), a quarter while what the former life left is done, a quarter
-/// around the first round, a quarter while rounds, lookups and deliveries go on.
-fn life_length(random: &mut Random) -> Duration {
-    let (shortest, longest) = match random.below(4) {
-        0 => (0, 20),
-        1 => (10, 120),
-        2 => (120, 600),
-        _ => (600, 2_000),
-    };
-    Duration::from_millis(shortest + random.below(longest - shortest))
 }
 
 /// Changes, until nobody waits for it any more.

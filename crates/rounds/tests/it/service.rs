@@ -116,8 +116,8 @@ impl Service {
         let code = self.process.wait().await?.code();
         Ok(Said {
             code,
-            stdout: self.stdout.to_end().await?,
-            stderr: self.log.to_end().await?,
+            stdout: self.stdout.all().await?,
+            stderr: self.log.all().await?,
         })
     }
 }
@@ -143,7 +143,7 @@ impl Heard {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    async fn to_end(&mut self) -> Outcome<String> {
+    async fn all(mut self) -> Outcome<String> {
         (&mut self.listening).await?;
         Ok(self.text())
     }

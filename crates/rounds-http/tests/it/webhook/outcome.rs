@@ -147,7 +147,7 @@ async fn a_status_that_came_counts_whatever_the_body_does() {
 
 #[tokio::test]
 async fn what_can_be_pushed_is_bounded_and_nothing_is_unpacked() {
-    let chunk = [b"10000\r\n".as_slice(), &[0x1F; 0x10000], b"\r\n"].concat();
+    let chunk = [b"10000\r\n".as_slice(), &vec![0x1F; 0x10000], b"\r\n"].concat();
     let flood = |headers: &[&str]| Answer::Endless(head("200 OK", headers), chunk.clone());
     let endless_head = Answer::Endless(
         b"HTTP/1.1 200 OK\r\n".to_vec(),

@@ -245,7 +245,7 @@ fn long_thanks() -> WireFault {
 fn bomb(status: StatusCode) -> WireFault {
     let packed = || -> io::Result<Vec<u8>> {
         let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
-        let piece = [b' '; 64 * 1024];
+        let piece = vec![b' '; 64 * 1024];
         for _ in 0..BOMB_BYTES / piece.len() {
             packer.write_all(&piece)?;
         }

@@ -149,10 +149,8 @@ impl Stage {
         })
         .await;
         for end in EHRS.iter().filter(|end| end.shows == Shows::Nothing) {
-            let (_, ehr) = self.of(end.name);
-            self.until_told(end.name, ehr)
-                .await
-                .expect("it is told in spite of all");
+            let told = self.until_told(end.name, self.ehr(end.name)).await;
+            told.expect("it is told in spite of all");
         }
         let deliveries = until(
             folder,
@@ -174,33 +172,19 @@ impl Stage {
         }
     }
 
-    fn of(&self, name: &str) -> (&'static str, &FakeEhr) {
-        let mut named = EHRS.iter().map(|end| end.name).zip(&self.ehrs);
-        named.find(|(known, _)| *known == name).expect("an end")
+    fn ehr(&self, name: &str) -> &FakeEhr {
+        let index = EHRS.iter().position(|end| end.name == name);
+        &self.ehrs[index.expect("it is one of the ends")]
     }
 
-    /// How many versions of this EHR came to that hook of the healthy receiver, and how many did not.
-    pub(super) fn told(&self, hook: &str, ehr: &FakeEhr) -> (usize, usize) {
-        let verdict = self.verdict(hook, ehr);
-        (verdict.notified, verdict.lost.len())
-    }
-
+    /// What came to that hook of the healthy receiver, against what happened behind this EHR.
     pub(super) fn verdict(&self, hook: &str, ehr: &FakeEhr) -> Verdict {
-        self.verdict_of(&self.well, hook, ehr)
-    }
-
-    pub(super) fn verdict_of(&self, receiver: &FakeReceiver, hook: &str, ehr: &FakeEhr) -> Verdict {
-        verdict(receiver, hook, ehr)
+        verdict(&self.well, hook, ehr)
     }
 
     /// Waits until nothing of this EHR is missing at that hook of the healthy receiver.
     pub(super) async fn until_told(&self, hook: &str, ehr: &FakeEhr) -> Outcome {
         until_told(&self.well, hook, ehr).await
-    }
-
-    /// Waits until nothing of the healthy EHR is missing at a receiver that was hostile.
-    pub(super) async fn until_told_to(&self, receiver: &FakeReceiver, hook: &str) -> Outcome {
-        until_told(receiver, hook, &self.steady).await
     }
 }
 
@@ -247,6 +231,7 @@ fn waits() -> String {
     ["500ms"; 100].join(", ")
 }
 
+/// What came to a receiver's hook, against what happened behind an EHR.
 pub(super) fn verdict(receiver: &FakeReceiver, hook: &str, ehr: &FakeEhr) -> Verdict {
     let taken = receiver.taken();
     let here = taken.iter().filter(|received| received.hook == hook);
@@ -254,6 +239,7 @@ pub(super) fn verdict(receiver: &FakeReceiver, hook: &str, ehr: &FakeEhr) -> Ver
     Oracle::at_pointers("/record/id", "/record/version").judge(&ehr.hospital().history(), &arrivals)
 }
 
+/// Waits until nothing of an EHR is missing at a receiver's hook.
 pub(super) async fn until_told(receiver: &FakeReceiver, hook: &str, ehr: &FakeEhr) -> Outcome {
     let told = async {
         loop {
