@@ -71,6 +71,18 @@ pub enum AttemptOutcome {
     },
 }
 
+impl AttemptOutcome {
+    /// The stable code of why the receiver did not take it; None if it did.
+    pub const fn code(&self) -> Option<Code> {
+        match self {
+            Self::Delivered { .. } => None,
+            Self::Refused { .. } => Some(Code::new("R0509")),
+            Self::Gone => Some(Code::new("R0508")),
+            Self::Unreachable { code, .. } | Self::Impossible { code, .. } => Some(*code),
+        }
+    }
+}
+
 /// One try, for the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {

@@ -195,6 +195,9 @@ pub struct RunArguments {
     /// How long work that is under way may take to finish after SIGTERM or Ctrl-C. A second signal ends it at once.
     #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = duration)]
     pub drain_for: Duration,
+    /// How large the database may become. For tests of a full disk, and not promised to stay.
+    #[arg(long, value_name = "BYTES", hide = true)]
+    pub database_limit_bytes: Option<u64>,
 }
 
 /// What `poll` takes.

@@ -1,13 +1,20 @@
-//! The words by which a person or the system asks a process to end.
+//! The words by which a person or the system asks a process to end, and one that must not end it.
 
 use crate::Problem;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// SIGXFSZ, which POSIX sends for a write beyond the process's limit of file size (`ulimit -f`). The number is that of Linux on
+/// x86 and ARM, of macOS and of the BSDs.
+const FILE_SIZE_LIMIT: i32 = 25;
 
 /// SIGTERM and SIGINT (Ctrl-C), heard from the moment that this is made.
 #[derive(Debug)]
 pub struct Stopping {
     terminate: Signal,
     interrupt: Signal,
+    /// Never asked. A listener is what keeps the signal from ending the process with a core dump: the write fails with an error
+    /// instead, which the store tells like any other, and Rounds goes on when the limit is raised.
+    _file_size_limit: Signal,
 }
 
 impl Stopping {
@@ -19,6 +26,7 @@ impl Stopping {
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            _file_size_limit: listen(SignalKind::from_raw(FILE_SIZE_LIMIT))?,
         })
     }
 

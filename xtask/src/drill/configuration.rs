@@ -49,6 +49,7 @@ destinations:
 const DESTINATION: &str = r"  @NAME@:
     url: @URL@
     signing_secret: { env: @SECRET@ }
+    headers: { @LIFE_HEADER@: { env: @LIFE@ } }
     in_flight: @IN_FLIGHT@
     retry: { waits: [@WAITS@] }
     allow_addresses: [127.0.0.1]
@@ -69,6 +70,8 @@ fn text(ehr: &str, hook: impl Fn(&str) -> String) -> String {
             .replace("@NAME@", name)
             .replace("@URL@", &hook(name))
             .replace("@SECRET@", SECRET)
+            .replace("@LIFE_HEADER@", LIFE_HEADER)
+            .replace("@LIFE@", LIFE)
             .replace("@IN_FLIGHT@", &IN_FLIGHT.to_string())
             .replace("@WAITS@", &waits)
     });
@@ -81,21 +84,26 @@ pub(super) fn write(folder: &Path, ehr: &str, hook: impl Fn(&str) -> String) -> 
     fs::write(&place, text(ehr, hook)).with_context(|| format!("writing {}", place.display()))
 }
 
-/// The program, over one folder with configuration, data and log.
+/// The program, over one folder with configuration, data and logs.
 pub(super) struct Rounds {
     pub(super) executable: PathBuf,
     pub(super) folder: PathBuf,
 }
 
 impl Rounds {
-    /// Starts a life.
+    /// Starts a life, with a log of its own that tells of every commit.
     pub(super) fn start(&self, life: u32) -> Result<Process> {
         let mut command = self.command();
         command
-            .arg("run")
+            .args(["run", "--log", "debug", "--log-format", "json"])
             .env(LIFE, life.to_string())
             .env(SECRET, SIGNING_SECRET);
-        Process::start("rounds", command, &self.folder.join("rounds.log"))
+        Process::start("rounds", command, &self.log(life))
+    }
+
+    /// Where a life's log is.
+    pub(super) fn log(&self, life: u32) -> PathBuf {
+        self.folder.join(format!("life-{life}.log"))
     }
 
     /// What `rounds status` counts as not finished: containers and deliveries that are open, and those that were given up.

@@ -1,8 +1,9 @@
 //! `cargo xtask drill kill`: the release binary is killed again and again, and the receiver may not notice more than it must.
 //!
 //! `rounds run` stands between an EHR and a receiver of the test kit, over real HTTP. Appointments change all the while; both ends refuse and
-//! dawdle now and then. After a time drawn from the seed the binary gets SIGKILL, and is started again over the same data. After the last
-//! kill everything is well, the hospital rests, and Rounds may finish. Then the [oracle](rounds_testkit::oracle) judges.
+//! dawdle now and then. At a [moment] drawn from the seed the binary gets SIGKILL, and is started again over the same data; a part of the lives
+//! is asked to end first, and killed while it drains. After the last kill everything is well, the hospital rests, and Rounds may
+//! finish. Then the [oracle](rounds_testkit::oracle) judges.
 //!
 //! | in the line | meaning |
 //! |---|---|
@@ -11,23 +12,24 @@
 //! | `repeated_ids` | a version came under a second notification id |
 //! | redelivered | a notification came again under its id |
 //! | reordered | a version came after a later one of its record |
-//! | `recovery_ms_p99` | from the start of a life until the EHR got its first request of that life |
+//! | `recovery_ms_p99` | from the start of a life until its first commit or delivery, without the wait for an interval ([`life`]) |
 //!
 //! Counts are sums over two destinations, each judged apart.
 //!
 //! # Why redelivered is not zero, and what bounds it
 //!
-//! A kill can fall between the receiver's 2xx and the commit that records it. The next life cannot know that, and sends the same id again. Only
-//! attempts that were under way at the kill can suffer this: at most `in_flight` of a destination for each kill. The drill's receiver never takes
-//! a notification and hides it, and its delays are far below all timeouts, so that kills are the only cause, and more than the bound is an error.
+//! A kill can fall between the receiver's 2xx and the commit that records it. The next life cannot know that, and sends the same id again. The
+//! drill's receiver never takes a notification and hides it, and its delays are far below all timeouts, so kills are the only cause.
+//! Therefore each notification that came again must be one that a killed life had sent, that the receiver had taken, and that the life
+//! did not log as recorded. One that was recorded and comes again is an error.
 //!
 //! # What to mind
 //!
 //! - The seed fixes the moments, the faults and the kinds of change. It does not fix how far the program gets in so many milliseconds: a run
 //!   is not replayed by its seed, only resembled.
-//! - Recovery contains what is left of the interval: a life that starts 300 ms after a round asks again when the second is over. Lives that were
-//!   killed before their first request have no recovery time, so the figure comes from those that lived long enough; the last life, which
-//!   nobody kills, must ask.
+//! - Lives that were killed before their first commit have no recovery time, so the figure comes from those that lived long enough; the last
+//!   life, which nobody kills, must have one. Nobody may be idle for longer than the interval.
+//! - Where a kill fell is told on stderr. With many kills, none of the phases may be missing.
 //! - A request of a killed life may still lie in a socket when the next one starts. Each life therefore sends its number as its credential.
 //! - Pages are cut from a live result. The order by id and the overlap make that safe: a change during a drain can only add to the result,
 //!   and what it adds is younger than the overlap.
@@ -36,6 +38,9 @@
 mod configuration;
 mod faults;
 mod first_run;
+mod judgement;
+mod life;
+mod moment;
 mod verdict;
 
 pub(crate) use first_run::first_run;
@@ -46,15 +51,18 @@ use crate::shared::wait::{Look, pause, wait_for};
 use crate::{give, say};
 use anyhow::{Context, Result, ensure};
 use configuration::Rounds;
+use judgement::Judgement;
+use life::End;
 use rounds_testkit::clock::system_clock;
 use rounds_testkit::ehr::{FakeEhr, Paging, RecordOrder};
 use rounds_testkit::hospital::Hospital;
 use rounds_testkit::oracle::Arrival;
 use rounds_testkit::random::Random;
-use rounds_testkit::receiver::{FakeReceiver, Fate, SigningSecret};
+use rounds_testkit::receiver::{FakeReceiver, SigningSecret};
 use rounds_testkit::traffic::Traffic;
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::time::Duration;
 use verdict::Verdict;
@@ -63,6 +71,9 @@ use verdict::Verdict;
 const LIFE_HEADER: &str = "x-drill-life";
 /// Only this drill's receiver knows it, and it guards made-up patients.
 const SIGNING_SECRET: &str = "whsec_Zm9yIHRoZSBraWxsIGRyaWxsLCBhbmQgbm8gc2VjcmV0ISE=";
+
+/// SIGTERM, whose number POSIX fixes.
+const TERMINATED: i32 = 15;
 
 const PATIENTS: usize = 40;
 /// Below what the overlap brings again, so that rounds have several pages.
@@ -73,8 +84,12 @@ const BETWEEN_BURSTS: Duration = Duration::from_millis(150);
 const PATIENCE: Duration = Duration::from_mins(2);
 /// How many requests are watched for repetitions when all was told: some rounds of several pages.
 const REQUESTS_AFTERWARDS: u64 = 12;
-/// A life is at most two seconds; the rest is for starting and ending processes on a busy machine.
+/// A life is at most two seconds; the rest is for starting and ending processes on a busy machine. One that takes longer hangs.
 const LONGEST_LIFE: Duration = Duration::from_secs(10);
+/// Of so many lives one is asked to end before it is killed...
+const ASKED_TO_END: u64 = 5;
+/// ...so long after that at most: its drain takes as long as the slowest answer that is under way.
+const LONGEST_DRAIN: Duration = Duration::from_millis(120);
 /// How often it is said how far the drill is.
 const KILLS_BETWEEN_NEWS: u32 = 10;
 
@@ -116,13 +131,17 @@ pub(crate) async fn kill(kills: u32, seed: Option<u64>) -> Result<()> {
         },
         ehr,
         receiver,
-        started: BTreeMap::new(),
+        lives: BTreeMap::new(),
     };
 
     let ran = drill.run(&mut random).await;
-    let verdict = drill.verdict();
+    let judgement = drill.judgement()?;
+    let verdict = drill.verdict(&judgement.recoveries());
     give(&verdict.to_string());
-    let judged = drill.judge(&verdict);
+    for line in judgement.lines() {
+        say(&line);
+    }
+    let judged = judgement.judge(&verdict);
     if ran.is_err() || judged.is_err() {
         for line in verdict.details() {
             say(&line);
@@ -148,8 +167,8 @@ struct Drill {
     rounds: Rounds,
     ehr: FakeEhr,
     receiver: FakeReceiver,
-    /// When each life began, by its number from 1.
-    started: BTreeMap<u32, jiff::Timestamp>,
+    /// When each life began and how it ended, by its number from 1.
+    lives: BTreeMap<u32, (jiff::Timestamp, End)>,
 }
 
 impl Drill {
@@ -164,33 +183,72 @@ impl Drill {
             }
         }
         faults::heal(&self.ehr, &self.receiver);
-        let mut last = self.start(self.kills + 1)?;
+        let mut last = self.start(self.next_life())?;
         self.finish(&mut last).await?;
         last.kill().await
     }
 
-    /// As many lives as there are kills.
+    /// Lives, until there are as many kills as there are to be.
     async fn lives(&mut self, random: &mut Random) -> Result<()> {
-        for life in 1..=self.kills {
+        let mut kills = 0;
+        while kills < self.kills {
             faults::draw(random, &self.ehr, &self.receiver);
-            let mut process = self.start(life)?;
-            pause(life_length(random)).await;
-            // Who is dead before the kill did not die of it.
-            process.still_runs()?;
-            process.kill().await?;
-            if life % KILLS_BETWEEN_NEWS == 0 {
-                let (kills, changes) = (self.kills, self.ehr.hospital().history().len());
+            let life = self.next_life();
+            let lived = tokio::time::timeout(LONGEST_LIFE, self.live(life, random)).await;
+            let end = lived.with_context(|| format!("life {life} does not end"))??;
+            self.lives.entry(life).and_modify(|known| known.1 = end);
+            if end == End::Unkilled {
+                continue;
+            }
+            kills += 1;
+            if kills % KILLS_BETWEEN_NEWS == 0 {
+                let changes = self.ehr.hospital().history().len();
                 let taken = self.receiver.taken().len();
                 say(&format!(
-                    "drill kill: {life} of {kills} kills, {changes} changes, {taken} notifications taken"
+                    "drill kill: {kills} of {} kills, {changes} changes, {taken} notifications taken",
+                    self.kills
                 ));
             }
         }
         Ok(())
     }
 
+    /// One life, from its start to its end.
+    async fn live(&mut self, life: u32, random: &mut Random) -> Result<End> {
+        let mut process = self.start(life)?;
+        moment::draw(random).come(&self.ehr, &self.receiver).await;
+        // Who is dead before the kill did not die of it.
+        process.still_runs()?;
+        let is_asked = random.below(ASKED_TO_END) == 0;
+        if is_asked {
+            process.ask_to_end().await?;
+            let longest = u64::try_from(LONGEST_DRAIN.as_millis()).unwrap_or(u64::MAX);
+            pause(Duration::from_millis(random.below(longest))).await;
+            if let Some(status) = process.ended()? {
+                // Before it listens for the signal, the signal itself ends it.
+                let is_fine = status.success() || status.signal() == Some(TERMINATED);
+                ensure!(
+                    is_fine,
+                    "life {life} was asked to end and did with {status}"
+                );
+                return Ok(End::Unkilled);
+            }
+        }
+        process.kill().await?;
+        Ok(if is_asked {
+            End::KilledInShutdown
+        } else {
+            End::Killed
+        })
+    }
+
+    fn next_life(&self) -> u32 {
+        self.lives.keys().next_back().map_or(1, |last| last + 1)
+    }
+
     fn start(&mut self, life: u32) -> Result<Process> {
-        self.started.insert(life, self.ehr.hospital().now());
+        let now = self.ehr.hospital().now();
+        self.lives.insert(life, (now, End::Unkilled));
         self.rounds.start(life)
     }
 
@@ -199,7 +257,7 @@ impl Drill {
         say("drill kill: no more kills and faults; waiting until all is told");
         wait_for("Rounds to finish", PATIENCE, async || {
             last.still_runs()?;
-            let lost = self.verdict().lost();
+            let lost = self.verdict(&[]).lost();
             if lost > 0 {
                 return Ok(Look::NotYet(format!("{lost} versions are not told")));
             }
@@ -218,66 +276,20 @@ impl Drill {
         last.still_runs()
     }
 
-    fn verdict(&self) -> Verdict {
+    fn verdict(&self, recoveries: &[Duration]) -> Verdict {
         let history = self.ehr.hospital().history();
         let taken = self.receiver.taken();
         let arrivals = |name: &str| -> Vec<Arrival> {
             let here = taken.iter().filter(|received| received.hook == name);
             here.map(|received| received.arrival()).collect()
         };
-        let recoveries: Vec<Duration> = self.recoveries().into_values().collect();
-        Verdict::of(self.kills, &history, arrivals, &recoveries)
+        Verdict::of(self.kills, &history, arrivals, recoveries)
     }
 
-    fn judge(&self, verdict: &Verdict) -> Result<()> {
-        let recoveries = self.recoveries();
-        say(&format!(
-            "drill kill: {} of {} lives after a kill asked the EHR",
-            recoveries.len(),
-            self.kills
-        ));
-        ensure!(verdict.is_clean(), "what was notified is not what happened");
-        ensure!(
-            recoveries.contains_key(&(self.kills + 1)),
-            "the last life never asked the EHR"
-        );
-        let attempts = self.receiver.attempts();
-        let unsigned = attempts.iter().filter(|received| {
-            matches!(&received.fate, Fate::Refused(reason) if *reason != rounds_testkit::receiver::RefusalReason::Scripted)
-        });
-        let unsigned = unsigned.count();
-        ensure!(unsigned == 0, "{unsigned} attempts had no valid signature");
-        Ok(())
+    fn judgement(&self) -> Result<Judgement> {
+        let log = |life| self.rounds.log(life);
+        Judgement::of(&self.lives, log, &self.ehr, &self.receiver)
     }
-
-    /// How long each life after a kill took to its first request, for those that made one.
-    fn recoveries(&self) -> BTreeMap<u32, Duration> {
-        let mut first_requests = BTreeMap::new();
-        for request in self.ehr.requests() {
-            let life = request.headers.get(LIFE_HEADER);
-            let life = life.and_then(|life| life.to_str().ok()?.parse::<u32>().ok());
-            if let Some(life) = life {
-                first_requests.entry(life).or_insert(request.at);
-            }
-        }
-        // The first life comes after no kill.
-        let after_a_kill = self.started.iter().filter(|(life, _)| **life > 1);
-        let recovered = after_a_kill.filter_map(|(life, started)| {
-            let asked = first_requests.get(life)?;
-            Some((*life, asked.duration_since(*started).unsigned_abs()))
-        });
-        recovered.collect()
-    }
-}
-
-/// From 5 ms to 2 s; a third within the start, a third around the first round, a third while rounds, lookups and deliveries go on.
-fn life_length(random: &mut Random) -> Duration {
-    let (shortest, longest) = match random.below(3) {
-        0 => (5, 100),
-        1 => (100, 500),
-        _ => (500, 2_000),
-    };
-    Duration::from_millis(shortest + random.below(longest - shortest))
 }
 
 /// Changes, until nobody waits for it any more.

@@ -99,7 +99,7 @@ fn told(body: &Value) -> Option<RecordVersion> {
 }
 
 /// The smallest value that at least `percent` of all do not exceed; nothing of nothing.
-fn percentile(values: &[Duration], percent: usize) -> Option<Duration> {
+pub(super) fn percentile(values: &[Duration], percent: usize) -> Option<Duration> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
     let rank = (sorted.len() * percent).div_ceil(100).max(1);

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use tokio::process::{Child, Command};
 
 /// How much of a log is shown when its process ended early.
@@ -44,16 +44,38 @@ impl Process {
     /// An error with the end of the log if it no longer runs.
     pub(crate) fn still_runs(&mut self) -> Result<()> {
         let name = self.name;
-        match self.child.try_wait() {
-            Ok(None) => Ok(()),
-            Ok(Some(status)) => {
+        match self.ended()? {
+            None => Ok(()),
+            Some(status) => {
                 let text = fs::read_to_string(&self.log).unwrap_or_default();
                 let lines: Vec<&str> = text.lines().collect();
                 let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n  ");
                 bail!("{name} ended by itself with {status}; its last words:\n  {last}")
             }
-            Err(error) => Err(error).with_context(|| format!("asking whether {name} runs")),
         }
+    }
+
+    /// Asks it to end, as a service manager does, and does not wait for it.
+    pub(crate) async fn ask_to_end(&self) -> Result<()> {
+        let name = self.name;
+        let Some(id) = self.child.id() else {
+            return Ok(()); // It is gone already.
+        };
+        // There is no signal but SIGKILL in the standard library, and this workspace has no unsafe code.
+        let asked = Command::new("kill")
+            .args(["-TERM", &id.to_string()])
+            .status()
+            .await
+            .with_context(|| format!("asking {name} to end"))?;
+        anyhow::ensure!(asked.success(), "asking {name} to end: kill said {asked}");
+        Ok(())
+    }
+
+    /// How it ended, if it did.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        let name = self.name;
+        let status = self.child.try_wait();
+        status.with_context(|| format!("asking whether {name} runs"))
     }
 
     /// Kills it, as a power cut would, and waits until it is gone.

@@ -3,13 +3,8 @@
 use crate::Ports;
 use crate::backoff::next_wait;
 use rounds_domain::plan::RetrySchedule;
-use rounds_domain::{AttemptOutcome, Code, NextStep};
+use rounds_domain::{AttemptOutcome, NextStep};
 use std::time::Duration;
-
-/// The receiver said that the endpoint is no more.
-pub(super) const GONE: Code = Code::new("R0508");
-/// The receiver refused.
-pub(super) const REFUSED: Code = Code::new("R0509");
 
 /// What follows from an attempt that failed `attempts` times before.
 pub(super) fn next_step(
@@ -18,11 +13,14 @@ pub(super) fn next_step(
     attempts: u32,
     outcome: &AttemptOutcome,
 ) -> NextStep {
-    let (code, reason, retry_after) = match outcome {
+    let Some(code) = outcome.code() else {
+        return NextStep::Done;
+    };
+    let (reason, retry_after) = match outcome {
         AttemptOutcome::Delivered { .. } => return NextStep::Done,
         AttemptOutcome::Gone => {
             return NextStep::GiveUp {
-                code: GONE,
+                code,
                 reason: "the receiver answered 410 Gone; nothing more is sent to this destination until `rounds deliveries retry`".to_owned(),
             };
         }
@@ -30,9 +28,10 @@ pub(super) fn next_step(
             reason,
             retry_after,
             ..
-        } => (REFUSED, reason, *retry_after),
-        AttemptOutcome::Unreachable { code, reason }
-        | AttemptOutcome::Impossible { code, reason } => (*code, reason, None),
+        } => (reason, *retry_after),
+        AttemptOutcome::Unreachable { reason, .. } | AttemptOutcome::Impossible { reason, .. } => {
+            (reason, None)
+        }
     };
     let wait = next_wait(schedule, attempts, retry_after, &*ports.randomness);
     match wait.and_then(|wait| ports.clock.now().checked_add(wait).ok()) {

@@ -1,7 +1,7 @@
 //! The lane of one destination's deliveries.
 
 use super::challenge::{Proof, prove};
-use super::decide::{GONE, hold, next_step};
+use super::decide::{hold, next_step};
 use crate::Ports;
 use crate::backoff::doubling;
 use crate::lane::{LEASE, Work};

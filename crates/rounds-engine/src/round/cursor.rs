@@ -31,6 +31,16 @@ const DATE_HEADER_STEP: Duration = Duration::from_secs(1);
 pub(crate) struct SourceClock {
     /// The time it showed, or ours when the request was sent if it showed none.
     pub(crate) now: Timestamp,
+    /// Ours when the request was sent.
+    pub(crate) ours: Timestamp,
+}
+
+impl SourceClock {
+    /// Up to when a cursor may move. A time cursor never goes back, so a source whose clock once showed a year to come would
+    /// blind its feed for good; who follows the earlier of both clocks only asks for some things again.
+    fn believed(self) -> Timestamp {
+        self.now.min(self.ours)
+    }
 }
 
 /// When a record changed, as far as it says so.
@@ -115,7 +125,7 @@ impl<'a> Advance<'a> {
             self.order = Order::Broken;
         }
         self.highest = self.highest.max(Some(at));
-        let settled = earlier(clock.now, rule.settle);
+        let settled = earlier(clock.believed(), rule.settle);
         let bound = if rule.settle.is_zero() {
             later(settled, DATE_HEADER_STEP)
         } else {
@@ -181,7 +191,7 @@ impl<'a> Advance<'a> {
     pub(crate) fn after_drain(&self, asked: &Asked, clock: SourceClock) -> Cursor {
         let shown = match &self.feed.cursor {
             CursorRule::Time(rule) if rule.source == TimeSource::SourceClock => {
-                let settled = earlier(clock.now, rule.settle);
+                let settled = earlier(clock.believed(), rule.settle);
                 let bound = if rule.settle.is_zero() {
                     settled
                 } else {
@@ -211,11 +221,13 @@ impl<'a> Advance<'a> {
             (CursorRule::Token(_), _) => Cursor::Token(Phi::new(String::new())),
             (CursorRule::Sweep(_), _) => Cursor::Sweep,
             (CursorRule::Time(rule), _) if self.feed.role == FeedRole::Trailing => {
-                Cursor::Time(earlier(clock.now, rule.settle))
+                Cursor::Time(earlier(clock.believed(), rule.settle))
             }
             (CursorRule::Time(_), Start::Beginning) => Cursor::Time(Timestamp::UNIX_EPOCH),
             (CursorRule::Time(_), Start::Instant(start)) => Cursor::Time(start),
-            (CursorRule::Time(rule), Start::Now) => Cursor::Time(earlier(clock.now, rule.settle)),
+            (CursorRule::Time(rule), Start::Now) => {
+                Cursor::Time(earlier(clock.believed(), rule.settle))
+            }
         }
     }
 }

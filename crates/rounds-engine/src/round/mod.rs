@@ -191,6 +191,7 @@ impl Round<'_> {
             let (page, response) = self.read_page(&request).await?;
             let clock = *clock.get_or_insert_with(|| SourceClock {
                 now: exchange::date_of(&response).unwrap_or(sent_at),
+                ours: sent_at,
             });
             self.counts.pages += 1;
             if pages.is_first()
@@ -215,6 +216,7 @@ impl Round<'_> {
         // There is always a first page, so there is always a clock; ours is only what the types ask for.
         Ok(clock.unwrap_or(SourceClock {
             now: self.started_at,
+            ours: self.started_at,
         }))
     }
 

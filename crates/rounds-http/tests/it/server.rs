@@ -71,6 +71,7 @@ pub(crate) struct Server {
     address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
     most_at_once: Arc<AtomicUsize>,
+    pushed_bytes: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -93,9 +94,11 @@ impl Server {
         let received = Arc::new(Mutex::new(Vec::new()));
         let most_at_once = Arc::new(AtomicUsize::new(0));
         let at_once = Arc::new(AtomicUsize::new(0));
+        let pushed_bytes = Arc::new(AtomicUsize::new(0));
         let answer = Arc::new(answer);
         let task = tokio::spawn({
             let (received, most_at_once) = (Arc::clone(&received), Arc::clone(&most_at_once));
+            let pushed_bytes = Arc::clone(&pushed_bytes);
             async move {
                 // Dropping the set with this task ends all connections.
                 let mut connections = tokio::task::JoinSet::new();
@@ -105,11 +108,12 @@ impl Server {
                     };
                     let (received, answer) = (Arc::clone(&received), Arc::clone(&answer));
                     let (most_at_once, at_once) = (Arc::clone(&most_at_once), Arc::clone(&at_once));
+                    let pushed_bytes = Arc::clone(&pushed_bytes);
                     connections.spawn(async move {
                         let now = at_once.fetch_add(1, Ordering::SeqCst) + 1;
                         most_at_once.fetch_max(now, Ordering::SeqCst);
                         // A client that hangs up early is part of many stories.
-                        let _ = serve(stream, &received, answer(number)).await;
+                        let _ = serve(stream, &received, answer(number), &pushed_bytes).await;
                         at_once.fetch_sub(1, Ordering::SeqCst);
                     });
                 }
@@ -119,6 +123,7 @@ impl Server {
             address,
             received,
             most_at_once,
+            pushed_bytes,
             task,
         }
     }
@@ -146,11 +151,19 @@ impl Server {
         only.clone()
     }
 
+    /// How many bytes of endless answers were taken, by clients or by the system's socket buffers.
+    pub(crate) fn pushed_bytes(&self) -> usize {
+        self.pushed_bytes.load(Ordering::SeqCst)
+    }
+
     /// How many connections were open at once at most.
     pub(crate) fn most_at_once(&self) -> usize {
         self.most_at_once.load(Ordering::SeqCst)
     }
 }
+
+/// What the system's socket buffers take at most beyond what the other side reads.
+pub(crate) const SOCKET_BUFFERS_BYTES: usize = 16 * 1024 * 1024;
 
 /// An address on which nobody listens.
 pub(crate) async fn deserted_address() -> SocketAddr {
@@ -194,6 +207,7 @@ async fn serve(
     mut stream: TcpStream,
     received: &Mutex<Vec<Received>>,
     answer: Answer,
+    pushed_bytes: &AtomicUsize,
 ) -> std::io::Result<()> {
     let remember = |request: Received| {
         let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
@@ -230,6 +244,7 @@ async fn serve(
             stream.write_all(&bytes).await?;
             loop {
                 stream.write_all(&piece).await?;
+                pushed_bytes.fetch_add(piece.len(), Ordering::SeqCst);
             }
         }
         Answer::Reset(bytes) => {

@@ -57,19 +57,17 @@ fn columns(outcome: &AttemptOutcome) -> Columns<'_> {
 
 /// Why a delivery is still open after an attempt: the code if the outcome has one, and words.
 pub(crate) fn reason(outcome: &AttemptOutcome) -> (Option<CodeText>, String) {
-    match outcome {
-        AttemptOutcome::Delivered { status } => (None, format!("the receiver answered {status}")),
-        AttemptOutcome::Refused { status, reason, .. } => (
-            None,
-            format!("the receiver refused it with {status}: {reason}"),
-        ),
-        AttemptOutcome::Gone => (
-            None,
-            "the receiver says that this endpoint is no more (410)".to_owned(),
-        ),
-        AttemptOutcome::Unreachable { code, reason }
-        | AttemptOutcome::Impossible { code, reason } => (Some(CodeText(*code)), reason.clone()),
-    }
+    let words = match outcome {
+        AttemptOutcome::Delivered { status } => format!("the receiver answered {status}"),
+        AttemptOutcome::Refused { status, reason, .. } => {
+            format!("the receiver refused it with {status}: {reason}")
+        }
+        AttemptOutcome::Gone => "the receiver says that this endpoint is no more (410)".to_owned(),
+        AttemptOutcome::Unreachable { reason, .. } | AttemptOutcome::Impossible { reason, .. } => {
+            reason.clone()
+        }
+    };
+    (outcome.code().map(CodeText), words)
 }
 
 /// Adds an attempt to a delivery and forgets the oldest beyond [`KEPT`].

@@ -16,6 +16,9 @@ const JOURNAL_SIZE_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 /// How many prepared statements a connection keeps. More than this crate has.
 const STATEMENT_CACHE: usize = 128;
 
+/// The smallest page that `SQLite` knows, and so the shortest file that can be a database.
+const SHORTEST_DATABASE_BYTES: u64 = 512;
+
 /// Opens the database of a directory that this process has, makes it or brings it to the newest schema.
 pub(crate) fn open_owned(data_directory: &Path, options: &StoreOptions) -> Result<Connection> {
     let path = directory::database_path(data_directory);
@@ -71,6 +74,7 @@ pub(crate) fn open_reader(data_directory: &Path) -> Result<Connection> {
 fn open_file(path: &Path, flags: OpenFlags) -> Result<Connection> {
     // Each connection stays with one thread, or behind one mutex, so SQLite needs none of its own.
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    refuse_a_stump(path)?;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
@@ -78,6 +82,25 @@ fn open_file(path: &Path, flags: OpenFlags) -> Result<Connection> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "trusted_schema", false)?;
     Ok(connection)
+}
+
+/// `SQLite` takes a file that is shorter than its header for a new database and would begin one: every cursor and all that was known would
+/// be gone without a word. A stump beside its rollback journal is the one that a crash leaves while the first page is written, which
+/// `SQLite` mends.
+fn refuse_a_stump(path: &Path) -> Result<()> {
+    let length = std::fs::metadata(path)
+        .map_err(|error| Trouble::from(error).at(path))?
+        .len();
+    let mut journal = path.as_os_str().to_owned();
+    journal.push("-journal");
+    let is_stump = (1..SHORTEST_DATABASE_BYTES).contains(&length);
+    if is_stump && !Path::new(&journal).try_exists()? {
+        return Err(Trouble::corrupt(format!(
+            "{} has only {length} bytes: its end is gone",
+            path.display()
+        )));
+    }
+    Ok(())
 }
 
 fn set_up_for_writing(connection: &Connection) -> Result<()> {

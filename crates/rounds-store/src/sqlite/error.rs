@@ -53,10 +53,13 @@ impl From<rusqlite::Error> for Trouble {
     fn from(error: rusqlite::Error) -> Self {
         match &error {
             // SQLite's own words name tables and columns, never values.
-            rusqlite::Error::SqliteFailure(failure, words) => Self::new(
-                kind_of(failure.code),
-                words.clone().unwrap_or_else(|| failure.to_string()),
-            ),
+            rusqlite::Error::SqliteFailure(failure, words) => {
+                let words = words.clone().unwrap_or_else(|| failure.to_string());
+                Self::new(
+                    kind_of(failure.code),
+                    format!("{words}{}", deed_of(failure.extended_code)),
+                )
+            }
             // Everything else is a value of another type or shape than this program writes. The error's text may hold
             // the value, so it is not passed on.
             rusqlite::Error::InvalidColumnType(_, column, _) => {
@@ -90,6 +93,19 @@ fn kind_of(code: ErrorCode) -> StoreErrorKind {
             StoreErrorKind::Corrupt
         }
         _ => StoreErrorKind::Unavailable,
+    }
+}
+
+/// What the disk would not do, from the extended code of an I/O error; "disk I/O error" alone does not say which way to look.
+/// A quota and a limit of file size come as a write, because `SQLite` takes `ENOSPC` alone for a full disk.
+fn deed_of(extended_code: i32) -> &'static str {
+    use rusqlite::ffi;
+    match extended_code {
+        ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ => " while reading",
+        ffi::SQLITE_IOERR_WRITE => " while writing",
+        ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC => " while waiting for the disk",
+        ffi::SQLITE_IOERR_TRUNCATE => " while cutting a file",
+        _ => "",
     }
 }
 

@@ -238,57 +238,6 @@ async fn bodies_that_nobody_holds_are_gone() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_cut_anywhere_holds_a_committed_prefix() {
-    let original = directory();
-    let store = open(original.path()).expect("a store");
-    for number in 1..=8 {
-        let changes = vec![change("a", number), change("b", number)];
-        commit(&store, round(i64::from(number), changes)).await;
-    }
-    // What a power loss leaves is what is on the disk while the store is open.
-    let copy = |length: Option<u64>| {
-        let crashed = directory();
-        for name in ["rounds.db", "rounds.db-wal"] {
-            fs::copy(original.path().join(name), crashed.path().join(name)).expect("a copy");
-        }
-        let log = crashed.path().join("rounds.db-wal");
-        if let Some(length) = length {
-            let log = fs::OpenOptions::new().write(true).open(&log);
-            log.and_then(|log| log.set_len(length)).expect("cut");
-        }
-        crashed
-    };
-    let log = original.path().join("rounds.db-wal");
-    let length = fs::metadata(log).expect("a log").len();
-    assert!(length > 100_000, "nothing was written back yet: {length}");
-    let mut last = 0;
-    let mut seen = std::collections::BTreeSet::new();
-    // Steps that are no multiple of a frame, so that frames are torn.
-    let lengths = (0..length).step_by(7_777).map(Some).chain([None]);
-    for length in lengths {
-        let crashed = copy(length);
-        let store = open(crashed.path()).expect("it opens");
-        let known = store
-            .known_versions(&action(), &[record("a"), record("b")])
-            .await
-            .expect("versions");
-        assert_eq!(known[0], known[1], "both of a commit or neither");
-        let rounds = store.feed_states(&[feed()]).await.expect("states")[0].rounds;
-        let newest = known[0].version().map_or(0, |version| version.0[0]);
-        assert_eq!(rounds, u64::from(newest), "the feed goes along");
-        assert!(rounds >= last, "a longer log holds no less");
-        last = rounds;
-        seen.insert(rounds);
-        // It goes on from there.
-        let next = newest + 1;
-        let changes = vec![change("a", next)];
-        assert_eq!(commit(&store, round(100, changes)).await, (1, 0));
-    }
-    assert_eq!(last, 8);
-    assert!(seen.len() > 4, "the cuts fell between commits: {seen:?}");
-}
-
-#[tokio::test]
 async fn many_callers_at_once_are_all_answered() {
     // Case 74: CDK#1150, CDK#725: many wrote one SQLite file.
     let directory = directory();

@@ -156,6 +156,12 @@ impl FakeEhr {
         self.front.log.wait_for_any(wanted, timeout).await
     }
 
+    /// How many bytes were taken from it since the start, by clients or by the system's socket buffers, heads included. What an endless answer
+    /// could push is seen here.
+    pub fn bytes_sent(&self) -> u64 {
+        self.server.bytes_sent()
+    }
+
     /// Stops it, and returns when all connections are closed.
     pub async fn stop(self) {
         self.server.stop().await;

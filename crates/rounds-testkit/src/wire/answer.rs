@@ -54,6 +54,7 @@ enum FirstByte {
 enum Transfer {
     Whole,
     Cut,
+    HeadOnly,
     Drip { chunk_bytes: usize, every: Duration },
     Oversized { bytes: u64, length: LengthHeader },
 }
@@ -136,6 +137,7 @@ impl Answer {
             }
             WireFault::EmptyBody => self.body = Bytes::new(),
             WireFault::TruncatedBody => self.body.truncate(self.body.len() / 2),
+            WireFault::HeadOnly => self.transfer = Transfer::HeadOnly,
             WireFault::CutTransfer => self.transfer = Transfer::Cut,
             WireFault::Oversized { bytes, length } => {
                 self.transfer = Transfer::Oversized {
@@ -181,6 +183,8 @@ impl Answer {
         }
         let declared = match self.transfer {
             Transfer::Whole => None, // hyper knows it.
+            // At least one byte is promised, so that a body is waited for.
+            Transfer::HeadOnly => Some(self.body.len().max(1) as u64),
             Transfer::Cut | Transfer::Drip { .. } => Some(self.body.len() as u64),
             Transfer::Oversized { bytes, length } => {
                 (length == LengthHeader::Declared).then(|| bytes.max(self.body.len() as u64))
@@ -189,6 +193,7 @@ impl Answer {
         let body = match self.transfer {
             Transfer::Whole => Body::from(self.body),
             Transfer::Cut => Body::from_stream(cut(self.body)),
+            Transfer::HeadOnly => Body::from_stream(nothing_until(stopping.clone())),
             Transfer::Drip { chunk_bytes, every } => Body::from_stream(
                 drip(self.body, chunk_bytes.max(1), every).take_until(stopping.clone().wait()),
             ),
@@ -222,6 +227,14 @@ fn cut(mut body: Bytes) -> impl Stream<Item = io::Result<Bytes>> {
         tokio::task::yield_now().await;
         Err(io::ErrorKind::ConnectionAborted.into())
     }))
+}
+
+/// No byte, and no end either while the server runs. Then an error, because the promised bytes did not come.
+fn nothing_until(stopping: Stopping) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::once(async move {
+        stopping.wait().await;
+        Err(io::ErrorKind::ConnectionAborted.into())
+    })
 }
 
 fn drip(body: Bytes, chunk_bytes: usize, every: Duration) -> impl Stream<Item = io::Result<Bytes>> {

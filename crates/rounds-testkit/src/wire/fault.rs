@@ -18,6 +18,8 @@ pub enum WireFault {
     HtmlPage,
     /// The right headers, and no body at all.
     EmptyBody,
+    /// The right headers, with the body's `Content-Length`, then nothing more on an open connection until the client leaves.
+    HeadOnly,
     /// The first half of the body in an otherwise sound answer: the JSON breaks off.
     TruncatedBody,
     /// The first half of the body, then the connection ends: the transfer breaks off, below its `Content-Length`.
@@ -123,6 +125,13 @@ impl StatusAnswer {
                 self.header(header::RETRY_AFTER.as_str(), &http_date(instant))
             }
         }
+    }
+
+    /// Sets the body, and says that it is compressed with gzip. Whether it is, and how large it becomes, is the story's matter.
+    #[must_use]
+    pub fn gzip_body(self, body: impl Into<Bytes>) -> Self {
+        self.header(header::CONTENT_ENCODING.as_str(), "gzip")
+            .body(body)
     }
 
     /// Sets the body.

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use std::{fmt, io};
@@ -54,6 +54,7 @@ pub(crate) type Handler =
 pub(crate) struct FakeServer {
     address: SocketAddr,
     stop_signal: watch::Sender<bool>,
+    bytes_sent: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
 
@@ -71,10 +72,17 @@ impl FakeServer {
         let (stop_signal, stopping) = watch::channel(false);
         let stopping = Stopping(stopping);
         let handler = make_handler(format!("http://{address}"), stopping.clone());
-        let task = tokio::spawn(accept_until_stopped(listener, handler, stopping));
+        let bytes_sent = Arc::<AtomicU64>::default();
+        let task = tokio::spawn(accept_until_stopped(
+            listener,
+            handler,
+            stopping,
+            Arc::clone(&bytes_sent),
+        ));
         Ok(Self {
             address,
             stop_signal,
+            bytes_sent,
             task,
         })
     }
@@ -82,6 +90,11 @@ impl FakeServer {
     /// `http://127.0.0.1:PORT`.
     pub(crate) fn origin(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// How many bytes clients and the system's socket buffers took from it, heads included.
+    pub(crate) fn bytes_sent(&self) -> u64 {
+        self.bytes_sent.load(Ordering::Relaxed)
     }
 
     /// Stops listening, ends what is under way, and returns when all connections are closed.
@@ -109,7 +122,12 @@ impl Stopping {
     }
 }
 
-async fn accept_until_stopped(listener: TcpListener, handler: Handler, stopping: Stopping) {
+async fn accept_until_stopped(
+    listener: TcpListener,
+    handler: Handler,
+    stopping: Stopping,
+    bytes_sent: Arc<AtomicU64>,
+) {
     let mut connections = JoinSet::new();
     let mut stopped = pin!(stopping.clone().wait());
     loop {
@@ -119,7 +137,18 @@ async fn accept_until_stopped(listener: TcpListener, handler: Handler, stopping:
             Some(_ended) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _peer)) => {
-                    connections.spawn(serve(stream, Arc::clone(&handler), stopping.clone()));
+                    let control = ConnectionControl::default();
+                    let stream = ControlledStream {
+                        stream,
+                        control: control.clone(),
+                        bytes_sent: Arc::clone(&bytes_sent),
+                    };
+                    connections.spawn(serve(
+                        stream,
+                        control,
+                        Arc::clone(&handler),
+                        stopping.clone(),
+                    ));
                 }
                 Err(_full) => pause(ACCEPT_PAUSE).await,
             }
@@ -129,14 +158,15 @@ async fn accept_until_stopped(listener: TcpListener, handler: Handler, stopping:
     while connections.join_next().await.is_some() {}
 }
 
-async fn serve(stream: TcpStream, handler: Handler, stopping: Stopping) {
-    let control = ConnectionControl::default();
+async fn serve(
+    stream: ControlledStream,
+    control: ConnectionControl,
+    handler: Handler,
+    stopping: Stopping,
+) {
     // Small answers in a ping-pong of requests suffer badly from Nagle's algorithm.
-    let _best_effort = stream.set_nodelay(true);
-    let stream = TokioIo::new(ControlledStream {
-        stream,
-        control: control.clone(),
-    });
+    let _best_effort = stream.stream.set_nodelay(true);
+    let stream = TokioIo::new(stream);
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let answer = handler(request.map(Body::new), control.clone());
         async move { Ok::<_, Infallible>(answer.await) }
@@ -168,10 +198,11 @@ impl ConnectionControl {
     }
 }
 
-/// A stream that answers its first write after [`ConnectionControl::reset`] with a TCP reset.
+/// A stream that counts what it sends, and answers its first write after [`ConnectionControl::reset`] with a TCP reset.
 struct ControlledStream {
     stream: TcpStream,
     control: ConnectionControl,
+    bytes_sent: Arc<AtomicU64>,
 }
 
 impl AsyncRead for ControlledStream {
@@ -197,7 +228,11 @@ impl AsyncWrite for ControlledStream {
                 .err()
                 .unwrap_or_else(|| io::ErrorKind::ConnectionReset.into())));
         }
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if let Poll::Ready(Ok(length)) = written {
+            self.bytes_sent.fetch_add(length as u64, Ordering::Relaxed);
+        }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -258,3 +258,57 @@ async fn stopping_ends_what_is_held_and_closes_the_port() {
         .expect_err("nobody listens");
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
 }
+
+#[tokio::test]
+async fn a_head_can_come_without_its_body_for_as_long_as_the_client_waits() {
+    let (ehr, url) = ehr().await;
+    let whole = get(&url).await.body;
+    ehr.next(Scope::Everything, WireFault::HeadOnly);
+    let waiting = tokio::spawn(async move { get(&url).await });
+    ehr.wait_for_requests(2, PATIENCE)
+        .await
+        .expect("the request comes");
+    assert!(!waiting.is_finished());
+    ehr.stop().await;
+    let reply = waiting.await.expect("the client ends with the server");
+    let announced = whole.len().to_string();
+    assert_eq!(
+        (reply.status, reply.header("content-length"), &*reply.body),
+        (200, Some(announced.as_str()), b"".as_slice())
+    );
+}
+
+#[tokio::test]
+async fn what_was_pushed_is_counted() {
+    let (ehr, url) = ehr().await;
+    assert_eq!(ehr.bytes_sent(), 0);
+    let body_bytes = get(&url).await.body.len() as u64;
+    let head_and_body = ehr.bytes_sent();
+    assert!(
+        (body_bytes + 20..body_bytes + 500).contains(&head_and_body),
+        "{head_and_body}"
+    );
+    let endless = WireFault::Oversized {
+        bytes: u64::MAX,
+        length: LengthHeader::Chunked,
+    };
+    ehr.next(Scope::Everything, endless);
+    peek(&url, 3_000_000).await.expect("it pushes");
+    assert!(ehr.bytes_sent() >= 3_000_000);
+    // The client is gone, so that no more than the socket buffers takes it.
+    ehr.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_can_call_itself_compressed() {
+    let (ehr, url) = ehr().await;
+    ehr.next(
+        Scope::Everything,
+        StatusAnswer::new(StatusCode::OK).gzip_body("anything"),
+    );
+    let reply = get(&url).await;
+    assert_eq!(
+        (reply.header("content-encoding"), reply.body.as_slice()),
+        (Some("gzip"), b"anything".as_slice())
+    );
+}

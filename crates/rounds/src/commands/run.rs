@@ -30,7 +30,10 @@ pub async fn perform(
     // What is kept. Fails where another process has it.
     let store = Arc::new(SqliteStore::open(
         &common.data_dir,
-        &StoreOptions::default(),
+        &StoreOptions {
+            size_limit_bytes: options.database_limit_bytes,
+            ..StoreOptions::default()
+        },
     )?);
 
     // What carries it out. Nothing is dialled yet.

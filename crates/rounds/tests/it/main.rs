@@ -2,8 +2,11 @@
 
 mod command_line;
 mod demo;
+mod hostile;
 mod poll;
 mod reliability;
 mod run;
+mod service;
+mod storage;
 mod support;
 mod trouble;

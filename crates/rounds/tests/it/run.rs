@@ -1,27 +1,24 @@
 //! `rounds run` as a service: between an EHR and a receiver that both misbehave, looked at by an operator, ended by a signal,
 //! and silent about patients.
 
-use crate::support::{Folder, Said};
+use crate::service::{
+    MARK, Outcome, PATIENCE, Service, admit_marked, assert_log_tells_nothing_of, book_marked,
+    rounds, until,
+};
+use crate::support::Folder;
 use rounds_testkit::clock::system_clock;
 use rounds_testkit::ehr::{FakeEhr, Scope};
-use rounds_testkit::hospital::{Hospital, Patient, PatientId};
+use rounds_testkit::hospital::Hospital;
 use rounds_testkit::http::StatusCode;
 use rounds_testkit::receiver::{FakeReceiver, SigningSecret};
 use rounds_testkit::wire::{Gate, StatusAnswer, WireFault};
-use std::process::Stdio;
-use std::time::Duration;
-use tokio::io::AsyncReadExt;
-use tokio::process::{Child, Command};
 
-type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
-
-/// Stands in every name, number and reason that is a patient's.
-const MARK: &str = "MARKED";
 /// The first appointment's number: no other number looks like it.
 const FIRST_APPOINTMENT: u64 = 777_000_111_222;
 const SIGNING_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const EHR_TOKEN: &str = "ehr-token-that-nobody-may-see";
-const PATIENCE: Duration = Duration::from_secs(30);
+const ENVIRONMENT: [(&str, &str); 2] =
+    [("EHR_TOKEN", EHR_TOKEN), ("SIGNING_SECRET", SIGNING_SECRET)];
 
 #[tokio::test]
 async fn a_service_through_faults_and_a_person_and_no_log_line_tells_of_a_patient() -> Outcome {
@@ -48,7 +45,7 @@ async fn a_service_through_faults_and_a_person_and_no_log_line_tells_of_a_patien
     receiver.refuse_next(1, StatusCode::SERVICE_UNAVAILABLE);
     receiver.refuse_next(1, StatusCode::GONE);
 
-    let service = Service::start(&folder, &[])?;
+    let service = Service::start(&folder, &[], &ENVIRONMENT)?;
     for _ in 0..3 {
         book_marked(&hospital)?;
     }
@@ -125,7 +122,7 @@ async fn a_drain_that_takes_too_long_is_cut_short_and_said_to_be() -> Outcome {
         .replace("timeout: 1s", "timeout: 30s");
     let folder = Folder::with_configuration(&slow);
     ehr.always(Scope::Everything, WireFault::HeldUntil(Gate::shut()));
-    let service = Service::start(&folder, &["--drain-for", "50ms"])?;
+    let service = Service::start(&folder, &["--drain-for", "50ms"], &ENVIRONMENT)?;
     ehr.wait_for_requests(1, PATIENCE).await?;
     let said = service.terminate().await?;
     assert_eq!(said.code, Some(2), "{}", said.stderr);
@@ -139,19 +136,14 @@ async fn a_drain_that_takes_too_long_is_cut_short_and_said_to_be() -> Outcome {
 
 /// What the log may not say; and that it is whole and said something at all.
 fn assert_tells_of_no_patient(log: &str) -> Outcome {
-    for line in log.lines() {
-        let line: serde_json::Value = serde_json::from_str(line)?;
-        let is_whole = ["timestamp", "level", "target", "message"].map(|key| line[key].is_string());
-        assert_eq!(is_whole, [true; 4], "{line}");
-    }
     let ids: Vec<String> = (0..3)
         .map(|nth| (FIRST_APPOINTMENT + nth).to_string())
         .collect();
-    let secrets = [MARK, EHR_TOKEN, SIGNING_SECRET, "changedsince"];
-    for secret in secrets.into_iter().chain(ids.iter().map(String::as_str)) {
-        let line = log.lines().find(|line| line.contains(secret));
-        assert_eq!(line, None, "the log tells `{secret}`");
-    }
+    let secrets = [EHR_TOKEN, SIGNING_SECRET];
+    assert_log_tells_nothing_of(
+        log,
+        secrets.into_iter().chain(ids.iter().map(String::as_str)),
+    )?;
     for word in [
         "container parked",
         "became a notification",
@@ -160,97 +152,6 @@ fn assert_tells_of_no_patient(log: &str) -> Outcome {
     ] {
         assert!(log.contains(word), "no log line has `{word}`:\n{log}");
     }
-    Ok(())
-}
-
-/// `rounds run`, logging all that it can.
-struct Service(Child);
-
-impl Service {
-    fn start(folder: &Folder, further: &[&str]) -> Outcome<Self> {
-        // All crates at their lowest level: that others are kept from it is part of what is shown.
-        let words = ["run", "--log", "trace,rounds=trace", "--log-format", "json"];
-        let mut command = Command::from(folder.command(&words));
-        command.args(further);
-        command
-            .env("EHR_TOKEN", EHR_TOKEN)
-            .env("SIGNING_SECRET", SIGNING_SECRET)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        Ok(Self(command.spawn()?))
-    }
-
-    /// Asks it to end, as a service manager does.
-    async fn terminate(mut self) -> Outcome<Said> {
-        let process = self.0.id().ok_or("it runs")?.to_string();
-        let sent = Command::new("kill")
-            .args(["-TERM", &process])
-            .status()
-            .await?;
-        assert!(sent.success());
-        let (mut stdout, mut stderr) = (String::new(), String::new());
-        let (mut out, mut err) = (
-            self.0.stdout.take().ok_or("a pipe")?,
-            self.0.stderr.take().ok_or("a pipe")?,
-        );
-        let (out, err) = tokio::join!(
-            out.read_to_string(&mut stdout),
-            err.read_to_string(&mut stderr)
-        );
-        out?;
-        err?;
-        let code = self.0.wait().await?.code();
-        Ok(Said {
-            code,
-            stdout,
-            stderr,
-        })
-    }
-}
-
-async fn rounds(folder: &Folder, words: &[&str]) -> Said {
-    let mut command = Command::from(folder.command(words));
-    Said::from(command.output().await.expect("the program starts"))
-}
-
-/// Asks again and again until `is_so`, for a while.
-async fn until(folder: &Folder, words: &[&str], is_so: impl Fn(&serde_json::Value) -> bool) {
-    let mut last = String::new();
-    let asking = async {
-        loop {
-            let said = rounds(folder, words).await;
-            // The database is made by the service; before, there is nothing to ask.
-            if said.code == Some(0) && is_so(&said.json()) {
-                break;
-            }
-            last = said.whole();
-        }
-    };
-    let ended = tokio::time::timeout(PATIENCE, asking).await;
-    assert!(ended.is_ok(), "it did not come to pass:\n{last}");
-}
-
-fn admit_marked(hospital: &Hospital) {
-    let anyone = hospital.admit_anyone();
-    let made_up = hospital.patient(&anyone).expect("it was just admitted");
-    let mut marked = Patient {
-        id: PatientId(format!("P-{MARK}-1")),
-        mrn: format!("{MARK}-MRN"),
-        phone: format!("{MARK}-PHONE"),
-        ..made_up
-    };
-    marked.name.first = format!("{MARK}-FIRST");
-    marked.name.last = format!("{MARK}-LAST");
-    marked.address.street = format!("{MARK}-STREET");
-    hospital.admit(marked);
-}
-
-fn book_marked(hospital: &Hospital) -> Outcome {
-    let mut booking = hospital.imagine_booking();
-    booking.patient_id = PatientId(format!("P-{MARK}-1"));
-    booking.reason = format!("{MARK}-REASON");
-    hospital.book(booking)?;
     Ok(())
 }
 

@@ -66,6 +66,50 @@ async fn a_pause_that_the_ehr_asks_for_is_kept_by_everyone() {
         ("429 Slow Down", vec![], 1),
         ("429 Slow Down", vec!["retry-after: soon"], 1),
         ("429 Slow Down", vec!["retry-after: 0"], 1),
+        ("429 Slow Down", vec!["retry-after: -30"], 1),
+        (
+            "429 Slow Down",
+            vec!["retry-after: -9223372036854775808"],
+            1,
+        ),
+        // A date before the answer's own, and clocks that are decades off on one side or on both.
+        (
+            "429 Slow Down",
+            vec![date, "retry-after: Sun, 06 Nov 1994 07:00:00 GMT"],
+            1,
+        ),
+        (
+            "429 Slow Down",
+            vec![
+                "date: Thu, 01 Jan 1970 00:00:00 GMT",
+                "retry-after: Thu, 01 Jan 1970 00:00:30 GMT",
+            ],
+            30,
+        ),
+        (
+            "503 Busy",
+            vec![
+                "date: Fri, 31 Dec 9999 23:59:29 GMT",
+                "retry-after: Fri, 31 Dec 9999 23:59:59 GMT",
+            ],
+            30,
+        ),
+        (
+            "503 Busy",
+            vec![
+                "date: Thu, 01 Jan 1970 00:00:00 GMT",
+                "retry-after: Fri, 31 Dec 9999 23:59:59 GMT",
+            ],
+            3600,
+        ),
+        (
+            "503 Busy",
+            vec![
+                "date: Fri, 31 Dec 9999 23:59:59 GMT",
+                "retry-after: Thu, 01 Jan 1970 00:00:00 GMT",
+            ],
+            0,
+        ),
         ("503 Busy", vec![], 0),
         ("503 Busy", vec!["retry-after: -1"], 0),
         ("503 Busy", vec!["retry-after: 0"], 0),

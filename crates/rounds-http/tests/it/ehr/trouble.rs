@@ -1,7 +1,7 @@
 //! Every way in which an exchange fails, with its code and its words.
 
 use super::*;
-use crate::server::{deserted_address, head};
+use crate::server::{SOCKET_BUFFERS_BYTES, deserted_address, head};
 use rounds_domain::ports::Transience::{Lasting, Passing};
 
 /// Asks and expects an error; gives its code and its message, with the port (which differs every time) left out.
@@ -90,6 +90,24 @@ async fn a_body_over_the_limit_is_not_read_to_its_end() {
             "{message}"
         );
         assert_eq!(error.transience, Lasting);
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_pushed_is_bounded_by_the_limit() {
+    let endless_head = Answer::Endless(
+        b"HTTP/1.1 200 OK\r\n".to_vec(),
+        b"x-more: and more\r\n".repeat(4096),
+    );
+    for (answer, code) in [(endless(), "R0303"), (endless_head, "R0309")] {
+        let server = Server::always(answer).await;
+        let connection = connection_to(&server);
+        let limit = usize::try_from(connection.body_limit_bytes).expect("a megabyte");
+        let (found, ..) = failure(connection, request_to(&server)).await;
+        assert_eq!(found, code);
+        let pushed = server.pushed_bytes();
+        assert!(pushed < limit + SOCKET_BUFFERS_BYTES, "{pushed}");
+        assert_eq!(server.received().len(), 1, "it is asked once");
     }
 }
 

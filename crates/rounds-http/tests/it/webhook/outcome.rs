@@ -1,7 +1,7 @@
 //! Every way in which an attempt ends.
 
 use super::*;
-use crate::server::{deserted_address, head};
+use crate::server::{SOCKET_BUFFERS_BYTES, deserted_address, head};
 use rounds_http::check_signing_secret;
 
 fn refused(status: u16, retry_after_seconds: Option<u64>, reason: &str) -> AttemptOutcome {
@@ -67,6 +67,24 @@ async fn the_status_decides() {
             refused(503, Some(365 * 86_400), "answered 503 Service Unavailable"),
         ),
         (
+            "429 Too Many Requests",
+            vec!["retry-after: -5"],
+            refused(429, None, "answered 429 Too Many Requests"),
+        ),
+        (
+            "429 Too Many Requests",
+            vec![date, "retry-after: Fri, 31 Dec 9999 23:59:59 GMT"],
+            refused(429, Some(365 * 86_400), "answered 429 Too Many Requests"),
+        ),
+        (
+            "503 Service Unavailable",
+            vec![
+                "date: Fri, 31 Dec 9999 23:59:59 GMT",
+                "retry-after: Thu, 01 Jan 1970 00:00:00 GMT",
+            ],
+            refused(503, Some(0), "answered 503 Service Unavailable"),
+        ),
+        (
             "500 patient-4711 exploded",
             vec!["retry-after: soon"],
             refused(500, None, "answered 500 Internal Server Error"),
@@ -124,6 +142,37 @@ async fn a_status_that_came_counts_whatever_the_body_does() {
         destination.timeouts.total = Duration::from_secs(2);
         let outcome = delivered(destination, message()).await;
         assert_eq!(outcome, AttemptOutcome::Delivered { status: 200 });
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_pushed_is_bounded_and_nothing_is_unpacked() {
+    let chunk = [b"10000\r\n".as_slice(), &vec![0x1F; 0x10000], b"\r\n"].concat();
+    let flood = |headers: &[&str]| Answer::Endless(head("200 OK", headers), chunk.clone());
+    let endless_head = Answer::Endless(
+        b"HTTP/1.1 200 OK\r\n".to_vec(),
+        b"x-more: and more\r\n".repeat(4096),
+    );
+    let taken = AttemptOutcome::Delivered { status: 200 };
+    for (answer, expected) in [
+        (flood(&["transfer-encoding: chunked"]), Some(&taken)),
+        // What calls itself gzip and is not would be an error to whoever unpacks.
+        (
+            flood(&["transfer-encoding: chunked", "content-encoding: gzip"]),
+            Some(&taken),
+        ),
+        (endless_head, None),
+    ] {
+        let server = Server::always(answer).await;
+        let outcome = delivered(destination_at(&server), message()).await;
+        match expected {
+            Some(expected) => assert_eq!(outcome, *expected),
+            None => assert_eq!(told(outcome).0, "R0504"),
+        }
+        let pushed = server.pushed_bytes();
+        assert!(pushed < SOCKET_BUFFERS_BYTES, "{pushed}");
+        let received = server.only();
+        assert_eq!(received.header("accept-encoding"), "");
     }
 }
 
