@@ -250,6 +250,44 @@ async fn a_record_that_two_rounds_read_at_once_is_told_once() {
 }
 
 #[tokio::test(start_paused = true)]
+#[ignore = "the ledger takes any version that differs, also one that was read before its own: told are newer, older, newer"]
+async fn a_round_that_read_an_older_state_does_not_tell_it_after_a_newer_one() {
+    // Case 57: one round reads the first page and takes its time with the second; another reads and commits meanwhile.
+    let config = APPOINTMENTS.replace(
+        "      records: .[]\n",
+        "      paging: { next_link: .next }\n      records: .items[]\n",
+    );
+    let world = World::with(&config);
+    let clinic = world.clinic.clone();
+    world.ehr.on("/api/appointments", move |url| {
+        if url.path().ends_with("/rest") {
+            return json_answer(&json!({ "items": [] }));
+        }
+        json_answer(
+            &json!({ "items": clinic.changed_since(url), "next": "/api/appointments/rest" }),
+        )
+    });
+    world.run_for(1).await;
+    world.clinic.put(1, "p", "older", world.now());
+    *world.ehr.takes.lock().expect("not poisoned") = Duration::from_secs(2);
+    let action = ActionName::new("appointments");
+    let slow = poll(&world.plan, &world.ports, &action, PollMode::Commit);
+    let meanwhile = async {
+        // The slow one has its first page and waits for its second.
+        world.pass(3).await;
+        *world.ehr.takes.lock().expect("not poisoned") = Duration::ZERO;
+        world.clinic.put(1, "p", "newer", world.now());
+        poll(&world.plan, &world.ports, &action, PollMode::Commit).await
+    };
+    let (slow, meanwhile) = tokio::join!(slow, meanwhile);
+    for report in [slow, meanwhile] {
+        assert_eq!(report.expect("a report").end, RoundEnd::Succeeded);
+    }
+    world.run_for(60).await;
+    assert_eq!(world.told(), ["1:newer"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_feed_that_starts_from_now_tells_nothing_that_was_there_and_remembers_it_over_a_restart()
 {
     // Case 54: n8n-io/n8n#37948. The first round was before the restart, the change comes after it.
