@@ -30,13 +30,13 @@ async fn feeds_that_are_paged_at_the_same_time_do_not_share_where_they_are() {
         "{ token: { parameter: p, from: .token } }",
         "{ next_link: .next }",
     ] {
-        let mut actions = String::new();
-        for feed in 0..pages_of.len() {
-            // Asked once, at the start: stories begin at ten.
-            actions += &format!(
-                "feed-{feed}: {{ connection: ehr, at: '0 3 * * *', changes: {{ get: /feed-{feed}, paging: {paging}, start: beginning, records: '.items[]', id: .id }}, to: app }}\n  "
-            );
-        }
+        // Asked once, at the start: stories begin at ten.
+        let actions: Vec<String> = (0..pages_of.len())
+            .map(|feed| {
+                format!("feed-{feed}: {{ connection: ehr, at: '0 3 * * *', changes: {{ get: /feed-{feed}, paging: {paging}, start: beginning, records: '.items[]', id: .id }}, to: app }}\n  ")
+            })
+            .collect();
+        let actions = actions.concat();
         let world = World::with(&SEVERAL_FEEDS.replace("ACTIONS", &actions));
         // Long enough for all of them to be under way together.
         *world.ehr.takes.lock().expect("not poisoned") = Duration::from_secs(2);

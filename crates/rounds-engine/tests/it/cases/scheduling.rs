@@ -67,12 +67,12 @@ struct Thousand {
 
 impl Thousand {
     fn new() -> Self {
-        let mut actions = String::new();
-        for number in 0..1_000 {
-            actions += &format!(
-                "  feed-{number}: {{ connection: ehr, every: 60s, changes: {{ get: /feed-{number}, start: now, records: '.[]', id: .id }}, to: [] }}\n"
-            );
-        }
+        let actions: Vec<String> = (0..1_000)
+            .map(|number| {
+                format!("  feed-{number}: {{ connection: ehr, every: 60s, changes: {{ get: /feed-{number}, start: now, records: '.[]', id: .id }}, to: [] }}\n")
+            })
+            .collect();
+        let actions = actions.concat();
         let world = World::with(&format!(
             "connections:\n  ehr: {{ base_url: \"https://ehr.example/api\", limits: {{ in_flight: 64 }} }}\nactions:\n{actions}"
         ));

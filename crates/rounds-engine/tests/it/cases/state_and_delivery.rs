@@ -224,11 +224,30 @@ async fn a_feed_of_which_nothing_was_read_does_not_move() {
     }
 }
 
+/// A world whose changes stand on the first of two pages.
+fn with_two_pages() -> World {
+    let world = World::with(&APPOINTMENTS.replace(
+        "      records: .[]\n",
+        "      paging: { next_link: .next }\n      records: .items[]\n",
+    ));
+    let clinic = world.clinic.clone();
+    world.ehr.on("/api/appointments", move |url| {
+        if url.path().ends_with("/rest") {
+            return json_answer(&json!({ "items": [] }));
+        }
+        json_answer(
+            &json!({ "items": clinic.changed_since(url), "next": "/api/appointments/rest" }),
+        )
+    });
+    world
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_record_that_two_rounds_read_at_once_is_told_once() {
     // Case 57: Camel's idempotent consumer adds a key early and takes it away on failure.
     for apart_milliseconds in [0_u64, 1, 1_999, 2_000, 2_001, 3_999] {
-        let world = World::usual();
+        // Each has found the record before the other commits it, unless they are further apart than a page takes.
+        let world = with_two_pages();
         world.run_for(1).await;
         world.clinic.put(1, "p", "booked", world.now());
         *world.ehr.takes.lock().expect("not poisoned") = Duration::from_secs(2);
@@ -247,6 +266,31 @@ async fn a_record_that_two_rounds_read_at_once_is_told_once() {
         world.run_for(30).await;
         assert_eq!(world.told(), ["1:booked"], "{apart_milliseconds} ms apart");
     }
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "the ledger takes any version that differs, also one that was read before its own: told are newer, older, newer"]
+async fn a_round_that_read_an_older_state_does_not_tell_it_after_a_newer_one() {
+    // Case 57: one round reads the first page and takes its time with the second; another reads and commits meanwhile.
+    let world = with_two_pages();
+    world.run_for(1).await;
+    world.clinic.put(1, "p", "older", world.now());
+    *world.ehr.takes.lock().expect("not poisoned") = Duration::from_secs(2);
+    let action = ActionName::new("appointments");
+    let slow = poll(&world.plan, &world.ports, &action, PollMode::Commit);
+    let meanwhile = async {
+        // The slow one has its first page and waits for its second.
+        world.pass(3).await;
+        *world.ehr.takes.lock().expect("not poisoned") = Duration::ZERO;
+        world.clinic.put(1, "p", "newer", world.now());
+        poll(&world.plan, &world.ports, &action, PollMode::Commit).await
+    };
+    let (slow, meanwhile) = tokio::join!(slow, meanwhile);
+    for report in [slow, meanwhile] {
+        assert_eq!(report.expect("a report").end, RoundEnd::Succeeded);
+    }
+    world.run_for(60).await;
+    assert_eq!(world.told(), ["1:newer"]);
 }
 
 #[tokio::test(start_paused = true)]
