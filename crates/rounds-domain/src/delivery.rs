@@ -72,12 +72,15 @@ pub enum AttemptOutcome {
 }
 
 impl AttemptOutcome {
+    /// The receiver says that the endpoint is no more.
+    pub const GONE: Code = Code::new("R0508");
+
     /// The stable code of why the receiver did not take it; None if it did.
     pub const fn code(&self) -> Option<Code> {
         match self {
             Self::Delivered { .. } => None,
             Self::Refused { .. } => Some(Code::new("R0509")),
-            Self::Gone => Some(Code::new("R0508")),
+            Self::Gone => Some(Self::GONE),
             Self::Unreachable { code, .. } | Self::Impossible { code, .. } => Some(*code),
         }
     }

@@ -61,6 +61,7 @@ impl Engine {
         let mut parts = try_join_all(self.parts(&heard));
         let mut stop = pin!(stop);
         tokio::select! {
+            biased;
             ended = &mut parts => return ended.map(|_| Drained::Clean),
             () = &mut stop => saying.say(),
         }

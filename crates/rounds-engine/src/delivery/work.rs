@@ -59,7 +59,7 @@ impl DeliveryWork {
     async fn pause(&self, reason: String) -> Result<(), StoreError> {
         let store = &self.ports.store;
         let state = store.destination_state(&self.destination.name).await?;
-        let paused = Some((self.ports.clock.now(), GONE, reason));
+        let paused = Some((self.ports.clock.now(), AttemptOutcome::GONE, reason));
         store
             .set_destination_state(&self.destination.name, DestinationState { paused, ..state })
             .await

@@ -87,18 +87,18 @@ fn ask_by_time(
     now: Timestamp,
 ) -> Result<Asked, RoundFailure> {
     let until = earlier(now, rule.settle);
-    // An EHR that takes its filter as "after" would leave out what changed at this very instant.
-    let from_start = |start| earlier(start, rule.granularity);
     let bound = match (cursor, feed.role, feed.start) {
         (Some(Cursor::Time(cursor)), _, Start::Instant(start)) => {
-            earlier(*cursor, rule.overlap).max(from_start(start).min(*cursor))
+            // An EHR that takes its filter as "after" left out what changed at this very instant, so that is asked for too.
+            let before_start = earlier(start, rule.granularity);
+            earlier(*cursor, rule.overlap).max(before_start.min(*cursor))
         }
         (Some(Cursor::Time(cursor)), ..) => earlier(*cursor, rule.overlap),
         // It looks back one horizon at first: what is older was late before it was there.
         (_, FeedRole::Trailing, _) => earlier(until, rule.overlap),
-        (_, _, Start::Now) => earlier(now, rule.overlap),
+        (_, _, Start::Now) => earlier(until, rule.overlap),
         (_, _, Start::Beginning) => Timestamp::UNIX_EPOCH,
-        (_, _, Start::Instant(start)) => from_start(start),
+        (_, _, Start::Instant(start)) => start,
     };
     let (lower, upper) = (written(bound, rule)?, written(until, rule)?);
     Ok(Asked {

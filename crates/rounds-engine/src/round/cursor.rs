@@ -8,7 +8,7 @@
 //! Where the source is declared to give ascending pages, and as long as it does, a round that is cut short may go on from the
 //! last page: everything up to its latest field was shown. One record that comes out of order ends that for the round.
 
-use super::ask::Asked;
+use super::ask::{Asked, Purpose};
 use super::failure::{self, failure};
 use crate::moment::{earlier, later};
 use jiff::Timestamp;
@@ -188,7 +188,12 @@ impl<'a> Advance<'a> {
     }
 
     /// Where the cursor stands after the whole result was drained.
-    pub(crate) fn after_drain(&self, asked: &Asked, clock: SourceClock) -> Cursor {
+    pub(crate) fn after_drain(
+        &self,
+        purpose: Purpose,
+        asked: &Asked,
+        clock: SourceClock,
+    ) -> Cursor {
         let shown = match &self.feed.cursor {
             CursorRule::Time(rule) if rule.source == TimeSource::SourceClock => {
                 let settled = earlier(clock.believed(), rule.settle);
@@ -204,6 +209,13 @@ impl<'a> Advance<'a> {
             CursorRule::Sweep(_) => asked.dates.map(|(from, to)| Cursor::Dates { from, to }),
         };
         match (self.before, shown) {
+            // What a silent first round has asked for is all that is known to be old: the next one must not reach further back.
+            (None, Some(Cursor::Time(shown))) if purpose != Purpose::Tell => {
+                match self.at_start(clock) {
+                    Cursor::Time(start) => Cursor::Time(shown.max(start)),
+                    _ => Cursor::Time(shown),
+                }
+            }
             // A time cursor never goes back.
             (Some(Cursor::Time(before)), Some(Cursor::Time(shown))) => {
                 Cursor::Time(shown.max(*before))

@@ -170,7 +170,7 @@ impl Round<'_> {
             }
         }
         self.tell_absent(self.seen).await?;
-        Ok(self.advance.after_drain(&asked, clock))
+        Ok(self.advance.after_drain(self.purpose, &asked, clock))
     }
 
     async fn read_pages(&mut self, asked: &Asked) -> Result<SourceClock, Interruption> {
