@@ -1,12 +1,14 @@
-//! What is not a cargo command: `cargo xtask live sekmet`, `cargo xtask drill kill`, `cargo xtask drill first-run`.
+//! What is not a cargo command: `cargo xtask simulate`, `cargo xtask live sekmet`, `cargo xtask drill kill`, `cargo xtask drill first-run`.
 //!
 //! Results go to stdout, talk to stderr. A task that fails says why and ends with status 1.
 
 mod drill;
 mod live;
 mod shared;
+mod simulate;
 
 use clap::{Parser, Subcommand};
+use rounds_simulation::Break;
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -18,6 +20,21 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Runs the engine in simulated worlds, each from a seed, and judges what was notified.
+    Simulate {
+        /// How many worlds, from seed 0 on.
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+        seeds: u64,
+        /// One world alone, with everything that happens in it.
+        #[arg(long, conflicts_with = "seeds")]
+        seed: Option<u64>,
+        /// A rule of Rounds that is broken on purpose; fails if nobody notices.
+        #[arg(long = "break", value_name = "NAME")]
+        broken: Option<Break>,
+        /// How many worlds run side by side; as many as there are cores if left out.
+        #[arg(long)]
+        jobs: Option<usize>,
+    },
     /// Runs the release binary against a real server and compares what happened there with what was notified.
     Live {
         #[command(subcommand)]
@@ -62,6 +79,17 @@ enum LiveServer {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let done = match Arguments::parse().task {
+        Task::Simulate {
+            seed: Some(seed),
+            broken,
+            ..
+        } => apart(move || simulate::one(seed, broken)),
+        Task::Simulate {
+            broken: Some(broken),
+            jobs,
+            ..
+        } => apart(move || simulate::broken(broken, jobs)),
+        Task::Simulate { seeds, jobs, .. } => apart(move || simulate::many(seeds, jobs)),
         Task::Live {
             server: LiveServer::Sekmet { keep },
         } => {
@@ -85,6 +113,14 @@ async fn main() -> ExitCode {
             say(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Runs what has runtimes of its own on a thread of its own.
+fn apart(work: impl FnOnce() -> anyhow::Result<()> + Send + 'static) -> anyhow::Result<()> {
+    match std::thread::spawn(work).join() {
+        Ok(done) => done,
+        Err(_) => Err(anyhow::anyhow!("it panicked; its message is above")),
     }
 }
 

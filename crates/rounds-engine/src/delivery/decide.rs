@@ -18,12 +18,8 @@ pub(super) fn next_step(
     };
     let (reason, retry_after) = match outcome {
         AttemptOutcome::Delivered { .. } => return NextStep::Done,
-        AttemptOutcome::Gone => {
-            return NextStep::GiveUp {
-                code,
-                reason: "the receiver answered 410 Gone; nothing more is sent to this destination until `rounds deliveries retry`".to_owned(),
-            };
-        }
+        // The destination is paused. When a person serves it again, this one is still the first of its key.
+        AttemptOutcome::Gone => return NextStep::RetryAt(ports.clock.now()),
         AttemptOutcome::Refused {
             reason,
             retry_after,
