@@ -8,7 +8,7 @@ mod rehearsal;
 use crate::Ports;
 use crate::containers::{self, LookupDesk};
 use crate::observe::{ChosenRecord, Exchange, Observer};
-use crate::round::{self, RoundOutcome, feed_key};
+use crate::round::{self, RoundOutcome};
 use rehearsal::Rehearsal;
 use rounds_domain::plan::Plan;
 use rounds_domain::ports::StoreError;
@@ -109,22 +109,17 @@ pub async fn poll(
             ..ports.clone()
         },
     };
-    let state = ports
-        .store
-        .feed_states(&[feed_key(action, feed)])
-        .await?
-        .pop()
-        .unwrap_or_default();
     let mut recorder = Recorder::default();
     let RoundOutcome {
         end,
         counts,
+        cursor_before,
         cursor,
         ..
-    } = round::run(&ports, connection, action, feed, &state, 0, &mut recorder).await?;
+    } = round::run(&ports, connection, action, feed, 0, &mut recorder).await?;
 
     let mut report = PollReport {
-        cursor_before: state.cursor,
+        cursor_before,
         cursor_after: cursor,
         exchanges: recorder.exchanges,
         records: recorder.records,

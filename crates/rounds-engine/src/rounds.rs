@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use rounds_domain::plan::{FeedRole, Plan};
 use rounds_domain::ports::StoreError;
-use rounds_domain::{FeedKey, FeedState, RoundCounts, RoundEnd};
+use rounds_domain::{FeedKey, RoundCounts, RoundEnd};
 use std::time::Duration;
 
 /// Rounds under way at once, over all connections. Each waits at its connection's gate, so this bounds memory only.
@@ -25,9 +25,10 @@ pub(crate) async fn run(
 ) -> Result<(), StoreError> {
     let feeds = Polled::all(&plan.actions);
     let keys: Vec<FeedKey> = feeds.iter().map(|polled| polled.key.clone()).collect();
-    let mut states = ports.store.feed_states(&keys).await?;
+    let states = ports.store.feed_states(&keys).await?;
     let instance = ports.store.instance().await?;
     let mut timetable = Timetable::new(feeds.clone(), &states, instance, ports.clock.now());
+    let mut failures: Vec<u32> = states.iter().map(|state| state.failures_in_a_row).collect();
     let mut under_way = FuturesUnordered::new();
     loop {
         if stop.is_stopping() && under_way.is_empty() {
@@ -37,18 +38,17 @@ pub(crate) async fn run(
             let Some(due) = timetable.take_due(ports.clock.now()) else {
                 break;
             };
-            let state = states[due.index].clone();
-            let polled = &feeds[due.index];
-            under_way.push(make(plan, ports, signals, polled, due, state));
+            let (polled, failures) = (&feeds[due.index], failures[due.index]);
+            under_way.push(make(plan, ports, signals, polled, due, failures));
         }
         let until_due = until_next_look(ports, timetable.next_due());
         let may_start = !stop.is_stopping() && under_way.len() < ROUNDS_UNDER_WAY;
         tokio::select! {
             biased;
             Some(made) = under_way.next() => {
-                let (index, state) = made?;
-                timetable.put_back(index, ports.clock.now(), state.failures_in_a_row);
-                states[index] = state;
+                let (index, failures_in_a_row) = made?;
+                timetable.put_back(index, ports.clock.now(), failures_in_a_row);
+                failures[index] = failures_in_a_row;
             }
             () = stop.stopping(), if !stop.is_stopping() => {}
             () = ports.clock.sleep(until_due), if may_start => {}
@@ -56,19 +56,19 @@ pub(crate) async fn run(
     }
 }
 
-/// Makes one round, whatever it takes of the store's patience, and gives the feed's new state.
+/// Makes one round, whatever it takes of the store's patience, and says how many have failed in a row with it.
 async fn make(
     plan: &Plan,
     ports: &Ports,
     signals: &Signals,
     polled: &Polled,
     due: Due,
-    state: FeedState,
-) -> Result<(usize, FeedState), StoreError> {
+    failures_before: u32,
+) -> Result<(usize, u32), StoreError> {
     let action = &polled.action;
     let Some(connection) = plan.connections.get(&action.connection) else {
         // A plan names no connection that it does not have.
-        return Ok((due.index, state));
+        return Ok((due.index, failures_before));
     };
     let began = ports.clock.monotonic();
     let outcome = round::run(
@@ -76,12 +76,11 @@ async fn make(
         connection,
         action,
         &polled.feed,
-        &state,
         due.missed_ticks,
         &mut NoObserver,
     )
     .await;
-    let failures = state.failures_in_a_row + 1;
+    let failures = failures_before + 1;
     match outcome {
         Ok(outcome) => {
             if outcome.containers > 0 {
@@ -94,25 +93,14 @@ async fn make(
                 due.missed_ticks,
                 ports.elapsed_since(began),
             );
-            let state = ports
-                .store
-                .feed_states(std::slice::from_ref(&polled.key))
-                .await?
-                .pop()
-                .unwrap_or_default();
-            Ok((due.index, state))
+            let has_failed = matches!(outcome.end, RoundEnd::Failed(_));
+            Ok((due.index, if has_failed { failures } else { 0 }))
         }
         Err(error) => {
-            // Nothing was committed, so nothing is lost: the next round asks for the same again.
-            give_up_or_log(action.name.as_str(), "committing a round", &error, failures)?;
+            // Whatever of it was committed, the next round reads where the feed stands and goes on from there.
+            give_up_or_log(action.name.as_str(), "making a round", &error, failures)?;
             ports.clock.sleep(store_wait(failures)).await;
-            Ok((
-                due.index,
-                FeedState {
-                    failures_in_a_row: failures,
-                    ..state
-                },
-            ))
+            Ok((due.index, failures))
         }
     }
 }

@@ -54,9 +54,10 @@ impl Purpose {
     /// The purpose of a feed's next round.
     pub(crate) fn of(feed: &Feed, cursor: Option<&Cursor>) -> Self {
         match (cursor, feed.role, feed.start) {
-            (Some(_), ..) | (None, _, Start::Beginning) => Self::Tell,
+            (Some(_), ..)
+            | (None, _, Start::Beginning)
+            | (None, FeedRole::Changes, Start::Instant(_)) => Self::Tell,
             (None, FeedRole::Changes, Start::Now) => Self::Baseline,
-            (None, FeedRole::Changes, Start::Instant(_)) => Self::Tell,
             (None, FeedRole::Trailing | FeedRole::Reconcile, Start::Now | Start::Instant(_)) => {
                 Self::FirstLook
             }
@@ -94,9 +95,8 @@ fn ask_by_time(
             earlier(*cursor, rule.overlap).max(before_start.min(*cursor))
         }
         (Some(Cursor::Time(cursor)), ..) => earlier(*cursor, rule.overlap),
-        // It looks back one horizon at first: what is older was late before it was there.
-        (_, FeedRole::Trailing, _) => earlier(until, rule.overlap),
-        (_, _, Start::Now) => earlier(until, rule.overlap),
+        // A trailing sweep looks back one horizon at first: what is older was late before it was there.
+        (_, FeedRole::Trailing, _) | (_, _, Start::Now) => earlier(until, rule.overlap),
         (_, _, Start::Beginning) => Timestamp::UNIX_EPOCH,
         (_, _, Start::Instant(start)) => start,
     };

@@ -42,7 +42,7 @@ use read::PageContent;
 use rounds_domain::plan::{Action, Connection, CursorRule, Feed, FeedRole};
 use rounds_domain::ports::{EhrRequest, EhrResponse, StoreError};
 use rounds_domain::{
-    Change, Cursor, FeedKey, FeedState, RecordId, RoundCommit, RoundCounts, RoundEnd, RoundFailure,
+    Change, Cursor, FeedKey, RecordId, RoundCommit, RoundCounts, RoundEnd, RoundFailure,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,30 +56,34 @@ pub(crate) struct RoundOutcome {
     pub(crate) counts: RoundCounts,
     /// How many containers it made.
     pub(crate) containers: u64,
+    /// Where the feed stood before it.
+    pub(crate) cursor_before: Option<Cursor>,
     /// Where the feed stands now.
     pub(crate) cursor: Option<Cursor>,
 }
 
-/// Makes one round of a feed and commits it.
+/// Makes one round of a feed and commits it. Where the feed stands is read from the store each time: a commit that was said
+/// to have failed may have been written all the same.
 pub(crate) async fn run(
     ports: &Ports,
     connection: &Connection,
     action: &Arc<Action>,
     feed: &Arc<Feed>,
-    state: &FeedState,
     missed_ticks: u64,
     observer: &mut dyn Observer,
 ) -> Result<RoundOutcome, StoreError> {
-    let known = state
-        .cursor
-        .as_ref()
+    let key = feed_key(action, feed);
+    let states = ports.store.feed_states(std::slice::from_ref(&key)).await?;
+    let known = states
+        .first()
+        .and_then(|state| state.cursor.as_ref())
         .filter(|known| cursor::fits(known, &feed.cursor));
     let mut round = Round {
         ports,
         connection,
         action,
         feed,
-        key: feed_key(action, feed),
+        key,
         purpose: Purpose::of(feed, known),
         known,
         advance: Advance::new(feed, known),
@@ -289,6 +293,7 @@ impl Round<'_> {
             end,
             counts: self.counts,
             containers: self.containers,
+            cursor_before: self.known.cloned(),
             cursor: cursor.or_else(|| self.known.cloned()),
         })
     }

@@ -94,10 +94,13 @@ fn standing_of(
     if is_told(connection, change)? {
         return Ok(Verdict::Known);
     }
-    if known.round != place.round && known.seen_at >= At(change.read_at) {
-        return Ok(Verdict::Contested);
-    }
-    Ok(Verdict::New)
+    let was_overtaken = known.round != place.round && known.seen_at >= At(change.read_at);
+    Ok(match (was_overtaken, known.version == change.version) {
+        (false, _) | (true, true) => Verdict::New,
+        // Whichever is the newer, nothing of it was to be told; a first round must not be made again for it.
+        (true, false) if is_silent(&change.resolution) => Verdict::Known,
+        (true, false) => Verdict::Contested,
+    })
 }
 
 /// Whether this very change was taken before, though the ledger has moved on since: its container is still there, or
