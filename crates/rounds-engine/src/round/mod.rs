@@ -190,6 +190,7 @@ impl Round<'_> {
             })?;
         let mut pages = Pages::new(&feed.paging, first);
         let mut clock = None;
+        let mut read_at = None;
         while let Some(request) = pages.take()? {
             let sent_at = self.ports.clock.now();
             let (page, response) = self.read_page(&request).await?;
@@ -197,6 +198,8 @@ impl Round<'_> {
                 now: exchange::date_of(&response).unwrap_or(sent_at),
                 ours: sent_at,
             });
+            // A server may keep its result still from the first page on: a later page shows what was then.
+            let read_at = *read_at.get_or_insert(sent_at);
             self.counts.pages += 1;
             if pages.is_first()
                 && let Some(failure) = heard::ignored_by_its_word(&feed, page.bundle.as_ref())
@@ -207,7 +210,7 @@ impl Round<'_> {
             self.seen.count(&page);
             let next = pages.advance(&request, &response.headers, &page);
             // What the page shows is taken even if it leads nowhere.
-            self.choose(page.records, asked, clock, sent_at).await?;
+            self.choose(page.records, asked, clock, read_at).await?;
             next?;
             self.set_checkpoint(&pages, clock).await?;
             // A sweep commits early, because it runs beside faster feeds that may tell of the same records.
