@@ -3,7 +3,10 @@
 //! Each breaks one rule that Rounds lives by, in what stands between the engine and its ports or in the plan, so that the product
 //! itself has no switch for it.
 
+use async_trait::async_trait;
 use rounds_domain::plan::{CursorRule, Plan};
+use rounds_domain::ports::{ChallengeFailure, Destinations, Message};
+use rounds_domain::{AttemptOutcome, DestinationName, NotificationId};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -91,6 +94,29 @@ impl Break {
 impl fmt::Display for Break {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// Receivers that are given another id for the same notification by each life of the process.
+pub(crate) struct Renaming {
+    pub(crate) destinations: Arc<dyn Destinations>,
+    pub(crate) life: u64,
+}
+
+#[async_trait]
+impl Destinations for Renaming {
+    async fn deliver(&self, destination: &DestinationName, message: Message) -> AttemptOutcome {
+        let id = NotificationId::new(format!("{}{}", message.id, self.life));
+        let renamed = Message { id, ..message };
+        self.destinations.deliver(destination, renamed).await
+    }
+
+    async fn challenge(
+        &self,
+        destination: &DestinationName,
+        challenge: String,
+    ) -> Result<(), ChallengeFailure> {
+        self.destinations.challenge(destination, challenge).await
     }
 }
 

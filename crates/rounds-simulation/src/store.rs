@@ -14,8 +14,8 @@ use rounds_domain::ports::{
 use rounds_domain::{
     ActionName, AttemptOutcome, CommitReceipt, ConnectionName, Container, ContainerSettlement,
     Cursor, DeliveryJob, DeliverySettlement, DestinationName, Document, FeedKey, FeedState,
-    InstanceId, Knowledge, MissedRecord, NextStep, NotificationId, OrderingKey, RecordId,
-    Resolution, RoundCommit, RoundEnd, Version,
+    InstanceId, Knowledge, MissedRecord, NextStep, OrderingKey, RecordId, Resolution, RoundCommit,
+    RoundEnd, Version,
 };
 use rounds_store::SqliteStore;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,8 +48,6 @@ pub(crate) struct EdgeStore {
     pub(crate) healed_at: Timestamp,
     pub(crate) faults: Arc<AtomicU64>,
     pub(crate) broken: Option<Break>,
-    /// Which life of the process this is.
-    pub(crate) life: u64,
     trouble: Mutex<Option<(Trouble, Timestamp)>>,
 }
 
@@ -65,7 +63,6 @@ pub(crate) struct Parts {
     pub(crate) healed_at: Timestamp,
     pub(crate) faults: Arc<AtomicU64>,
     pub(crate) broken: Option<Break>,
-    pub(crate) life: u64,
 }
 
 impl EdgeStore {
@@ -81,7 +78,6 @@ impl EdgeStore {
             healed_at: parts.healed_at,
             faults: parts.faults,
             broken: parts.broken,
-            life: parts.life,
             trouble: Mutex::default(),
         }
     }
@@ -289,16 +285,8 @@ impl Store for EdgeStore {
 
     async fn settle_containers(
         &self,
-        mut settlements: Vec<ContainerSettlement>,
+        settlements: Vec<ContainerSettlement>,
     ) -> Result<(), StoreError> {
-        if self.is(Break::NotificationId) {
-            for settlement in &mut settlements {
-                if let ContainerSettlement::Notified { notification, .. } = settlement {
-                    let id = format!("{}{}", notification.id, self.life);
-                    notification.id = NotificationId::new(id);
-                }
-            }
-        }
         self.write(
             CrashPoint::ContainerSettlementBegun,
             CrashPoint::ContainersSettled,

@@ -1,6 +1,6 @@
 //! One simulated world: processes that live and die over one store, until the faults are over and everything is settled.
 
-use crate::breaks::Break;
+use crate::breaks::{Break, Renaming};
 use crate::clock::{Chance, SimulatedClock};
 use crate::crash::{CrashPoint, Crasher};
 use crate::history::History;
@@ -16,7 +16,7 @@ use rounds_config::{Sources, load};
 use rounds_domain::InstanceId;
 use rounds_domain::plan::Plan;
 use rounds_domain::ports::{
-    Clock, DeliveryFilter, Operations, Overview, Randomness, Selection, StoreError,
+    Clock, DeliveryFilter, Destinations, Operations, Overview, Randomness, Selection, StoreError,
 };
 use rounds_engine::{Engine, Ports};
 use rounds_map::Evaluator;
@@ -270,13 +270,20 @@ impl World {
             healed_at: self.scenario.start + self.scenario.trouble,
             faults: Arc::clone(&self.faults_of_disk),
             broken: self.order.broken,
-            life: self.lives,
         });
+        let receiver = Arc::clone(&self.receiver) as Arc<dyn Destinations>;
+        let destinations = match self.order.broken {
+            Some(Break::NotificationId) => Arc::new(Renaming {
+                destinations: receiver,
+                life: self.lives,
+            }),
+            _ => receiver,
+        };
         let ports = Ports {
             clock: Arc::clone(&self.clock) as _,
             randomness: Arc::clone(&self.chance) as Arc<dyn Randomness>,
             ehr: Arc::clone(&self.source) as _,
-            destinations: Arc::clone(&self.receiver) as _,
+            destinations,
             store: Arc::new(edges),
             evaluator: Evaluator::inline(),
         };
