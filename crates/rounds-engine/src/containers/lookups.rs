@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use jiff::Timestamp;
-use rounds_domain::plan::{Connection, Lookup};
+use rounds_domain::plan::{Connection, Lookup, WhenMissing};
 use rounds_domain::ports::EhrRequest;
 use rounds_domain::{ActionName, Code, Container, Document};
 use rounds_map::Json;
@@ -114,7 +114,7 @@ impl LookupDesk {
                 .shared()
         });
         let looked = answer.await;
-        self.remember(container, &question, &looked);
+        self.remember(container, lookup.when_missing, &question, &looked);
         looked
     }
 
@@ -157,10 +157,12 @@ impl LookupDesk {
         answer
     }
 
-    /// Counts what is kept, and forgets failures.
+    /// Counts what is kept, and forgets failures. A record that is missing and waited for is one: whoever tries again
+    /// wants to know whether it has come.
     fn remember(
         &self,
         container: &Container,
+        when_missing: WhenMissing,
         question: &Question,
         looked: &Result<Looked, Trouble>,
     ) {
@@ -184,8 +186,8 @@ impl LookupDesk {
                     rounds.bytes += body.len_bytes();
                 }
             }
-            Ok(Looked::Missing { .. }) => {}
-            Err(_) => {
+            Ok(Looked::Missing { .. }) if when_missing != WhenMissing::Park => {}
+            Ok(Looked::Missing { .. }) | Err(_) => {
                 if latest.answers.remove(question).is_some() {
                     rounds.answers = rounds.answers.saturating_sub(1);
                 }

@@ -76,6 +76,23 @@ async fn answers_that_were_had_are_not_asked_again_when_a_parked_container_is_tr
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_missing_record_that_is_waited_for_is_asked_for_at_each_try() {
+    let config = APPOINTMENTS.replace("patientID }}\" }", "patientID }}\", when_missing: park }");
+    let world = World::with(&config);
+    let asked = std::sync::atomic::AtomicU32::new(0);
+    world.ehr.on("/api/patient/", move |_| {
+        match asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0..3 => Ok(status(404)),
+            _ => json_answer(&json!({ "name": "n" })),
+        }
+    });
+    world.run_for(1).await;
+    world.clinic.put(1, "p", "booked", world.now());
+    world.run_for(600).await;
+    assert_eq!(world.told(), ["1:booked"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_mapping_that_fails_parks_the_container_and_says_where() {
     let config = APPOINTMENTS.replace(
         "id: = .record.id,",

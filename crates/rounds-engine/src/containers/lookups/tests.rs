@@ -38,7 +38,7 @@ async fn look_up(desk: &LookupDesk, container: &Container, patient: u32, body: &
         ready(Ok(found)).boxed().shared()
     });
     let looked = answer.await;
-    desk.remember(container, &question, &looked);
+    desk.remember(container, WhenMissing::Null, &question, &looked);
 }
 
 /// What the desk really holds: answers and their bytes. Its own counts must be the same.
