@@ -25,8 +25,8 @@ pub(crate) async fn run(
 ) -> Result<(), StoreError> {
     let feeds = Polled::all(&plan.actions);
     let keys: Vec<FeedKey> = feeds.iter().map(|polled| polled.key.clone()).collect();
-    let states = ports.store.feed_states(&keys).await?;
-    let instance = ports.store.instance().await?;
+    let states = patiently(ports, || ports.store.feed_states(&keys)).await?;
+    let instance = patiently(ports, || ports.store.instance()).await?;
     let mut timetable = Timetable::new(feeds.clone(), &states, instance, ports.clock.now());
     let mut failures: Vec<u32> = states.iter().map(|state| state.failures_in_a_row).collect();
     let mut under_way = FuturesUnordered::new();
@@ -52,6 +52,24 @@ pub(crate) async fn run(
             }
             () = stop.stopping(), if !stop.is_stopping() => {}
             () = ports.clock.sleep(until_due), if may_start => {}
+        }
+    }
+}
+
+/// Reads what nothing can begin without. Trouble of the store that can pass is waited for here as everywhere.
+async fn patiently<T, F>(ports: &Ports, read: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let mut failures = 0;
+    loop {
+        match read().await {
+            Ok(read) => return Ok(read),
+            Err(error) => {
+                failures += 1;
+                give_up_or_log("rounds", "reading where feeds stand", &error, failures)?;
+                ports.clock.sleep(store_wait(failures)).await;
+            }
         }
     }
 }

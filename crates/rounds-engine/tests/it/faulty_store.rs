@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     DiesAfter,
     /// The disk is full: nothing is written, and it is said. This write and all after it, until the store is replaced.
     Full,
+    /// The first reads of where feeds stand fail, as many as the chosen number says; then it can be read again.
+    Unreadable,
 }
 
 /// A store that has one fault.
@@ -30,6 +32,7 @@ pub(crate) struct FaultyStore {
     fault: Fault,
     at: usize,
     writes: AtomicUsize,
+    reads: AtomicUsize,
 }
 
 impl FaultyStore {
@@ -40,6 +43,7 @@ impl FaultyStore {
             fault,
             at,
             writes: AtomicUsize::new(0),
+            reads: AtomicUsize::new(0),
         }
     }
 
@@ -48,17 +52,26 @@ impl FaultyStore {
         self.writes.load(Ordering::Relaxed)
     }
 
+    async fn read<T>(
+        &self,
+        read: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let number = self.reads.fetch_add(1, Ordering::Relaxed);
+        if self.fault == Fault::Unreadable && number < self.at {
+            return Err(trouble(StoreErrorKind::Unavailable, "it cannot be read"));
+        }
+        read.await
+    }
+
     async fn write<T>(
         &self,
         write: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let number = self.writes.fetch_add(1, Ordering::Relaxed);
         match self.fault {
-            Fault::Full if number >= self.at => Err(StoreError {
-                kind: StoreErrorKind::Full,
-                operation: "writing".to_owned(),
-                reason: "the disk is full".to_owned(),
-            }),
+            Fault::Full if number >= self.at => {
+                Err(trouble(StoreErrorKind::Full, "the disk is full"))
+            }
             Fault::DiesBefore if number == self.at => std::future::pending().await,
             Fault::DiesAfter if number == self.at => {
                 write.await?;
@@ -69,14 +82,22 @@ impl FaultyStore {
     }
 }
 
+fn trouble(kind: StoreErrorKind, reason: &str) -> StoreError {
+    StoreError {
+        kind,
+        operation: "using the store".to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
 #[async_trait]
 impl Store for FaultyStore {
     async fn instance(&self) -> Result<InstanceId, StoreError> {
-        self.store.instance().await
+        self.read(self.store.instance()).await
     }
 
     async fn feed_states(&self, feeds: &[FeedKey]) -> Result<Vec<FeedState>, StoreError> {
-        self.store.feed_states(feeds).await
+        self.read(self.store.feed_states(feeds)).await
     }
 
     async fn known_versions(

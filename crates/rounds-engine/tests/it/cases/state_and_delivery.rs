@@ -373,3 +373,13 @@ async fn a_process_that_dies_at_any_moment_loses_nothing_and_makes_no_second_not
         "some deaths came between a delivery and its record"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_cannot_be_read_at_the_start_is_waited_for() {
+    let world = World::usual();
+    world.run_for(1).await;
+    world.clinic.put(1, "p", "booked", world.now());
+    let (faulty, _) = with_fault(&world, Fault::Unreadable, 4);
+    faulty.run_for(60).await;
+    assert_eq!(world.told(), ["1:booked"]);
+}
