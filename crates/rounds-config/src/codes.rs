@@ -120,4 +120,6 @@ codes! {
     BAD_SWEEP = "R0240";
     /// A receiver that cannot tell a deletion from a change.
     DELETION_UNSEEN = "R0241";
+    /// A cursor by another field than the filter's.
+    OTHER_FIELD = "R0242";
 }

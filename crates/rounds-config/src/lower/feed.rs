@@ -33,6 +33,7 @@ pub(super) fn lower(
     };
     let request = request::lower(&written, ROOTS, findings);
     check_uses(&keys.cursor, &request.uses, request.uses_known, findings);
+    check_field(keys, findings);
     let cursor = match &keys.cursor {
         Given::Absent => Some(no_cursor(keys)),
         Given::Wrong => None,
@@ -70,6 +71,37 @@ fn no_cursor(keys: &ChangesKeys) -> CursorRule {
         scope: SweepScope::Everything,
         deletions: sweeps::deletions(word, &keys.hold_back, Missed::EveryKnownRecord),
     })
+}
+
+/// Parameters that FHIR fixes to one field of every resource (R4, search, 3.1.1.4.3; http, 3.1.0.12).
+const FHIR_CHANGE_FILTERS: [&str; 2] = ["_lastUpdated", "_since"];
+
+/// A cursor that goes by another field than the filter passes what the filter still has to show. Which field a parameter goes by
+/// is known of FHIR's own only; elsewhere the records tell, when they come (R0319).
+fn check_field(keys: &ChangesKeys, findings: &mut Findings<'_>) {
+    let field = keys.cursor.value().and_then(|cursor| cursor.field.here());
+    let Some(field) = field.filter(|field| !field.value.filter.text().contains("lastUpdated"))
+    else {
+        return;
+    };
+    let pairs = keys
+        .query
+        .value()
+        .into_iter()
+        .flat_map(|query| &query.pairs);
+    let filters = pairs.filter(|pair| FHIR_CHANGE_FILTERS.contains(&pair.key.text.as_str()));
+    for filter in filters {
+        findings
+            .error(
+                codes::OTHER_FIELD,
+                field.place,
+                "a cursor by another field than the filter's",
+            )
+            .also(filter.key.place, "this goes by `.meta.lastUpdated`")
+            .help(
+                "write `field: .meta.lastUpdated`, or leave `field` out to go by the EHR's clock",
+            );
+    }
 }
 
 /// Only who asks for everything can know what is gone.

@@ -78,6 +78,12 @@ const STOPS: &[Stop] = &[
         "      id: .id\n",
         "      id: .id\n      deletions: told\n",
     ),
+    // Case 34: EC:416fdab82 filtered on one date and kept the other as its checkpoint.
+    (
+        "cursor_by_another_field",
+        "query: { changedsince: \"{{ cursor }}\" }\n      cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }",
+        "query: { _lastUpdated: \"ge{{ cursor }}\" }\n      cursor: { time: rfc3339, field: .created }",
+    ),
     (
         "order_without_field",
         "overlap: 2m }",
