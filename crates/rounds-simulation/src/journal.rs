@@ -53,7 +53,9 @@ impl Journal {
     pub(crate) fn read(&self) -> (String, Vec<String>) {
         let written = self.written();
         let digest = written.digest.clone().finalize();
-        let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = digest
+            .iter()
+            .fold(String::new(), |digest, byte| format!("{digest}{byte:02x}"));
         (digest, written.lines.clone())
     }
 

@@ -33,7 +33,9 @@ mod scenario;
 mod source;
 mod store;
 mod watch;
+mod wire;
 mod world;
+mod yaml;
 
 pub use breaks::{Break, UnknownBreak};
 pub use crash::CrashPoint;

@@ -59,14 +59,6 @@ impl Receiver {
             .unwrap_or_else(PoisonError::into_inner)
             .push(arrival);
     }
-
-    fn refusal(&self, status: u16, retry_after: Option<Duration>) -> AttemptOutcome {
-        AttemptOutcome::Refused {
-            status,
-            retry_after,
-            reason: format!("answered {status}"),
-        }
-    }
 }
 
 #[async_trait]
@@ -89,10 +81,10 @@ impl Destinations for Receiver {
             reason: "no answer in time".to_owned(),
         };
         match self.chance.below(9) {
-            0 => self.refusal(500, None),
-            1 => self.refusal(400, None),
-            2 => self.refusal(503, Some(Duration::from_secs(20))),
-            3 => self.refusal(429, Some(Duration::from_secs(5))),
+            0 => refusal(500, None),
+            1 => refusal(400, None),
+            2 => refusal(503, Some(Duration::from_secs(20))),
+            3 => refusal(429, Some(Duration::from_secs(5))),
             4 => no_answer,
             5 | 6 => {
                 // It has it, and nobody hears of it.
@@ -111,7 +103,7 @@ impl Destinations for Receiver {
                 AttemptOutcome::Delivered { status: 202 }
             }
             _ if self.chance.below(6) == 0 => AttemptOutcome::Gone,
-            _ => self.refusal(502, None),
+            _ => refusal(502, None),
         }
     }
 
@@ -121,5 +113,13 @@ impl Destinations for Receiver {
         _challenge: String,
     ) -> Result<(), ChallengeFailure> {
         Ok(())
+    }
+}
+
+fn refusal(status: u16, retry_after: Option<Duration>) -> AttemptOutcome {
+    AttemptOutcome::Refused {
+        status,
+        retry_after,
+        reason: format!("answered {status}"),
     }
 }

@@ -6,7 +6,6 @@
 
 use jiff::Timestamp;
 use rounds_testkit::random::Random;
-use std::fmt::Write;
 use std::time::Duration;
 
 /// What a seed means.
@@ -51,8 +50,8 @@ pub(crate) struct ActionScenario {
     pub(crate) order: Order,
     pub(crate) is_order_declared: bool,
     pub(crate) start: Start,
-    pub(crate) has_version: bool,
-    pub(crate) by_patient: bool,
+    pub(crate) version: VersionBy,
+    pub(crate) key: KeyBy,
     pub(crate) has_lookup: bool,
     pub(crate) trailing: Option<Trailing>,
     pub(crate) reconcile: Option<Reconcile>,
@@ -114,6 +113,20 @@ pub(crate) enum Start {
     Beginning,
 }
 
+/// What tells states of a record apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum VersionBy {
+    Field,
+    Content,
+}
+
+/// Whose order is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyBy {
+    Record,
+    Patient,
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Trailing {
     pub(crate) every: Duration,
@@ -168,33 +181,7 @@ impl Scenario {
                 .collect(),
         }
     }
-
-    /// The configuration that a user would write for it.
-    pub(crate) fn yaml(&self) -> String {
-        let mut text = String::from(
-            "connections:\n  ehr: { base_url: \"https://ehr.example/api\" }\nactions:\n",
-        );
-        let to = self.destinations.join(", ");
-        for action in &self.actions {
-            action.write_yaml(&to, &mut text);
-        }
-        text.push_str("destinations:\n");
-        for name in &self.destinations {
-            // Writing to a String does not fail.
-            let _written = writeln!(
-                text,
-                "  {name}: {{ url: \"https://{name}.example/hooks\", retry: {{ waits: [{}] }} }}",
-                MANY_WAITS
-            );
-        }
-        text
-    }
 }
-
-/// More tries than a simulation has faults: nothing is to be given up.
-const MANY_WAITS: &str = "5s, 5s, 10s, 10s, 20s, 20s, 40s, 40s, 40s, 40s, 40s, 40s, 40s, 40s, 40s, 40s, 40s, 40s, 40s, 40s, \
-     1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, 1m, \
-     2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m, 2m";
 
 impl ActionScenario {
     fn draw(number: u64, random: &mut Random) -> Self {
@@ -277,8 +264,8 @@ impl ActionScenario {
                 && order == Order::Ascending
                 && random.below(2) == 0,
             start: pick(random, &[Start::Now, Start::Beginning]),
-            has_version: random.below(2) == 0,
-            by_patient: random.below(3) == 0,
+            version: pick(random, &[VersionBy::Field, VersionBy::Content]),
+            key: pick(random, &[KeyBy::Record, KeyBy::Record, KeyBy::Patient]),
             has_lookup: random.below(2) == 0,
             trailing,
             reconcile,
@@ -310,114 +297,6 @@ impl ActionScenario {
             .map_or(self.overlap, |trailing| trailing.horizon);
         // A date is cut to the wire's step, a `Date` header to a second.
         covered.saturating_sub(self.granularity() + Duration::from_secs(5))
-    }
-
-    fn write_yaml(&self, to: &str, text: &mut String) {
-        let name = &self.name;
-        let every = self.every.as_secs();
-        let (zone, format) = match self.wire {
-            Wire::Rfc3339 => ("UTC", "rfc3339"),
-            Wire::NaiveNewYork => ("America/New_York", "%Y-%m-%dT%H:%M:%S"),
-            Wire::Minutes => ("UTC", "%Y-%m-%dT%H:%MZ"),
-            Wire::Milliseconds => ("UTC", "epoch_milliseconds"),
-        };
-        let (overlap, settle) = (self.overlap.as_secs(), self.settle.as_secs());
-        let order = if self.is_order_declared {
-            ", order: ascending"
-        } else {
-            ""
-        };
-        let time = |field: &str| {
-            format!(
-                "query: {{ since: \"{{{{ cursor }}}}\" }}\n      cursor: {{ time: \"{format}\", zone: {zone}, overlap: {overlap}s, settle: {settle}s{field} }}"
-            )
-        };
-        let cursor = match self.query {
-            Query::Field => time(&format!(", field: .changed{order}")),
-            Query::Clock => time(""),
-            Query::Number => {
-                "query: { after: \"{{ cursor }}\" }\n      cursor: { number: .last }".to_owned()
-            }
-            Query::Token => {
-                "query: { token: \"{{ cursor }}\" }\n      cursor: { token: .token }".to_owned()
-            }
-            Query::Everything => "query: {}".to_owned(),
-        };
-        let size = self.page;
-        let paging = match self.paging {
-            Paging::Single => String::new(),
-            Paging::KeptResult => "      paging: { next_link: .next }\n".to_owned(),
-            Paging::LiveToken => {
-                "      paging: { token: { parameter: page, from: .more } }\n".to_owned()
-            }
-            Paging::Offset => {
-                format!("      paging: {{ offset: {{ parameter: offset, size: {size} }} }}\n")
-            }
-            Paging::PageNumber => {
-                format!(
-                    "      paging: {{ page_number: {{ parameter: number, first: 1, size: {size} }} }}\n"
-                )
-            }
-        };
-        let start = match self.start {
-            Start::Now => "now",
-            Start::Beginning => "beginning",
-        };
-        let version = if self.has_version {
-            "      version: .version\n"
-        } else {
-            ""
-        };
-        let order_by = if self.by_patient {
-            "      order_by: = .record.patient\n"
-        } else {
-            ""
-        };
-        // Writing to a String does not fail.
-        let _written = write!(
-            text,
-            "  {name}:\n    connection: ehr\n    every: {every}s\n    timeout: 15s\n    changes:\n      get: /{name}\n      {cursor}\n      start: {start}\n{paging}      records: .items[]\n      id: .id\n{version}",
-        );
-        if let Some(trailing) = self.trailing {
-            let _written = writeln!(
-                text,
-                "    trailing: {{ every: {}s, horizon: {}s }}",
-                trailing.every.as_secs(),
-                trailing.horizon.as_secs()
-            );
-        }
-        if let Some(reconcile) = self.reconcile {
-            let deletions = if reconcile.tells_deletions {
-                "told"
-            } else {
-                "ignored"
-            };
-            let own = if reconcile.has_own_request {
-                format!("get: /{name}/all, paging: {{ next_link: .next }}, ")
-            } else {
-                String::new()
-            };
-            let _written = writeln!(
-                text,
-                "    reconcile: {{ every: {}s, {own}deletions: {deletions}, hold_back: 100% }}",
-                reconcile.every.as_secs()
-            );
-        }
-        if self.has_lookup {
-            let _written = writeln!(
-                text,
-                "    lookups:\n      patient: {{ get: \"/patient/{{{{ record.patient }}}}\", when_missing: park }}"
-            );
-        }
-        let patient = if self.has_lookup {
-            ", patient: = .patient.name"
-        } else {
-            ""
-        };
-        let _written = writeln!(
-            text,
-            "    notify:\n{order_by}      body: {{ action: = .change.action, id: = .record.id, version: = .record.version, kind: = .change.kind{patient} }}\n    retry: {{ waits: [{MANY_WAITS}] }}\n    to: [{to}]",
-        );
     }
 }
 

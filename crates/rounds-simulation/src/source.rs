@@ -4,11 +4,11 @@ use crate::clock::{Chance, SimulatedClock};
 use crate::crash::{CrashPoint, Crasher};
 use crate::history::{History, State};
 use crate::journal::Journal;
-use crate::scenario::{ActionScenario, Order, Paging, Query, Scenario, Wire};
+use crate::scenario::{ActionScenario, Order, Paging, Query, Scenario};
+use crate::wire::{answered, path_and_query, read_time, record, twice};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use rounds_domain::Code;
 use rounds_domain::ports::{Clock, Ehr, EhrError, EhrRequest, EhrResponse, Transience};
@@ -139,7 +139,7 @@ impl Source {
         }
         let mut rows = match whole {
             Whole::Everything => history.all_visible(now),
-            Whole::Asked => self.rows(action, history, asked, now),
+            Whole::Asked => rows_asked_for(action, history, asked, now),
         };
         self.sort(action, &mut rows);
         let items: Vec<Value> = rows
@@ -149,7 +149,7 @@ impl Source {
         let last = rows.iter().map(|(_, state)| state.sequence).max();
         let number = |name: &str| asked.get(name).and_then(|text| text.parse::<usize>().ok());
         match paging {
-            Paging::Single => (200, answered(twice(items), last, &[])),
+            Paging::Single => (200, answered(&twice(items), last, &[])),
             Paging::KeptResult => {
                 let next = (items.len() > action.page).then(|| {
                     let mut kept = self.kept();
@@ -158,8 +158,8 @@ impl Source {
                     kept.results.insert(key, (now, items.clone()));
                     format!("{path}?kept={key}&at={}", action.page)
                 });
-                let page = items.into_iter().take(action.page).collect();
-                (200, answered(page, last, &[("next", next.into())]))
+                let page: Vec<Value> = items.into_iter().take(action.page).collect();
+                (200, answered(&page, last, &[("next", next.into())]))
             }
             Paging::LiveToken => {
                 let after = number("page").map_or(0, |after| after as u64);
@@ -170,11 +170,11 @@ impl Source {
                 page.truncate(action.page);
                 let last = page.last().map(|(_, state)| state.sequence);
                 let token = last.filter(|_| more).map(|last| last.to_string());
-                let items = page
+                let items: Vec<Value> = page
                     .iter()
                     .map(|(id, state)| record(action, *id, state))
                     .collect();
-                (200, answered(items, last, &[("more", token.into())]))
+                (200, answered(&items, last, &[("more", token.into())]))
             }
             Paging::Offset | Paging::PageNumber => {
                 let offset = number("offset")
@@ -185,7 +185,7 @@ impl Source {
                     .iter()
                     .filter_map(|item| item["sequence"].as_u64())
                     .max();
-                (200, answered(page, last, &[]))
+                (200, answered(&page, last, &[]))
             }
         }
     }
@@ -216,37 +216,7 @@ impl Source {
             .max();
         let further = at + action.page;
         let next = (items.len() > further).then(|| format!("{path}?kept={key}&at={further}"));
-        (200, answered(page, last, &[("next", next.into())]))
-    }
-
-    /// The records that the change query asks for.
-    fn rows<'h>(
-        &self,
-        action: &ActionScenario,
-        history: &'h History,
-        asked: &BTreeMap<String, String>,
-        now: Timestamp,
-    ) -> Vec<(u64, &'h State)> {
-        let mut rows = history.all_visible(now);
-        match action.query {
-            Query::Everything => {}
-            Query::Field | Query::Clock => {
-                let since = asked
-                    .get("since")
-                    .and_then(|since| read_time(action.wire, since));
-                rows.retain(|(_, state)| since.is_none_or(|since| state.stamp >= since));
-            }
-            Query::Number | Query::Token => {
-                let key = if action.query == Query::Number {
-                    "after"
-                } else {
-                    "token"
-                };
-                let after = asked.get(key).and_then(|after| after.parse::<u64>().ok());
-                rows.retain(|(_, state)| state.sequence > after.unwrap_or(0));
-            }
-        }
-        rows
+        (200, answered(&page, last, &[("next", next.into())]))
     }
 
     fn sort(&self, action: &ActionScenario, rows: &mut [(u64, &State)]) {
@@ -359,7 +329,7 @@ impl Ehr for Source {
             .unwrap_or_default();
         self.journal.note(format!(
             "ehr {} {status} {fault:?} [{}]",
-            request.url.path_and_query_of(),
+            path_and_query(&request.url),
             told.join(" ")
         ));
         let response = self.respond(status, body, fault, now);
@@ -380,81 +350,31 @@ impl Ehr for Source {
     }
 }
 
-trait PathAndQuery {
-    fn path_and_query_of(&self) -> String;
-}
-
-impl PathAndQuery for url::Url {
-    fn path_and_query_of(&self) -> String {
-        self.query().map_or_else(
-            || self.path().to_owned(),
-            |query| format!("{}?{query}", self.path()),
-        )
-    }
-}
-
-fn record(action: &ActionScenario, id: u64, state: &State) -> Value {
-    json!({
-        "id": id,
-        "version": state.version(),
-        "changed": write_time(action.wire, state.stamp),
-        "sequence": state.sequence,
-        "patient": format!("p{}", id % 5),
-    })
-}
-
-/// Joins of databases give a record twice now and then.
-fn twice(mut items: Vec<Value>) -> Vec<Value> {
-    if items.len().is_multiple_of(3) {
-        items.extend(items.first().cloned());
-    }
-    items
-}
-
-/// A page, with the change log's last number and what leads to the next one.
-fn answered(items: Vec<Value>, last: Option<u64>, further: &[(&str, Value)]) -> Value {
-    let mut body = json!({ "items": items });
-    if let Some(last) = last {
-        body["last"] = json!(last);
-        body["token"] = json!(last.to_string());
-    }
-    for (key, value) in further {
-        body[*key] = value.clone();
-    }
-    body
-}
-
-fn zone() -> TimeZone {
-    TimeZone::get("America/New_York").unwrap_or(TimeZone::UTC)
-}
-
-fn write_time(wire: Wire, at: Timestamp) -> Value {
-    match wire {
-        Wire::Rfc3339 => json!(format!("{at:.3}")),
-        Wire::NaiveNewYork => {
-            json!(
-                at.to_zoned(zone())
-                    .strftime("%Y-%m-%dT%H:%M:%S")
-                    .to_string()
-            )
+/// The records that the change query asks for.
+fn rows_asked_for<'h>(
+    action: &ActionScenario,
+    history: &'h History,
+    asked: &BTreeMap<String, String>,
+    now: Timestamp,
+) -> Vec<(u64, &'h State)> {
+    let mut rows = history.all_visible(now);
+    match action.query {
+        Query::Everything => {}
+        Query::Field | Query::Clock => {
+            let since = asked
+                .get("since")
+                .and_then(|since| read_time(action.wire, since));
+            rows.retain(|(_, state)| since.is_none_or(|since| state.stamp >= since));
         }
-        Wire::Minutes => json!(at.strftime("%Y-%m-%dT%H:%MZ").to_string()),
-        Wire::Milliseconds => json!(at.as_millisecond()),
-    }
-}
-
-fn read_time(wire: Wire, text: &str) -> Option<Timestamp> {
-    match wire {
-        Wire::Rfc3339 => text.parse().ok(),
-        Wire::NaiveNewYork => {
-            let local: jiff::civil::DateTime = text.parse().ok()?;
-            // An hour that comes twice: this server takes the later one.
-            zone().to_ambiguous_timestamp(local).later().ok()
+        Query::Number | Query::Token => {
+            let key = if action.query == Query::Number {
+                "after"
+            } else {
+                "token"
+            };
+            let after = asked.get(key).and_then(|after| after.parse::<u64>().ok());
+            rows.retain(|(_, state)| state.sequence > after.unwrap_or(0));
         }
-        Wire::Minutes => {
-            let local = jiff::civil::DateTime::strptime("%Y-%m-%dT%H:%MZ", text).ok()?;
-            TimeZone::UTC.to_timestamp(local).ok()
-        }
-        Wire::Milliseconds => Timestamp::from_millisecond(text.parse().ok()?).ok(),
     }
+    rows
 }

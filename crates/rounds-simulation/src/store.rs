@@ -38,16 +38,7 @@ enum Trouble {
 
 /// The store as one life of the process sees it.
 pub(crate) struct EdgeStore {
-    pub(crate) store: Arc<SqliteStore>,
-    pub(crate) clock: Arc<SimulatedClock>,
-    pub(crate) crasher: Arc<Crasher>,
-    pub(crate) journal: Arc<Journal>,
-    pub(crate) watch: Arc<Watch>,
-    pub(crate) chance: Arc<Chance>,
-    pub(crate) has_trouble: bool,
-    pub(crate) healed_at: Timestamp,
-    pub(crate) faults: Arc<AtomicU64>,
-    pub(crate) broken: Option<Break>,
+    parts: Parts,
     trouble: Mutex<Option<(Trouble, Timestamp)>>,
 }
 
@@ -68,28 +59,19 @@ pub(crate) struct Parts {
 impl EdgeStore {
     pub(crate) fn of(parts: Parts) -> Self {
         Self {
-            store: parts.store,
-            clock: parts.clock,
-            crasher: parts.crasher,
-            journal: parts.journal,
-            watch: parts.watch,
-            chance: parts.chance,
-            has_trouble: parts.has_trouble,
-            healed_at: parts.healed_at,
-            faults: parts.faults,
-            broken: parts.broken,
+            parts,
             trouble: Mutex::default(),
         }
     }
 
     fn is(&self, broken: Break) -> bool {
-        self.broken == Some(broken)
+        self.parts.broken == Some(broken)
     }
 
     /// What is wrong with the disk now.
     fn trouble(&self) -> Option<Trouble> {
-        let now = self.clock.now();
-        if !self.has_trouble || now >= self.healed_at {
+        let now = self.parts.clock.now();
+        if !self.parts.has_trouble || now >= self.parts.healed_at {
             return None;
         }
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,10 +81,10 @@ impl EdgeStore {
             }
             *trouble = None;
         }
-        if self.chance.below(WRITES_PER_TROUBLE) > 0 {
+        if self.parts.chance.below(WRITES_PER_TROUBLE) > 0 {
             return None;
         }
-        let what = match self.chance.below(4) {
+        let what = match self.parts.chance.below(4) {
             0 => Trouble::Refused(StoreErrorKind::Full),
             1 => Trouble::Refused(StoreErrorKind::Busy),
             2 => Trouble::Refused(StoreErrorKind::Unavailable),
@@ -118,7 +100,7 @@ impl EdgeStore {
         done: CrashPoint,
         write: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        self.crasher.pass(begun).await;
+        self.parts.crasher.pass(begun).await;
         let denied = |kind| StoreError {
             kind,
             operation: "writing".to_owned(),
@@ -127,8 +109,10 @@ impl EdgeStore {
         let outcome = match self.trouble() {
             None => write.await,
             Some(trouble) => {
-                self.faults.fetch_add(1, Ordering::Relaxed);
-                self.journal.note(format!("the disk fails: {trouble:?}"));
+                self.parts.faults.fetch_add(1, Ordering::Relaxed);
+                self.parts
+                    .journal
+                    .note(format!("the disk fails: {trouble:?}"));
                 match trouble {
                     Trouble::Refused(kind) => Err(denied(kind)),
                     Trouble::WrittenAndDenied => {
@@ -138,45 +122,47 @@ impl EdgeStore {
                 }
             }
         };
-        self.crasher.pass(done).await;
+        self.parts.crasher.pass(done).await;
         outcome
     }
 
     /// Commits to the real store, and lets the watch see what was really written.
     async fn commit(&self, commit: RoundCommit) -> Result<CommitReceipt, StoreError> {
         let before = self
+            .parts
             .store
             .feed_states(std::slice::from_ref(&commit.feed))
             .await?;
         let seen = commit.clone();
-        let receipt = self.store.commit_round(commit).await?;
-        self.journal.note(format!(
+        let receipt = self.parts.store.commit_round(commit).await?;
+        self.parts.journal.note(format!(
             "commit {} {:?} {} changes, {receipt:?}, cursor {:?}",
             seen.feed,
             seen.end,
             seen.changes.len(),
             seen.cursor
         ));
-        self.watch.committed(&seen, &receipt, before.first());
+        self.parts.watch.committed(&seen, &receipt, before.first());
         Ok(receipt)
     }
 
     fn break_commit(&self, commit: &mut RoundCommit) {
         let is_time = matches!(commit.cursor, Some(Cursor::Time(_)) | None);
-        match self.broken {
-            Some(Break::CursorEarly) if is_time && !matches!(commit.end, RoundEnd::Succeeded) => {
-                if commit.feed.feed.as_str() == "changes"
-                    && self.watch.is_by_time(&commit.feed.action)
-                {
-                    commit.cursor = Some(Cursor::Time(commit.started_at));
-                }
+        match self.parts.broken {
+            Some(Break::CursorEarly)
+                if is_time
+                    && !matches!(commit.end, RoundEnd::Succeeded)
+                    && commit.feed.feed.as_str() == "changes"
+                    && self.parts.watch.is_by_time(&commit.feed.action) =>
+            {
+                commit.cursor = Some(Cursor::Time(commit.started_at));
             }
             Some(Break::CursorAhead) if matches!(commit.cursor, Some(Cursor::Time(_))) => {
                 commit.cursor = Some(Cursor::Time(commit.committed_at + Duration::from_mins(15)));
             }
             Some(Break::Ledger) => {
                 for change in &mut commit.changes {
-                    let salt = self.chance.next_u64().to_be_bytes();
+                    let salt = self.parts.chance.next_u64().to_be_bytes();
                     let mut version = change.version.0;
                     version[..8].copy_from_slice(&salt);
                     change.version = Version(version);
@@ -184,7 +170,8 @@ impl EdgeStore {
             }
             Some(Break::Order) => {
                 for change in &mut commit.changes {
-                    change.ordering_key = OrderingKey::new(self.chance.next_u64().to_string());
+                    change.ordering_key =
+                        OrderingKey::new(self.parts.chance.next_u64().to_string());
                 }
             }
             Some(Break::FirstLook) => {
@@ -211,11 +198,11 @@ impl EdgeStore {
 #[async_trait]
 impl Store for EdgeStore {
     async fn instance(&self) -> Result<InstanceId, StoreError> {
-        self.store.instance().await
+        self.parts.store.instance().await
     }
 
     async fn feed_states(&self, feeds: &[FeedKey]) -> Result<Vec<FeedState>, StoreError> {
-        self.store.feed_states(feeds).await
+        self.parts.store.feed_states(feeds).await
     }
 
     async fn known_versions(
@@ -226,7 +213,7 @@ impl Store for EdgeStore {
         if self.is(Break::Ledger) {
             return Ok(vec![Knowledge::Unknown; records.len()]);
         }
-        self.store.known_versions(action, records).await
+        self.parts.store.known_versions(action, records).await
     }
 
     async fn known_records(
@@ -234,7 +221,7 @@ impl Store for EdgeStore {
         action: &ActionName,
         records: &[RecordId],
     ) -> Result<Vec<Option<Document>>, StoreError> {
-        self.store.known_records(action, records).await
+        self.parts.store.known_records(action, records).await
     }
 
     async fn missed_records(
@@ -245,7 +232,8 @@ impl Store for EdgeStore {
         after: Option<&RecordId>,
         limit: usize,
     ) -> Result<Vec<MissedRecord>, StoreError> {
-        self.store
+        self.parts
+            .store
             .missed_records(feed, round, missed, after, limit)
             .await
     }
@@ -278,7 +266,7 @@ impl Store for EdgeStore {
         self.write(
             CrashPoint::ContainersAsked,
             CrashPoint::ContainersClaimed,
-            self.store.claim_containers(lane, now, lease, limit),
+            self.parts.store.claim_containers(lane, now, lease, limit),
         )
         .await
     }
@@ -290,7 +278,7 @@ impl Store for EdgeStore {
         self.write(
             CrashPoint::ContainerSettlementBegun,
             CrashPoint::ContainersSettled,
-            self.store.settle_containers(settlements),
+            self.parts.store.settle_containers(settlements),
         )
         .await
     }
@@ -302,7 +290,7 @@ impl Store for EdgeStore {
         lease: Duration,
         limit: usize,
     ) -> Result<Claimed<DeliveryJob>, StoreError> {
-        let store = &self.store;
+        let store = &self.parts.store;
         let claim = async {
             let claimed = store
                 .claim_deliveries(destination, now, lease, limit)
@@ -340,7 +328,7 @@ impl Store for EdgeStore {
         self.write(
             CrashPoint::DeliverySettlementBegun,
             CrashPoint::DeliveriesSettled,
-            self.store.settle_deliveries(settlements),
+            self.parts.store.settle_deliveries(settlements),
         )
         .await
     }
@@ -349,7 +337,7 @@ impl Store for EdgeStore {
         &self,
         destination: &DestinationName,
     ) -> Result<DestinationState, StoreError> {
-        self.store.destination_state(destination).await
+        self.parts.store.destination_state(destination).await
     }
 
     async fn set_destination_state(
@@ -357,10 +345,13 @@ impl Store for EdgeStore {
         destination: &DestinationName,
         state: DestinationState,
     ) -> Result<(), StoreError> {
-        self.store.set_destination_state(destination, state).await
+        self.parts
+            .store
+            .set_destination_state(destination, state)
+            .await
     }
 
     async fn prune(&self, finished_before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        self.store.prune(finished_before, limit).await
+        self.parts.store.prune(finished_before, limit).await
     }
 }
