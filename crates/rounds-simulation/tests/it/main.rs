@@ -115,7 +115,7 @@ fn every_bug_on_purpose_is_noticed_for_what_it_is() {
             Break::Order => (&[1], &[Reordered]),
             Break::NotificationId => (&[1, 2, 3], &[Repeated]),
             Break::FirstLook => (&[81], &[Lost]),
-            Break::Overtaken => (&[72], &[Repeated, Reordered]),
+            Break::Overtaken => (&[22], &[Repeated, Reordered]),
             Break::SweepShown => (&[1], &[Untrue]),
         }
     };
