@@ -109,8 +109,12 @@ fn cut(moment: Timestamp, rule: &TimeCursor) -> Result<Zoned, jiff::Error> {
     if cut == local.datetime() {
         return Ok(local);
     }
-    // Cutting may step over a clock change, and then the same local time may mean two instants: the earlier one.
-    let instant = earlier_of(cut, &rule.zone).unwrap_or(moment).min(moment);
+    // The local time may mean two instants: that of the two which lies next to the moment, and not after it. Who writes it
+    // without its offset goes back before both of them.
+    let both = rule.zone.to_ambiguous_timestamp(cut);
+    let later = both.later().ok().filter(|later| *later <= moment);
+    let instant = later.or_else(|| both.earlier().ok());
+    let instant = instant.unwrap_or(moment).min(moment);
     Ok(instant.to_zoned(rule.zone.clone()))
 }
 
@@ -254,6 +258,33 @@ mod tests {
         assert_eq!(
             written("2026-11-01T07:00:00Z", &rule).0,
             "2026-11-01T02:00:00"
+        );
+    }
+
+    #[test]
+    fn an_instant_that_needs_no_zone_is_cut_within_its_own_hour_when_hours_repeat() {
+        // 01:10:18.5 in New York, for the second time.
+        let moment = "2026-11-01T06:10:18.5Z";
+        for (format, text) in [
+            ("epoch_seconds", "1793513400"),
+            ("rfc3339", "2026-11-01T01:10:00-05:00"),
+        ] {
+            assert_eq!(
+                written(
+                    moment,
+                    &rule(format, "America/New_York", Duration::from_mins(1))
+                ),
+                (text.into(), "2026-11-01T06:10:00Z".into())
+            );
+        }
+        // A day's beginning lies on the other side of the change.
+        assert_eq!(
+            written(
+                moment,
+                &rule("rfc3339", "America/New_York", Duration::from_hours(24))
+            )
+            .1,
+            "2026-11-01T04:00:00Z"
         );
     }
 
