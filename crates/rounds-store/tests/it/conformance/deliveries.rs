@@ -135,7 +135,7 @@ pub(crate) async fn attempts_are_recorded_and_the_last_hundred_kept(backend: &im
     }
     // The last one was the first of the four.
     let (code, words) = detail.summary.reason.expect("a reason");
-    assert_eq!(code, "");
+    assert_eq!(code, "R0508");
     assert!(words.contains("410"), "{words}");
 }
 
