@@ -1,7 +1,7 @@
 //! What a plan will cost: requests per hour and day, against what each EHR allows.
 //!
 //! Every round is at least one request; further pages and lookups come with changes, and how many there will be is not
-//! known. So the figures are a floor, counted for the busiest hour and the busiest day that the schedule can have:
+//! known: a sweep that asks for everything has many pages. So the figures are a floor, counted for the busiest hour and the busiest day that the schedule can have:
 //! windows are looked at minute by minute over a week, cron fields as if a day matched that they can match.
 
 use jiff::civil::Weekday;
@@ -38,6 +38,8 @@ pub struct ActionCost {
     pub rounds_per_hour: f64,
     /// On the busiest day.
     pub rounds_per_day: f64,
+    /// How many of them its sweeps make.
+    pub sweep_rounds_per_day: f64,
     /// These are asked on top, once for each change, as far as their answers are not shared.
     pub lookups_per_change: Vec<LookupName>,
 }
@@ -79,16 +81,19 @@ pub fn cost(plan: &Plan) -> Vec<ConnectionCost> {
 }
 
 fn action_cost(action: &Action) -> ActionCost {
-    let (mut rounds_per_hour, mut rounds_per_day) = (0.0, 0.0);
-    for feed in action.feeds() {
-        let (per_hour, per_day) = rounds(&feed.schedule);
+    let (mut rounds_per_hour, mut rounds_per_day) = rounds(&action.changes.schedule);
+    let mut sweep_rounds_per_day = 0.0;
+    for sweep in &action.sweeps {
+        let (per_hour, per_day) = rounds(&sweep.schedule);
         rounds_per_hour += per_hour;
         rounds_per_day += per_day;
+        sweep_rounds_per_day += per_day;
     }
     ActionCost {
         action: action.name.clone(),
         rounds_per_hour,
         rounds_per_day,
+        sweep_rounds_per_day,
         lookups_per_change: action
             .lookups
             .iter()

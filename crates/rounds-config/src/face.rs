@@ -101,7 +101,7 @@ keys! {
         optional every: PositiveLength = "1m",
         /// The times of rounds as five cron fields, instead of an interval.
         optional at: CronFields = "*/15 7-19 * * 1-5",
-        /// The time zone of `at` and `between`. Default UTC.
+        /// The time zone of `at` and `between`, and of the reconcile's `dates`. Default UTC.
         optional zone: Zone = "America/New_York",
         /// Parts of the week outside which no round is made. Default: none, rounds are always made.
         optional between: OneOrMany<WindowText> = "Mon-Fri 07:00-19:00",
@@ -183,7 +183,8 @@ keys! {
         optional zone: Zone = "America/New_York",
         /// Parts of the week outside which no round is made.
         optional between: OneOrMany<WindowText> = "22:00-05:00",
-        /// From when the change query is asked. Default: the instant of `start` if it is one, otherwise 1970.
+        /// From when the change query is asked; what changed last before that is out of sight. Default: the instant of `start` if
+        /// it is one, otherwise 1970.
         optional since: InstantText = "2020-01-01T00:00:00Z",
         /// The path of a GET request of its own. Left out, the change query is asked.
         optional get: TemplateText = "/appointments",

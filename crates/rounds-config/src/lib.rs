@@ -137,13 +137,16 @@ fn check_cost(lowered: &lower::Lowered, findings: &mut Findings<'_>) {
             .help("lengthen intervals; lookups and further pages come on top");
         for action in &cost.actions {
             if let Some(interval) = lowered.intervals.get(&action.action) {
-                diagnostic.also(
-                    *interval,
-                    format!(
-                        "`{}`: {:.0} rounds a day",
-                        action.action, action.rounds_per_day
-                    ),
+                let all = format!(
+                    "`{}`: {:.0} rounds a day",
+                    action.action, action.rounds_per_day
                 );
+                let label = if action.sweep_rounds_per_day > 0.0 {
+                    format!("{all}, {:.0} of them sweeps", action.sweep_rounds_per_day)
+                } else {
+                    all
+                };
+                diagnostic.also(*interval, label);
             }
         }
     }

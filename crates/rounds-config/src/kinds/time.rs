@@ -294,12 +294,11 @@ impl Parse for InstantText {
         if let Ok(instant) = text.parse::<Timestamp>() {
             return Ok(Self(instant));
         }
-        let midnight = text
-            .parse::<jiff::civil::Date>()
+        // Strictly a date: of a time without an offset the date could be read too, and its time would be lost.
+        let midnight = jiff::civil::Date::strptime("%Y-%m-%d", text)
             .and_then(|date| date.to_zoned(TimeZone::UTC));
-        // A time without an offset would be read as a date too, and its time lost.
         match midnight {
-            Ok(midnight) if !text.contains(':') => Ok(Self(midnight.timestamp())),
+            Ok(midnight) => Ok(Self(midnight.timestamp())),
             _ => Err(Problem::whole(text, "no instant")
                 .help("an instant has a time and an offset: `2026-01-01T00:00:00Z`")),
         }
@@ -329,6 +328,7 @@ impl Parse for DaysText {
             }
         };
         digits
+            .trim_end()
             .parse::<i32>()
             .ok()
             .and_then(|number| number.checked_mul(factor))
@@ -338,7 +338,7 @@ impl Parse for DaysText {
     }
 
     fn pattern() -> Value {
-        json!({ "type": ["string", "integer"], "pattern": r"^\s*[+-]?[0-9]+\s*(d|w)\s*$" })
+        json!({ "type": ["string", "integer"], "pattern": r"^\s*([+-]?[0-9]+\s*(d|w)|0)\s*$" })
     }
 }
 
@@ -392,6 +392,42 @@ mod tests {
             ("", 0..0),
         ] {
             assert_eq!(window(wrong).expect_err(wrong).at, at, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn days_are_whole_and_within_a_hundred_years() {
+        let days = |text: &str| DaysText::parse(text).map(|days| days.0);
+        for (text, expected) in [
+            ("-30d", -30),
+            ("+2 w", 14),
+            (" 90d ", 90),
+            ("0", 0),
+            ("0d", 0),
+        ] {
+            assert_eq!(days(text), Ok(expected), "{text}");
+        }
+        for wrong in ["36h", "30", "-d", "1.5d", "-36601d", "99999999999w", ""] {
+            assert!(days(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_date_stands_for_its_midnight_and_a_time_needs_its_offset() {
+        let instant = |text: &str| InstantText::parse(text).map(|instant| instant.0.to_string());
+        assert_eq!(instant("2020-02-29"), Ok("2020-02-29T00:00:00Z".to_owned()));
+        assert_eq!(
+            instant("2020-01-01T02:00:00+02:00"),
+            Ok("2020-01-01T00:00:00Z".to_owned())
+        );
+        for wrong in [
+            "2020-01-01T10",
+            "2020-01-01T00:00:00",
+            "2020-01-01[Europe/Berlin]",
+            "2019-02-29",
+            "now",
+        ] {
+            assert!(instant(wrong).is_err(), "{wrong}");
         }
     }
 }

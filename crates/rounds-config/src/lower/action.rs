@@ -37,6 +37,7 @@ pub(super) fn lower<'c>(
         at: &keys.at,
         zone: &keys.zone,
         between: &keys.between,
+        zone_use: zone_use(keys),
     };
     let schedule = schedule(&when, findings);
     timeout(keys, findings);
@@ -48,7 +49,7 @@ pub(super) fn lower<'c>(
     let sweeps = changes
         .as_ref()
         .and_then(|changes| sweeps::lower(keys, changes, findings));
-    sweeps::check_intervals(keys, findings);
+    sweeps::checks::intervals(keys, findings);
     let lookups = lookups::lower(keys.lookups.value(), keys.request_timeout(), findings);
     // Without the lookups' names, whatever reads one would be called unknown.
     let notify = match keys.lookups {
@@ -57,7 +58,7 @@ pub(super) fn lower<'c>(
     };
     if let (Some(changes), Some(sweeps), Some(notify)) = (&changes, &sweeps, &notify) {
         let feeds = std::iter::once(changes).chain(sweeps.iter().map(|feed| &**feed));
-        sweeps::check_telling(feeds, notify, keys, findings);
+        sweeps::checks::telling(feeds, notify, keys, findings);
     }
     let to = destinations(name, place, keys, known, findings);
     let retry = retry(&keys.retry, RetrySchedule::containers(), findings);
@@ -79,10 +80,21 @@ pub(super) struct When<'k> {
     pub(super) at: &'k Given<CronFields>,
     pub(super) zone: &'k Given<Zone>,
     pub(super) between: &'k Given<OneOrMany<WindowText>>,
+    pub(super) zone_use: ZoneUse,
+}
+
+/// What a schedule's zone is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ZoneUse {
+    /// For the schedule only.
+    Schedule,
+    /// A range of dates without a zone of its own takes it too.
+    ScheduleAndDates,
 }
 
 pub(super) fn schedule(keys: &When<'_>, findings: &mut Findings<'_>) -> Option<Schedule> {
     if let Some(zone) = keys.zone.here()
+        && keys.zone_use == ZoneUse::Schedule
         && keys.at.is_absent()
         && keys.between.is_absent()
     {
@@ -128,6 +140,14 @@ pub(super) fn schedule(keys: &When<'_>, findings: &mut Findings<'_>) -> Option<S
         windows: windows.unwrap_or_default(),
         zone,
     })
+}
+
+fn zone_use(keys: &ActionKeys) -> ZoneUse {
+    let reconcile = keys.reconcile.value();
+    match reconcile.and_then(|reconcile| reconcile.0.dates.value()) {
+        Some(dates) if dates.zone.is_absent() => ZoneUse::ScheduleAndDates,
+        _ => ZoneUse::Schedule,
+    }
 }
 
 fn timeout(keys: &ActionKeys, findings: &mut Findings<'_>) {

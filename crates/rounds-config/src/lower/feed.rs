@@ -112,9 +112,11 @@ fn check_deletions(
     findings: &mut Findings<'_>,
 ) {
     if let CursorRule::Sweep(sweep) = cursor {
+        let word = keys.deletions.or(DeletionsWord::Ignored);
+        sweeps::checks::hold_back(word, &keys.deletions, &keys.hold_back, findings);
         let place = keys.deletions.here().map(|here| here.place);
         if let (Some(place), Some(paging)) = (place, paging) {
-            sweeps::check_paging(sweep.deletions, paging, place, findings);
+            sweeps::checks::paging(sweep.deletions, paging, place, findings);
         }
         return;
     }

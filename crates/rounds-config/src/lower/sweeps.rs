@@ -1,6 +1,14 @@
 //! The two sweeps beside a change query.
+//!
+//! The trailing sweep is the change query with a schedule of its own and a cursor that stays a horizon behind. The
+//! reconcile asks for what is there: with a request of its own, or with the change query's from long ago.
+//!
+//! What to mind: a sweep that may tell deletions must show all that it is compared with, or what is only out of its sight
+//! is told as gone. So [`Missed`] is decided here, and `checks` refuses pages between which records move.
 
-use super::action::{When, schedule};
+pub(super) mod checks;
+
+use super::action::{When, ZoneUse, schedule};
 use super::feed::paging_of;
 use super::request::{self, UsesKnown, Written, place_of};
 use crate::codes;
@@ -8,14 +16,14 @@ use crate::diagnostic::Findings;
 use crate::face::{ActionKeys, DatesKeys, ReconcileKeys, TrailingKeys};
 use crate::kinds::{DeletionsWord, Percent, Reconcile};
 use crate::reading::{Given, Here};
-use jiff::Timestamp;
+use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use rounds_domain::FeedName;
 use rounds_domain::plan::{
-    BodyRule, CursorRule, DateRange, Deletions, EventRule, Feed, FeedRole, Missed, Notify, Paging,
-    PagingRule, RequestRule, Rows, Start, Sweep, SweepScope, TimeCursor,
+    CursorRule, DateRange, Deletions, Feed, FeedRole, Missed, Paging, RequestRule, Start, Sweep,
+    SweepScope, TimeCursor,
 };
-use rounds_map::{Body, Filter};
 use std::sync::Arc;
 
 /// The sweeps of an action, made from what it says of them and from its change query. None if one is wrong.
@@ -49,6 +57,7 @@ fn trailing(
         at: &keys.at,
         zone: &keys.zone,
         between: &keys.between,
+        zone_use: ZoneUse::Schedule,
     };
     let schedule = schedule(&when, findings);
     let horizon = keys.horizon.here()?;
@@ -62,7 +71,7 @@ fn trailing(
     if horizon.value.0 <= reach {
         findings
             .error(codes::BAD_SWEEP, horizon.place, "a horizon that the change query reaches by itself")
-            .expected(format!("expected more than the overlap and the settle time, {} s", reach.as_secs()))
+            .expected(format!("expected more than the overlap and the settle time, {reach:?}"))
             .help("the trailing sweep looks again after the horizon: make it as long as the EHR may take to show a change");
         return None;
     }
@@ -90,6 +99,7 @@ fn reconcile(
         at: &keys.at,
         zone: &keys.zone,
         between: &keys.between,
+        zone_use: ZoneUse::Schedule,
     };
     let schedule = schedule(&when, findings);
     let has_own_request = !keys.get.is_absent() || !keys.post.is_absent();
@@ -110,16 +120,13 @@ fn reconcile(
             given => paging_of(given, &keys.max_pages, default, findings),
         }
     };
-    let (request, scope) = asked?;
-    let missed = match &scope {
-        SweepScope::ChangesSince { .. } => Missed::EveryKnownRecord,
-        SweepScope::Everything | SweepScope::Dates(_) => Missed::SweptBefore,
-    };
-    let paging = paging?;
     let word = keys.deletions.or(DeletionsWord::Told);
+    checks::hold_back(word, &keys.deletions, &keys.hold_back, findings);
+    let (request, scope, missed) = asked?;
+    let paging = paging?;
     let deletions = deletions(word, &keys.hold_back, missed);
     let place = keys.deletions.here().map_or(given.key, |here| here.place);
-    check_paging(deletions, &paging, place, findings);
+    checks::paging(deletions, &paging, place, findings);
     Some(Feed {
         name: FeedName::new("reconcile"),
         role: FeedRole::Reconcile,
@@ -140,7 +147,7 @@ fn own_request(
     action: &ActionKeys,
     keys: &ReconcileKeys,
     findings: &mut Findings<'_>,
-) -> Option<(RequestRule, SweepScope)> {
+) -> Option<(RequestRule, SweepScope, Missed)> {
     if let (Some(_), Some(post)) = (keys.get.here(), keys.post.here()) {
         findings
             .error(codes::ONE_OF, post.key, "`post` together with `get`")
@@ -198,7 +205,8 @@ fn own_request(
             SweepScope::Dates(Box::new(date_range(action, dates, findings)?))
         }
     };
-    Some((request.rule?, scope))
+    // It asks in its own way, so some records may never be part of it.
+    Some((request.rule?, scope, Missed::SweptBefore))
 }
 
 /// The change query's request, from its beginning.
@@ -207,7 +215,7 @@ fn request_of_changes(
     given: &Here<Reconcile>,
     changes: &Feed,
     findings: &mut Findings<'_>,
-) -> Option<(RequestRule, SweepScope)> {
+) -> Option<(RequestRule, SweepScope, Missed)> {
     let strays = [
         ("query", keys.query.here().map(|here| here.key)),
         ("headers", keys.headers.here().map(|here| here.key)),
@@ -227,15 +235,19 @@ fn request_of_changes(
     }
     match &changes.cursor {
         CursorRule::Time(cursor) => {
-            let from_start = match changes.start {
-                Start::Instant(start) => start,
-                Start::Now | Start::Beginning => Timestamp::UNIX_EPOCH,
+            let reach = reach_of_changes(changes.start, cursor);
+            let since = keys.since.value().map_or(reach, |since| since.0);
+            // Later than that, what changed last before `since` is known and out of sight: it must not look gone.
+            let missed = if since <= reach {
+                Missed::EveryKnownRecord
+            } else {
+                Missed::SweptBefore
             };
             let scope = SweepScope::ChangesSince {
-                since: keys.since.value().map_or(from_start, |since| since.0),
+                since,
                 written: Box::new(cursor.clone()),
             };
-            Some((changes.request.clone(), scope))
+            Some((changes.request.clone(), scope, missed))
         }
         CursorRule::Number(_) | CursorRule::Token(_) => {
             findings
@@ -250,6 +262,18 @@ fn request_of_changes(
                 .help("it has no cursor, so each of its rounds compares everything: for deletions write `deletions: told` under `changes`");
             None
         }
+    }
+}
+
+/// How far back the change query's own rounds can have looked.
+fn reach_of_changes(start: Start, cursor: &TimeCursor) -> Timestamp {
+    match start {
+        // An EHR that takes its filter as "after" shows what changed at that very instant only if it is asked a step earlier.
+        Start::Instant(start) => SignedDuration::try_from(cursor.granularity)
+            .ok()
+            .and_then(|step| start.checked_sub(step).ok())
+            .unwrap_or(Timestamp::MIN),
+        Start::Now | Start::Beginning => Timestamp::UNIX_EPOCH,
     }
 }
 
@@ -274,14 +298,9 @@ fn date_range(
         .format
         .value()
         .map_or_else(|| "%Y-%m-%d".to_owned(), |format| format.0.text.clone());
-    let sample = jiff::civil::date(2026, 3, 4);
-    let written = jiff::fmt::strtime::format(&format, sample);
-    if let (Some(given), true) = (
-        keys.format.here(),
-        written.is_err() || !format.contains('%'),
-    ) {
+    if let (Some(given), Err(problem)) = (keys.format.here(), writes_days(&format)) {
         findings
-            .error(codes::BAD_TIME_FORMAT, given.place, "no format of a date")
+            .error(codes::BAD_TIME_FORMAT, given.place, problem)
             .expected("expected strftime for a date, such as `%Y-%m-%d`");
         return None;
     }
@@ -293,6 +312,28 @@ fn date_range(
         format,
         field: keys.field.value()?.filter.clone(),
     })
+}
+
+/// Whether the format writes a date and tells every day from every other. Nothing of strftime needs to be known here.
+fn writes_days(format: &str) -> Result<(), &'static str> {
+    const SAMPLE: Date = date(2026, 3, 4);
+    // The same day of another month, and of a year in which it is the same weekday.
+    const OTHERS: [(Date, &str); 3] = [
+        (date(2026, 3, 5), "the format does not write the day"),
+        (date(2026, 11, 4), "the format does not write the month"),
+        (date(2037, 3, 4), "the format does not write the year"),
+    ];
+    let write = |day: Date| {
+        jiff::fmt::strtime::format(format, day)
+            .map_err(|_| "the format cannot be written for a date")
+    };
+    let written = write(SAMPLE)?;
+    for (other, problem) in OTHERS {
+        if write(other)? == written {
+            return Err(problem);
+        }
+    }
+    Ok(())
 }
 
 /// What a sweep does about records that are gone.
@@ -310,103 +351,4 @@ pub(super) fn deletions(
             missed,
         },
     }
-}
-
-/// A record that moves between two pages while they are read would look deleted.
-pub(super) fn check_paging(
-    deletions: Deletions,
-    paging: &Paging,
-    place: crate::source::Place,
-    findings: &mut Findings<'_>,
-) {
-    let moves = matches!(
-        paging.rule,
-        PagingRule::Offset {
-            rows: Rows::Move,
-            ..
-        } | PagingRule::PageNumber {
-            rows: Rows::Move,
-            ..
-        }
-    );
-    if deletions != Deletions::Ignored && moves {
-        findings
-            .error(codes::BAD_SWEEP, place, "deletions from pages whose records may move meanwhile")
-            .expected("a record that moves between two pages would look deleted")
-            .help("page by `next_link`, `link_header` or `token`; or write `rows: stay` if the EHR holds the answer still; or `deletions: ignored`");
-    }
-}
-
-/// Sweeps that are made more often than the change query only cost.
-pub(super) fn check_intervals(keys: &ActionKeys, findings: &mut Findings<'_>) {
-    let Some(every) = keys.every.here() else {
-        return;
-    };
-    let trailing = keys.trailing.value().and_then(|keys| keys.every.here());
-    let reconcile = keys
-        .reconcile
-        .value()
-        .and_then(|reconcile| reconcile.0.every.here());
-    for sweep in [trailing, reconcile].into_iter().flatten() {
-        if sweep.value.0 < every.value.0 {
-            findings
-                .warning(
-                    codes::BAD_SWEEP,
-                    sweep.place,
-                    "a sweep more often than the change query",
-                )
-                .also(every.place, "the change query is asked this often")
-                .help("ask for changes more often instead: that is what finds most of them");
-        }
-    }
-}
-
-/// A body that never looks at the kind of a change shows a deleted record as if it were there.
-pub(super) fn check_telling<'f>(
-    feeds: impl IntoIterator<Item = &'f Feed>,
-    notify: &Notify,
-    keys: &ActionKeys,
-    findings: &mut Findings<'_>,
-) {
-    let tells_deletions = feeds.into_iter().any(|feed| match &feed.cursor {
-        CursorRule::Sweep(sweep) => sweep.deletions != Deletions::Ignored,
-        _ => false,
-    });
-    let shows_kind = match &notify.body {
-        BodyRule::Whole => true,
-        BodyRule::Free(body) => reads_change(body),
-        BodyRule::Model {
-            event: EventRule::ByKind {
-                updated, deleted, ..
-            },
-            body,
-            ..
-        } => updated != deleted || reads_change(body),
-        BodyRule::Model {
-            event: EventRule::Expression(event),
-            body,
-            ..
-        } => may_read_change(event) || reads_change(body),
-    };
-    let place = keys
-        .reconcile
-        .here()
-        .map(|here| here.key)
-        .or_else(|| keys.changes.value()?.deletions.here().map(|here| here.key));
-    if let (true, false, Some(place)) = (tells_deletions, shows_kind, place) {
-        findings
-            .warning(codes::DELETION_UNSEEN, place, "deletions are told, and the body does not say that they are deletions")
-            .expected("a deleted record is told with its last state")
-            .help("use `.change.kind` in the body or the event (it is `created`, `updated` or `deleted`), or write `deletions: ignored`");
-    }
-}
-
-fn reads_change(body: &Body) -> bool {
-    body.leaves().any(|(_, leaf)| may_read_change(leaf))
-}
-
-/// What an expression reads is known only where it says so plainly.
-fn may_read_change(expression: &Filter) -> bool {
-    let reads = expression.reads();
-    reads.is_empty() || reads.iter().any(|(root, _)| root == "change")
 }

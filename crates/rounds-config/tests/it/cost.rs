@@ -86,3 +86,18 @@ fn the_tightest_limit_counts_on_its_own_span() {
 fn without_limits_nothing_is_compared() {
     assert_eq!(cost_of(&[("rate: 10/s, ", "")]).allowed, None);
 }
+
+#[test]
+fn sweeps_are_counted_with_their_action_and_by_themselves() {
+    let sweeps = "every: 1m\n    trailing: { every: 10m, between: 08:00-20:00, horizon: 2h }\n    reconcile: every 12h";
+    let cost = cost_of(&[("every: 1m", sweeps)]);
+    let action = &cost.actions[0];
+    // 6 an hour for 12 hours, and 2 on the whole day.
+    assert!(close(action.sweep_rounds_per_day, 74.0), "{action:?}");
+    assert!(close(action.rounds_per_day, 1_440.0 + 74.0), "{action:?}");
+    assert!(
+        close(cost.requests_per_hour, 60.0 + 6.0 + 1.0 / 12.0),
+        "{cost:?}"
+    );
+    assert!(close(cost_of(&[]).actions[0].sweep_rounds_per_day, 0.0));
+}

@@ -304,6 +304,40 @@ fn sweeps_are_feeds_beside_the_change_query() {
 }
 
 #[test]
+fn a_sweep_that_looks_less_far_back_than_the_change_query_misses_only_what_it_has_shown() {
+    let reconcile = |start: &str, since: &str| {
+        let text = SMALL.replacen("start: now", &format!("start: {start}"), 1);
+        let sweep = format!("    every: 1m\n    reconcile: {{ every: 1d{since} }}");
+        let plan = plan(&text.replacen("    every: 1m", &sweep, 1));
+        let CursorRule::Sweep(Sweep {
+            scope: SweepScope::ChangesSince { since, .. },
+            deletions: Deletions::Told { missed, .. },
+        }) = action(&plan, "appointments").sweeps[0].cursor.clone()
+        else {
+            panic!("a sweep by the change query")
+        };
+        (since.to_string(), missed)
+    };
+    let everything = |since: &str| (since.to_owned(), Missed::EveryKnownRecord);
+    let own = |since: &str| (since.to_owned(), Missed::SweptBefore);
+    for start in ["now", "beginning"] {
+        assert_eq!(reconcile(start, ""), everything("1970-01-01T00:00:00Z"));
+        assert_eq!(
+            reconcile(start, ", since: 2020-01-01"),
+            own("2020-01-01T00:00:00Z")
+        );
+    }
+    // An EHR that takes its filter as "after" must be asked a step earlier to show the start's own instant.
+    let start = "2026-01-01T00:00:00Z";
+    assert_eq!(reconcile(start, ""), everything("2025-12-31T23:59:59Z"));
+    assert_eq!(
+        reconcile(start, ", since: 2020-01-01"),
+        everything("2020-01-01T00:00:00Z")
+    );
+    assert_eq!(reconcile(start, ", since: 2026-01-01"), own(start));
+}
+
+#[test]
 fn a_sweep_may_ask_in_its_own_way() {
     let plan = plan(FULL);
     let orders = action(&plan, "orders");

@@ -59,6 +59,76 @@ const STOPS: &[Stop] = &[
         "    every: 1m\n    reconcile: { every: 1d, get: \"/all?from={{ from }}\" }",
     ),
     (
+        "sweep_with_get_and_post",
+        "    every: 1m",
+        "    every: 1m\n    reconcile: { every: 1d, get: /all, post: /all }",
+    ),
+    (
+        "query_without_own_request",
+        "    every: 1m",
+        "    every: 1m\n    reconcile: { every: 1d, query: { status: all } }",
+    ),
+    (
+        "dates_without_year",
+        "    every: 1m",
+        "    every: 1m\n    reconcile: { every: 1d, get: \"/all?from={{ from }}\", dates: { from: -1d, to: 1d, field: .start, format: \"%d.%m.\" } }",
+    ),
+    (
+        "dates_with_time",
+        "    every: 1m",
+        "    every: 1m\n    reconcile: { every: 1d, get: \"/all?from={{ from }}\", dates: { from: -1d, to: 1d, field: .start, format: \"%Y-%m-%dT%H\" } }",
+    ),
+    (
+        "dates_beyond_a_lifetime",
+        "    every: 1m",
+        "    every: 1m\n    reconcile: { every: 1d, get: \"/all?from={{ from }}\", dates: { from: -9000w, to: 1d, field: .start } }",
+    ),
+    (
+        "cursor_in_a_sweep_of_its_own",
+        "    every: 1m",
+        "    every: 1m\n    reconcile: { every: 1d, get: \"/all?since={{ cursor }}\" }",
+    ),
+    (
+        "horizon_within_settle",
+        "    timeout: 30s\n    changes:\n      get: /appointments\n      query: { changedsince: \"{{ cursor }}\" }\n      cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }",
+        "    timeout: 30s\n    trailing: { every: 5m, horizon: 30m }\n    changes:\n      get: /appointments\n      query: { changedsince: \"{{ cursor }}\" }\n      cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, settle: 1h }",
+    ),
+    (
+        "hold_back_without_deletions",
+        "    every: 1m",
+        "    every: 1m\n    reconcile: { every: 1d, deletions: ignored, hold_back: 20% }",
+    ),
+    (
+        "hold_back_with_a_cursor",
+        "      id: .id\n",
+        "      id: .id\n      hold_back: 20%\n",
+    ),
+    (
+        "hold_back_without_a_word",
+        "      query: { changedsince: \"{{ cursor }}\" }\n      cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }\n",
+        "      hold_back: 20%\n",
+    ),
+    (
+        "deletions_from_moving_pages_without_a_cursor",
+        "      query: { changedsince: \"{{ cursor }}\" }\n      cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }\n",
+        "      deletions: told\n      paging: { page_number: { parameter: page } }\n",
+    ),
+    (
+        "reconcile_without_a_cursor",
+        "      query: { changedsince: \"{{ cursor }}\" }\n      cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }\n      start: now\n      records: .[]\n      id: .id\n",
+        "      start: now\n      records: .[]\n      id: .id\n    reconcile: every 1d\n",
+    ),
+    (
+        "since_with_an_hour_and_no_offset",
+        "    every: 1m",
+        "    every: 1m\n    reconcile: { every: 1d, since: 2020-01-01T10 }",
+    ),
+    (
+        "over_the_limit_with_sweeps",
+        "rate: 10/s, in_flight: 4 }\nactions:\n  appointments:\n    connection: fakedata\n",
+        "rate: 50/h, in_flight: 4 }\nactions:\n  appointments:\n    connection: fakedata\n    reconcile: every 1d\n",
+    ),
+    (
         "since_with_own_request",
         "    every: 1m",
         "    every: 1m\n    reconcile: { every: 1d, get: /all, since: 2020-01-01 }",
@@ -523,4 +593,21 @@ fn a_deletion_that_nobody_sees_is_a_warning() {
         ),
     ]);
     assert!(load(&sources).diagnostics.is_empty());
+}
+
+#[test]
+fn a_zone_is_of_use_to_the_dates_of_a_sweep() {
+    let dates = |zone: &str| {
+        format!(
+            "    every: 1m\n    zone: Europe/Berlin\n    reconcile: {{ every: 1d, get: \"/all?from={{{{ from }}}}\", dates: {{ from: -1d, to: 1d, field: .start{zone} }} }}"
+        )
+    };
+    let found = |zone: &str| {
+        let outcome = load(&changed_in(&[("    every: 1m", &dates(zone))]));
+        assert!(outcome.plan.is_some());
+        let codes = outcome.diagnostics.iter().map(|found| found.code);
+        codes.collect::<Vec<_>>()
+    };
+    assert_eq!(found(""), []);
+    assert_eq!(found(", zone: UTC"), [codes::MISMATCHED_KEYS]);
 }

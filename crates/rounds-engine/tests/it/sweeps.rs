@@ -308,6 +308,114 @@ async fn what_is_gone_is_told_with_its_last_state_and_may_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_changed_last_before_the_sweep_begins_to_look_is_not_gone() {
+    // The change query went back to 1970 and the sweep looks at May only.
+    let (world, ward) = world(
+        "beginning",
+        "reconcile: { every: 1h, since: 2026-04-30T00:00:00Z }",
+    );
+    ward.put(1, "long ago", ago(&world, 90 * 86_400));
+    for id in 2..=20 {
+        ward.put(id, "booked", ago(&world, 3_600));
+    }
+    world.run_for(60).await;
+    let told_at_first = told(&world);
+    assert!(
+        told_at_first.len() == 20 && told_at_first.iter().all(|told| told.contains(":created:")),
+        "{told_at_first:?}"
+    );
+    world.run_for(3 * HOUR).await;
+    assert_eq!(
+        told(&world),
+        Vec::<String>::new(),
+        "record 1 is still there"
+    );
+    // What the sweep has shown and shows no more is gone.
+    ward.remove(7);
+    world.run_for(HOUR).await;
+    assert_eq!(told(&world), ["7:deleted:booked"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_changed_at_the_very_start_is_not_gone_where_the_ehr_means_after() {
+    let (world, ward) = world("2026-05-01T10:00:00Z", "reconcile: every 1h");
+    let asked = ward.clone();
+    world.ehr.on("/api/appointments", move |url| {
+        let since = url
+            .query_pairs()
+            .find(|(name, _)| name == "since")
+            .map(|(_, since)| since.parse::<Timestamp>().expect("an instant"));
+        let after = |record: &Value| {
+            let modified = record["lastModified"].as_str().expect("text");
+            let modified: Timestamp = modified.parse().expect("an instant");
+            since.is_none_or(|since| modified > since)
+        };
+        json_answer(&Value::Array(
+            asked.find(url).into_iter().filter(after).collect(),
+        ))
+    });
+    ward.put(1, "at the start", world.now());
+    world.run_for(60).await;
+    assert_eq!(told(&world), ["1:created:at the start"]);
+    for id in 2..=20 {
+        ward.put(id, "booked", world.now());
+    }
+    world.run_for(60).await;
+    assert_eq!(told(&world).len(), 19);
+    world.run_for(3 * HOUR).await;
+    assert_eq!(
+        told(&world),
+        Vec::<String>::new(),
+        "record 1 is still there"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "found: the first round asks from the very instant, and the next ones reach back to it only while the cursor is near"]
+async fn a_start_long_ago_has_its_very_instant_where_the_ehr_means_after() {
+    let (world, ward) = world("2026-04-30T00:00:00Z", "");
+    let asked = ward.clone();
+    world.ehr.on("/api/appointments", move |url| {
+        let since = url
+            .query_pairs()
+            .find(|(name, _)| name == "since")
+            .map(|(_, since)| since.parse::<Timestamp>().expect("an instant"));
+        let after = |record: &Value| {
+            let modified = record["lastModified"].as_str().expect("text");
+            let modified: Timestamp = modified.parse().expect("an instant");
+            since.is_none_or(|since| modified > since)
+        };
+        json_answer(&Value::Array(
+            asked.find(url).into_iter().filter(after).collect(),
+        ))
+    });
+    let start = "2026-04-30T00:00:00Z".parse().expect("an instant");
+    ward.put(1, "at the start", start);
+    ward.put(2, "later", ago(&world, 3_600));
+    world.run_for(120).await;
+    assert_eq!(told(&world), ["1:created:at the start", "2:created:later"]);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "found: a sweep by the change query does not leave out known records that are dated before it begins to look"]
+async fn a_start_that_is_moved_later_deletes_nothing() {
+    let (world, ward) = world("beginning", "reconcile: every 1h");
+    ward.put(1, "long ago", ago(&world, 90 * 86_400));
+    for id in 2..=20 {
+        ward.put(id, "booked", ago(&world, 3_600));
+    }
+    world.run_for(60).await;
+    assert_eq!(told(&world).len(), 20);
+    let world = world.reconfigured(&config("2026-04-30T00:00:00Z", "reconcile: every 1h"));
+    world.run_for(3 * HOUR).await;
+    assert_eq!(
+        told(&world),
+        Vec::<String>::new(),
+        "record 1 is still there"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sweep_that_dies_on_page_three_deletes_nothing() {
     // Case 88: NangoHQ/nango#1132, #1133 deleted what a sweep that had failed did not show.
     let (world, ward) = world(
