@@ -1,19 +1,20 @@
 //! Records that are gone: told only from a sweep that was complete.
 //!
 //! After its last page a sweep asks the store what it should have shown and has not. A record that has moved out of the
-//! dates that the sweep looks at is not gone but out of sight. Of the rest, everything is told or nothing: if more than
+//! dates that the sweep looks at, or changed last before it begins to look, is not gone but out of sight. Of the rest, everything is told or nothing: if more than
 //! the configured share is missing it is far more likely that the answer is wrong (a lost filter, a revoked permission, an empty
 //! page with status 200) than that a clinic deleted a tenth of its appointments, so all of them are held back, counted and
 //! logged, and the next sweep looks again.
 //!
 //! What to mind: this runs after all pages were committed as shown, and never after a page that failed.
 
+use super::cursor::Position;
 use super::failure::{self, failure};
 use super::read::{self, Identity, ReadRecord, dates_of, day_of};
 use super::{Interruption, Round};
 use crate::ids::new_container_id;
 use jiff::civil::Date;
-use rounds_domain::plan::{Action, CursorRule, Deletions, Feed, Missed};
+use rounds_domain::plan::{Action, CursorRule, Deletions, Feed, Missed, Sweep, SweepScope};
 use rounds_domain::{
     Change, MissedRecord, Presence, RecordId, Resolution, RoundEnd, RoundFailure, Version,
 };
@@ -180,7 +181,21 @@ fn read_missed(
         }
     }
     let read = read::record(action, feed, &record);
-    (read.identity == Identity::Given).then_some(read)
+    (read.identity == Identity::Given && !is_before_sweep(feed, read.position)).then_some(read)
+}
+
+/// Whether a record is dated before what a sweep by the change query asks for.
+fn is_before_sweep(feed: &Feed, position: Position) -> bool {
+    match (&feed.cursor, position) {
+        (
+            CursorRule::Sweep(Sweep {
+                scope: SweepScope::ChangesSince { since, .. },
+                ..
+            }),
+            Position::At(at),
+        ) => at < *since,
+        _ => false,
+    }
 }
 
 /// The absence of a record is a state like another. It is not that of any content.

@@ -88,17 +88,18 @@ fn ask_by_time(
     now: Timestamp,
 ) -> Result<Asked, RoundFailure> {
     let until = earlier(now, rule.settle);
+    // An EHR that takes its filter as "after" leaves out what changed at this very instant, so the step before it is asked
+    // for too. What is dated before the start is left alone where it is chosen.
+    let just_before = |start| earlier(start, rule.granularity);
     let bound = match (cursor, feed.role, feed.start) {
         (Some(Cursor::Time(cursor)), _, Start::Instant(start)) => {
-            // An EHR that takes its filter as "after" left out what changed at this very instant, so that is asked for too.
-            let before_start = earlier(start, rule.granularity);
-            earlier(*cursor, rule.overlap).max(before_start.min(*cursor))
+            earlier(*cursor, rule.overlap).max(just_before(start).min(*cursor))
         }
         (Some(Cursor::Time(cursor)), ..) => earlier(*cursor, rule.overlap),
         // A trailing sweep looks back one horizon at first: what is older was late before it was there.
         (_, FeedRole::Trailing, _) | (_, _, Start::Now) => earlier(until, rule.overlap),
         (_, _, Start::Beginning) => Timestamp::UNIX_EPOCH,
-        (_, _, Start::Instant(start)) => start,
+        (_, _, Start::Instant(start)) => just_before(start),
     };
     let (lower, upper) = (written(bound, rule)?, written(until, rule)?);
     Ok(Asked {
