@@ -101,7 +101,7 @@ keys! {
         optional every: PositiveLength = "1m",
         /// The times of rounds as five cron fields, instead of an interval.
         optional at: CronFields = "*/15 7-19 * * 1-5",
-        /// The time zone of `at` and `between`, and of the reconcile's `dates`. Default UTC.
+        /// The time zone of `at` and `between`; sweeps without a `zone` take it too. Default UTC.
         optional zone: Zone = "America/New_York",
         /// Parts of the week outside which no round is made. Default: none, rounds are always made.
         optional between: OneOrMany<WindowText> = "Mon-Fri 07:00-19:00",
@@ -164,7 +164,7 @@ keys! {
         optional every: PositiveLength = "10m",
         /// The times of its rounds as five cron fields.
         optional at: CronFields = "*/20 * * * *",
-        /// The time zone of `at` and `between`. Default UTC.
+        /// The time zone of `at` and `between`. Default: the action's `zone`, otherwise UTC.
         optional zone: Zone = "America/New_York",
         /// Parts of the week outside which no round is made.
         optional between: OneOrMany<WindowText> = "Mon-Fri 07:00-19:00",
@@ -179,7 +179,7 @@ keys! {
         optional every: PositiveLength = "1d",
         /// The times of its rounds as five cron fields.
         optional at: CronFields = "30 3 * * *",
-        /// The time zone of `at` and `between`. Default UTC.
+        /// The time zone of `at` and `between`. Default: the action's `zone`, otherwise UTC.
         optional zone: Zone = "America/New_York",
         /// Parts of the week outside which no round is made.
         optional between: OneOrMany<WindowText> = "22:00-05:00",

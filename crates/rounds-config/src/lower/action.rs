@@ -37,6 +37,7 @@ pub(super) fn lower<'c>(
         at: &keys.at,
         zone: &keys.zone,
         between: &keys.between,
+        zone_otherwise: TimeZone::UTC,
         zone_use: zone_use(keys),
     };
     let schedule = schedule(&when, findings);
@@ -80,16 +81,18 @@ pub(super) struct When<'k> {
     pub(super) at: &'k Given<CronFields>,
     pub(super) zone: &'k Given<Zone>,
     pub(super) between: &'k Given<OneOrMany<WindowText>>,
+    /// Where there is no `zone`.
+    pub(super) zone_otherwise: TimeZone,
     pub(super) zone_use: ZoneUse,
 }
 
 /// What a schedule's zone is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ZoneUse {
-    /// For the schedule only.
+    /// For this schedule only.
     Schedule,
-    /// A range of dates without a zone of its own takes it too.
-    ScheduleAndDates,
+    /// A sweep's schedule, or its range of dates, has no zone of its own and takes this one.
+    Sweeps,
 }
 
 pub(super) fn schedule(keys: &When<'_>, findings: &mut Findings<'_>) -> Option<Schedule> {
@@ -134,7 +137,7 @@ pub(super) fn schedule(keys: &When<'_>, findings: &mut Findings<'_>) -> Option<S
     let zone = keys
         .zone
         .value()
-        .map_or(TimeZone::UTC, |zone| zone.0.clone());
+        .map_or_else(|| keys.zone_otherwise.clone(), |zone| zone.0.clone());
     Some(Schedule {
         cadence,
         windows: windows.unwrap_or_default(),
@@ -143,11 +146,26 @@ pub(super) fn schedule(keys: &When<'_>, findings: &mut Findings<'_>) -> Option<S
 }
 
 fn zone_use(keys: &ActionKeys) -> ZoneUse {
-    let reconcile = keys.reconcile.value();
-    match reconcile.and_then(|reconcile| reconcile.0.dates.value()) {
-        Some(dates) if dates.zone.is_absent() => ZoneUse::ScheduleAndDates,
-        _ => ZoneUse::Schedule,
+    let trailing = keys.trailing.value().is_some_and(|trailing| {
+        trailing.zone.is_absent() && !(trailing.at.is_absent() && trailing.between.is_absent())
+    });
+    let reconcile = keys.reconcile.value().is_some_and(|reconcile| {
+        let keys = &reconcile.0;
+        let dates_take_it = (keys.dates.value()).is_some_and(|dates| dates.zone.is_absent());
+        dates_take_it || keys.zone.is_absent() && !(keys.at.is_absent() && keys.between.is_absent())
+    });
+    if trailing || reconcile {
+        ZoneUse::Sweeps
+    } else {
+        ZoneUse::Schedule
     }
+}
+
+/// The zone that an action's schedules go by.
+pub(super) fn zone_of(keys: &ActionKeys) -> TimeZone {
+    keys.zone
+        .value()
+        .map_or(TimeZone::UTC, |zone| zone.0.clone())
 }
 
 fn timeout(keys: &ActionKeys, findings: &mut Findings<'_>) {

@@ -8,7 +8,7 @@
 
 pub(super) mod checks;
 
-use super::action::{When, ZoneUse, schedule};
+use super::action::{When, ZoneUse, schedule, zone_of};
 use super::feed::paging_of;
 use super::request::{self, UsesKnown, Written, place_of};
 use crate::codes;
@@ -17,7 +17,6 @@ use crate::face::{ActionKeys, DatesKeys, ReconcileKeys, TrailingKeys};
 use crate::kinds::{DeletionsWord, Percent, Reconcile};
 use crate::reading::{Given, Here};
 use jiff::civil::{Date, date};
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use rounds_domain::FeedName;
 use rounds_domain::plan::{
@@ -36,7 +35,7 @@ pub(super) fn lower(
     match &keys.trailing {
         Given::Absent => {}
         Given::Wrong => return None,
-        Given::Here(here) => sweeps.push(Arc::new(trailing(here, changes, findings)?)),
+        Given::Here(here) => sweeps.push(Arc::new(trailing(keys, here, changes, findings)?)),
     }
     match &keys.reconcile {
         Given::Absent => {}
@@ -47,6 +46,7 @@ pub(super) fn lower(
 }
 
 fn trailing(
+    action: &ActionKeys,
     given: &Here<TrailingKeys>,
     changes: &Feed,
     findings: &mut Findings<'_>,
@@ -57,6 +57,7 @@ fn trailing(
         at: &keys.at,
         zone: &keys.zone,
         between: &keys.between,
+        zone_otherwise: zone_of(action),
         zone_use: ZoneUse::Schedule,
     };
     let schedule = schedule(&when, findings);
@@ -99,6 +100,7 @@ fn reconcile(
         at: &keys.at,
         zone: &keys.zone,
         between: &keys.between,
+        zone_otherwise: zone_of(action),
         zone_use: ZoneUse::Schedule,
     };
     let schedule = schedule(&when, findings);
@@ -304,11 +306,10 @@ fn date_range(
             .expected("expected strftime for a date, such as `%Y-%m-%d`");
         return None;
     }
-    let zone = keys.zone.value().or(action.zone.value());
     Some(DateRange {
         from_days: from.value.0,
         to_days: to.value.0,
-        zone: zone.map_or(TimeZone::UTC, |zone| zone.0.clone()),
+        zone: (keys.zone.value()).map_or_else(|| zone_of(action), |zone| zone.0.clone()),
         format,
         field: keys.field.value()?.filter.clone(),
     })

@@ -398,3 +398,24 @@ fn a_sweep_may_ask_in_its_own_way() {
     };
     assert_eq!(rooms.deletions, expected);
 }
+
+#[test]
+fn a_sweep_without_a_zone_goes_by_that_of_its_action() {
+    let zones = |own: &str| {
+        let plan = plan(&SMALL.replacen(
+            "every: 1m\n",
+            &format!(
+                "every: 1m\n    zone: Asia/Tokyo\n    trailing: {{ at: \"0 3 * * *\", horizon: 1h{own} }}\n    reconcile: {{ at: \"0 4 * * *\"{own} }}\n"
+            ),
+            1,
+        ));
+        (action(&plan, "appointments").sweeps.iter())
+            .map(|sweep| sweep.schedule.zone.iana_name().expect("a name").to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(zones(""), ["Asia/Tokyo", "Asia/Tokyo"]);
+    assert_eq!(
+        zones(", zone: Europe/Berlin"),
+        ["Europe/Berlin", "Europe/Berlin"]
+    );
+}

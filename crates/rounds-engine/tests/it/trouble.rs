@@ -65,6 +65,7 @@ async fn an_ehr_in_trouble_is_waited_for_and_nothing_is_lost() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_ignores_the_change_filter_is_noticed_and_nothing_is_told() {
+    // Case 34: EC:416fdab82. A filter that goes by another field than the cursor's shows itself in the same way.
     let world = World::usual();
     world.run_for(1).await;
     world.ehr.on("/api/appointments", |_| {
