@@ -84,10 +84,8 @@ impl Report {
 #[derive(Debug, thiserror::Error)]
 pub enum SimulationError {
     /// The configuration that was drawn is not accepted.
-    #[error("seed {seed}: the configuration is not accepted:\n{yaml}\n{diagnostics}")]
+    #[error("the configuration that was drawn is not accepted:\n{yaml}\n{diagnostics}")]
     Configuration {
-        /// The seed.
-        seed: u64,
         /// What was drawn.
         yaml: String,
         /// What is wrong with it.
@@ -164,7 +162,7 @@ impl World {
     fn make(order: Order) -> Result<Self, SimulationError> {
         let seed = order.seed;
         let scenario = Scenario::draw(seed);
-        let mut plan = plan_of(seed, &scenario)?;
+        let mut plan = plan_of(&scenario)?;
         if let Some(broken) = order.broken {
             broken.break_plan(&mut plan);
         }
@@ -363,12 +361,11 @@ impl World {
     }
 }
 
-fn plan_of(seed: u64, scenario: &Scenario) -> Result<Plan, SimulationError> {
+fn plan_of(scenario: &Scenario) -> Result<Plan, SimulationError> {
     let yaml = scenario.yaml();
     let sources = Sources::from_text("rounds.yaml", yaml.clone());
     let outcome = load(&sources);
     outcome.plan.ok_or_else(|| SimulationError::Configuration {
-        seed,
         yaml,
         diagnostics: format!("{:#?}", outcome.diagnostics),
     })

@@ -131,7 +131,7 @@ impl ActionScenario {
         }
         if let Some(reconcile) = self.reconcile {
             let deletions = if reconcile.tells_deletions {
-                "told"
+                "told, hold_back: 100%"
             } else {
                 "ignored"
             };
@@ -142,7 +142,7 @@ impl ActionScenario {
             };
             let _written = writeln!(
                 text,
-                "    reconcile: {{ every: {}s, {own}deletions: {deletions}, hold_back: 100% }}",
+                "    reconcile: {{ every: {}s, {own}deletions: {deletions} }}",
                 reconcile.every.as_secs()
             );
         }
