@@ -163,13 +163,15 @@ impl Round<'_> {
     /// Reads the whole answer and says where the cursor stands after it.
     async fn drain(&mut self) -> Result<Cursor, Interruption> {
         let mut asked = ask::ask(self.feed, self.known, self.ports.clock.now())?;
-        let mut clock = self.read_pages(&asked).await?;
+        let clock = self.read_pages(&asked).await?;
         if self.purpose != Purpose::Tell && matches!(self.feed.cursor, CursorRule::Time(_)) {
             // The first bound came from our clock. If the source's runs behind it, what the overlap should have covered
             // was not asked for, and would be told later as if it were new.
             let again = ask::ask(self.feed, self.known, clock.now)?;
             if again.lower < asked.lower {
-                clock = self.read_pages(&again).await?;
+                // The clock stays the one that this bound was made from: a cursor by a still earlier one would reach further
+                // back than anybody has asked.
+                self.read_pages(&again).await?;
                 asked = again;
             }
         }

@@ -1,9 +1,11 @@
 //! Where a feed stands: laws 2 and 3.
 
-use crate::ehr::json_answer;
+use crate::ehr::{json_answer, parameter};
 use crate::world::{APPOINTMENTS, World};
+use http::HeaderValue;
+use jiff::ToSpan;
 use rounds_domain::Cursor;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
 #[tokio::test(start_paused = true)]
@@ -14,6 +16,38 @@ async fn a_source_without_a_date_header_is_polled_by_our_clock() {
     world.clinic.put(1, "p", "booked", world.now());
     world.run_for(60).await;
     assert_eq!(world.told(), ["1:booked"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_answer_of_a_silent_round_with_a_wrong_date_makes_nothing_old_new() {
+    let world = World::usual();
+    let clinic = world.clinic.clone();
+    // The EHR's clock is five minutes behind, so the first round asks twice. A second server answers then, and its clock is wrong.
+    let dates = [
+        "Fri, 01 May 2026 09:55:00 GMT",
+        "Wed, 08 May 1996 09:36:32 GMT",
+    ];
+    *world.ehr.clock_ahead_seconds.lock().expect("not poisoned") = Some(-300);
+    let mut dates = dates.into_iter();
+    world.ehr.on("/api/appointments", move |url| {
+        let since = parameter(url, "changedsince");
+        let since = format!("{since}Z").parse().expect("an instant");
+        let mut answer = json_answer(&Value::Array(clinic.from(since)));
+        if let (Ok(response), Some(date)) = (&mut answer, dates.next()) {
+            let date = HeaderValue::from_static(date);
+            response.headers.insert(http::header::DATE, date);
+        }
+        answer
+    });
+    world
+        .clinic
+        .put(1, "p", "old", world.now() - 86_400.seconds());
+    world.run_for(60).await;
+    assert_eq!(world.told(), [] as [String; 0]);
+    let now_at_the_ehr = world.ehr.now();
+    world.clinic.put(2, "p", "new", now_at_the_ehr);
+    world.run_for(60).await;
+    assert_eq!(world.told(), ["2:new"]);
 }
 
 const CHANGE_LOG: &str = r#"
