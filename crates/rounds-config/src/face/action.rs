@@ -1,0 +1,81 @@
+//! A polled API action: when, whom to tell, and what is told.
+
+use super::feed::{ChangesKeys, TrailingKeys};
+use crate::codes;
+use crate::kinds::{
+    BodyTree, CronFields, Length, Many, Marked, Names, OneOrMany, Pairs, Percent, PositiveLength,
+    Reconcile, Reference, TemplateText, Text, WindowText, Zone,
+};
+use crate::reading::keys;
+use rounds_domain::plan::WhenMissing;
+
+keys! {
+    /// One polled API action: when it is asked, for which changes, what is looked up, and who is told what.
+    #[exactly_one(every, at; codes::NO_INTERVAL, "no interval: neither `every` nor `at`", "write how often the EHR is asked, for example `every: 1m`; there is no default, because only you know what the EHR allows and how soon you need to know")]
+    struct ActionKeys = "Action" {
+        /// Which connection it asks.
+        required connection: Reference = "fakedata",
+        /// The interval between rounds, at least 1s. There is no default.
+        optional every: PositiveLength = "1m",
+        /// The times of rounds as five cron fields, instead of an interval.
+        optional at: CronFields = "*/15 7-19 * * 1-5",
+        /// The time zone of `at` and `between`; sweeps without a `zone` take it too. Default UTC.
+        optional zone: Zone = "America/New_York",
+        /// Parts of the week outside which no round is made. Default: none, rounds are always made.
+        optional between: OneOrMany<WindowText> = "Mon-Fri 07:00-19:00",
+        /// How long one request may take; not longer than the interval. Default: the connection's.
+        optional timeout: PositiveLength = "30s",
+        /// The change query.
+        required changes: ChangesKeys = "{\"get\": \"/appointments\", \"start\": \"now\", \"records\": \".[]\", \"id\": \".id\"}",
+        /// The change query once more, a horizon later: finds what shows up late.
+        optional trailing: TrailingKeys = "{\"every\": \"10m\", \"horizon\": \"2h\"}",
+        /// A slow look at everything or at a range of dates: finds what the change query never shows, deletions included. In short
+        /// `every 1d`.
+        optional reconcile: Reconcile = "every 1d",
+        /// Follow-up requests whose answers are put into the container, by name.
+        optional lookups: Names<LookupKeys>,
+        /// What is told of a change. Default: the whole container.
+        optional notify: NotifyKeys,
+        /// When a container whose lookup or mapping failed is tried again. Default: for about two days.
+        optional retry: RetryKeys,
+        /// The destinations that are told: one name or a list.
+        required to: OneOrMany<Reference> = "[\"my-app\"]",
+    }
+
+    /// A follow-up request. Templates may use `record`, `previous`, `change` and other lookups.
+    #[exactly_one(get, post; codes::ONE_OF, "a lookup without a request", "write `get: \"/path/{{ record.id }}\"` or `post: ...`")]
+    struct LookupKeys = "Lookup" {
+        /// The path of a GET request, relative to the base URL.
+        optional get: TemplateText = "/patient/{{ record.patientID }}",
+        /// The path of a POST request.
+        optional post: TemplateText = "/patient/_search",
+        /// Query parameters; a list repeats its parameter.
+        optional query: Pairs<OneOrMany<TemplateText>>,
+        /// Headers of the request.
+        optional headers: Pairs<TemplateText>,
+        /// What a 404 or 410 means: `null` (tell with a gap), `park` (wait for it) or `drop` (do not tell). Default null.
+        optional when_missing: WhenMissing = "\"null\"",
+    }
+
+    /// What is told of a change.
+    struct NotifyKeys = "Notify" {
+        /// A data model that completes the body.
+        optional model: Text = "Scheduling",
+        /// The model's event: a literal, or jq marked with `=`. Default: New or Modification.
+        optional event: Marked = "= if .record.status == \"cancelled\" then \"Cancel\" else \"New\" end",
+        /// Whose order is kept: `record`, `action`, or jq over the record marked with `=`. Default record.
+        optional order_by: Marked = "record",
+        /// The body. A text that begins with `=` is jq over record, previous, change and the lookups; `==` is a literal `=`.
+        optional body: BodyTree = "{\"id\": \"= .record.id\"}",
+    }
+
+    /// When to try again.
+    struct RetryKeys = "Retry" {
+        /// Waits between tries; when they are used up, it is given up.
+        optional waits: Many<Length> = "[\"5s\", \"1m\"]",
+        /// By how much waits vary at random. Default 20%.
+        optional jitter: Percent = "20%",
+        /// The longest Retry-After that is believed. Default 6h.
+        optional longest_retry_after: PositiveLength = "6h",
+    }
+}

@@ -1,0 +1,132 @@
+//! The queries of an action: what is asked, and where each stands.
+
+use super::paging::PagingKeys;
+use crate::codes;
+use crate::kinds::{
+    Count, CronFields, DaysText, DeletionsWord, Expression, InstantText, Length, Many, OneOrMany,
+    OrderWord, Pairs, Percent, PositiveLength, StartWord, TemplateText, Text, WindowText, Zone,
+};
+use crate::reading::keys;
+
+keys! {
+    /// A change query: its request, its cursor, its pages and its records.
+    #[exactly_one(get, post; codes::ONE_OF, "a change query without a request", "write `get: /path` or `post: /path`")]
+    struct ChangesKeys = "Changes" {
+        /// The path of a GET request, relative to the base URL; may hold `{{ cursor }}`.
+        optional get: TemplateText = "/appointments",
+        /// The path of a POST request.
+        optional post: TemplateText = "/appointments/_search",
+        /// Query parameters; a list repeats its parameter.
+        optional query: Pairs<OneOrMany<TemplateText>> = "{\"changedsince\": \"{{ cursor }}\"}",
+        /// Headers of the request.
+        optional headers: Pairs<TemplateText> = "{\"prefer\": \"handling=strict\"}",
+        /// Where the query stands and how that moves. Left out, every round asks for everything.
+        optional cursor: CursorKeys,
+        /// Where the first round starts: `now` (what is there is not told), `beginning` (everything is told), or an instant.
+        required start: StartWord = "now",
+        /// How an answer is continued. Default: one page.
+        optional paging: PagingKeys,
+        /// How many pages a round may have before it fails. Default 1000.
+        optional max_pages: Count = "1000",
+        /// jq from a page to its records.
+        required records: Expression = ".[]",
+        /// jq from a record to its identity.
+        required id: Expression = ".id",
+        /// jq from a record to its version. Left out, the fingerprint of its content.
+        optional version: Expression = ".meta.versionId",
+        /// jq paths that are left out of the fingerprint.
+        optional ignore: Many<Expression> = "[\".fetchedAt\"]",
+        /// Without a cursor: whether a record that is not there any more is `told` or `ignored`. Default ignored.
+        optional deletions: DeletionsWord = "told",
+        /// With deletions told: if more than this share is gone at once, nothing is told. Default 10%.
+        optional hold_back: Percent = "10%",
+    }
+
+    /// The change query once more, a horizon later.
+    #[exactly_one(every, at; codes::NO_INTERVAL, "no interval: neither `every` nor `at`", "write how often the trailing sweep is made, for example `every: 10m`; there is no default")]
+    struct TrailingKeys = "Trailing" {
+        /// The interval between its rounds.
+        optional every: PositiveLength = "10m",
+        /// The times of its rounds as five cron fields.
+        optional at: CronFields = "*/20 * * * *",
+        /// The time zone of `at` and `between`. Default: the action's `zone`, otherwise UTC.
+        optional zone: Zone = "America/New_York",
+        /// Parts of the week outside which no round is made.
+        optional between: OneOrMany<WindowText> = "Mon-Fri 07:00-19:00",
+        /// How late a record may show up.
+        required horizon: PositiveLength = "2h",
+    }
+
+    /// A slow look at everything, or at a range of dates.
+    #[exactly_one(every, at; codes::NO_INTERVAL, "no interval: neither `every` nor `at`", "write how often the sweep is made, for example `every: 1d`; there is no default")]
+    struct ReconcileKeys = "Reconcile" {
+        /// The interval between its rounds.
+        optional every: PositiveLength = "1d",
+        /// The times of its rounds as five cron fields.
+        optional at: CronFields = "30 3 * * *",
+        /// The time zone of `at` and `between`. Default: the action's `zone`, otherwise UTC.
+        optional zone: Zone = "America/New_York",
+        /// Parts of the week outside which no round is made.
+        optional between: OneOrMany<WindowText> = "22:00-05:00",
+        /// From when the change query is asked; what changed last before that is out of sight. Default: the instant of `start` if
+        /// it is one, otherwise 1970.
+        optional since: InstantText = "2020-01-01T00:00:00Z",
+        /// The path of a GET request of its own. Left out, the change query is asked.
+        optional get: TemplateText = "/appointments",
+        /// The path of a POST request of its own.
+        optional post: TemplateText = "/appointments/_search",
+        /// Query parameters of its own request; may hold `{{ from }}` and `{{ to }}`.
+        optional query: Pairs<OneOrMany<TemplateText>> = "{\"from\": \"{{ from }}\", \"to\": \"{{ to }}\"}",
+        /// Headers of its own request.
+        optional headers: Pairs<TemplateText> = "{\"prefer\": \"handling=strict\"}",
+        /// The range of dates that its own request asks for.
+        optional dates: DatesKeys,
+        /// How its answer is continued. Default: as the change query's.
+        optional paging: PagingKeys,
+        /// How many pages it may have. Default: as many as the change query.
+        optional max_pages: Count = "10000",
+        /// jq from a page to its records. Default: the change query's.
+        optional records: Expression = ".[]",
+        /// Whether a record that is not there any more is `told` or `ignored`. Default told.
+        optional deletions: DeletionsWord = "told",
+        /// If more than this share is gone at once, nothing is told. Default 10%.
+        optional hold_back: Percent = "10%",
+    }
+
+    /// A range of dates around the day of the round.
+    struct DatesKeys = "Dates" {
+        /// Its first day, counted from the day of the round.
+        required from: DaysText = "-30d",
+        /// Its last day.
+        required to: DaysText = "90d",
+        /// jq from a record to its date or time.
+        required field: Expression = ".start",
+        /// How dates are written, as strftime. Default `%Y-%m-%d`.
+        optional format: Text = "%Y-%m-%d",
+        /// In which zone days are counted. Default: the action's `zone`, otherwise UTC.
+        optional zone: Zone = "Europe/Berlin",
+    }
+
+    /// Where a feed stands and how that moves.
+    #[exactly_one(time, number, token; codes::ONE_OF, "a cursor of no kind", "write `time: rfc3339`, `number: .Last` or `token: .next_token`")]
+    struct CursorKeys = "Cursor" {
+        /// By time: a strftime format, `rfc3339`, `epoch_seconds` or `epoch_milliseconds`.
+        optional time: Text = "%Y-%m-%dT%H:%M:%S",
+        /// By a number: jq over a page.
+        optional number: Expression = ".Last",
+        /// By an opaque token: jq over a page.
+        optional token: Expression = ".next_token",
+        /// The time zone of written times. Default UTC.
+        optional zone: Zone = "UTC",
+        /// How far before the cursor is asked again; told once all the same. Default 2m.
+        optional overlap: Length = "2m",
+        /// How long a record must have been there before it is told. Default 0s.
+        optional settle: Length = "0s",
+        /// The smallest step that the request can express. Default: the smallest unit that the format writes.
+        optional granularity: PositiveLength = "1s",
+        /// jq from a record to the field that the filter goes by. Left out, the EHR's clock.
+        optional field: Expression = ".lastModified",
+        /// In which order pages give that field: `ascending` lets a round that was cut short go on where it was. Default `unordered`.
+        optional order: OrderWord = "ascending",
+    }
+}

@@ -1,0 +1,57 @@
+//! How an answer is continued.
+
+use crate::codes;
+use crate::kinds::{Count, Expression, Natural, Text};
+use crate::reading::keys;
+use rounds_domain::plan::Rows;
+
+keys! {
+    /// How an answer is continued.
+    #[exactly_one(next_link, link_header, page_number, offset, token; codes::ONE_OF, "a paging of no kind", "leave `paging` out for one page")]
+    struct PagingKeys = "Paging" {
+        /// jq from a page to the URL of the next.
+        optional next_link: Expression = ".link[]? | select(.relation == \"next\") | .url",
+        /// The relation of the Link header that names the next page.
+        optional link_header: Text = "next",
+        /// Numbered pages.
+        optional page_number: PageNumberKeys,
+        /// Pages that start at an offset, counted in records.
+        optional offset: OffsetKeys,
+        /// A token for the next page.
+        optional token: PageTokenKeys,
+    }
+
+    /// Numbered pages.
+    struct PageNumberKeys = "PageNumber" {
+        /// The query parameter.
+        required parameter: Text = "page",
+        /// The number of the first page. Default 1.
+        optional first: Natural = "1",
+        /// How many records a full page has; a shorter one is the last.
+        optional size: Count = "50",
+        /// The query parameter that asks for the size.
+        optional size_parameter: Text = "per_page",
+        /// Whether records may `move` between pages meanwhile, or `stay` because the server holds the answer still. Default move.
+        optional rows: Rows = "stay",
+    }
+
+    /// Pages that start at an offset.
+    struct OffsetKeys = "Offset" {
+        /// The query parameter.
+        required parameter: Text = "offset",
+        /// How many records a full page has; a shorter one is the last.
+        required size: Count = "50",
+        /// The query parameter that asks for the size.
+        optional size_parameter: Text = "limit",
+        /// Whether records may `move` between pages meanwhile, or `stay` because the server holds the answer still. Default move.
+        optional rows: Rows = "stay",
+    }
+
+    /// A token for the next page.
+    struct PageTokenKeys = "PageToken" {
+        /// The query parameter that carries it.
+        required parameter: Text = "page_token",
+        /// jq from a page to the token.
+        required from: Expression = ".nextPageToken",
+    }
+}
