@@ -122,4 +122,13 @@ codes! {
     DELETION_UNSEEN = "R0241";
     /// A cursor by another field than the filter's.
     OTHER_FIELD = "R0242";
+
+    /// Slices that cannot be asked for.
+    BAD_SLICES = "R0270";
+    /// A span that takes many slices.
+    MANY_SLICES = "R0271";
+    /// A queue that is paged by place.
+    QUEUE_BY_PLACE = "R0272";
+    /// The newest records first, on one page.
+    ONE_PAGE_OF_NEWEST = "R0273";
 }

@@ -5,6 +5,7 @@
 
 mod action;
 mod connection;
+mod cursor;
 mod destination;
 mod feed;
 mod paging;
@@ -13,8 +14,9 @@ use crate::kinds::{Names, PositiveLength};
 use crate::reading::keys;
 pub(crate) use action::{ActionKeys, LookupKeys, NotifyKeys, RetryKeys};
 pub(crate) use connection::{AuthKeys, ConnectionKeys, SecretKeys};
+pub(crate) use cursor::{CursorKeys, QueueKeys, RecoverKeys};
 pub(crate) use destination::DestinationKeys;
-pub(crate) use feed::{ChangesKeys, CursorKeys, DatesKeys, ReconcileKeys, TrailingKeys};
+pub(crate) use feed::{ChangesKeys, DatesKeys, ReconcileKeys, TrailingKeys};
 pub(crate) use paging::PagingKeys;
 
 keys! {
@@ -44,6 +46,7 @@ mod tests {
             super::connection::ALL,
             super::action::ALL,
             super::feed::ALL,
+            super::cursor::ALL,
             super::paging::ALL,
             super::destination::ALL,
         ]

@@ -11,6 +11,7 @@ mod destination;
 mod feed;
 mod lookups;
 mod notify;
+mod queue;
 mod request;
 mod sweeps;
 

@@ -18,7 +18,21 @@ pub enum Cursor {
         /// The last.
         to: jiff::civil::Date,
     },
+    /// The source keeps the place; ours is whether all that it gave is committed.
+    Queue(QueueState),
     /// The feed has no cursor: every round asks for everything, and the ledger tells what is new. Kept so that a feed
     /// that has had its baseline can be told from one that was never run.
     Sweep,
+}
+
+/// Whether all that was taken from a queue is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueueState {
+    /// It is.
+    Settled,
+    /// Something may have been taken and lost: a round began at this moment, by our clock, and has not succeeded.
+    Taking {
+        /// When.
+        since: Timestamp,
+    },
 }

@@ -30,7 +30,7 @@ pub use container::{
     Change, ChangeKind, Container, ContainerSettlement, ContainerState, LookupAnswer, Presence,
     Resolution,
 };
-pub use cursor::Cursor;
+pub use cursor::{Cursor, QueueState};
 pub use delivery::{
     Attempt, AttemptOutcome, DeliveryJob, DeliverySettlement, DeliveryState, NextStep,
 };

@@ -10,7 +10,7 @@ use crate::containers::{self, LookupDesk};
 use crate::observe::{ChosenRecord, Exchange, Observer};
 use crate::round::{self, RoundOutcome};
 use rehearsal::Rehearsal;
-use rounds_domain::plan::Plan;
+use rounds_domain::plan::{CursorRule, Plan};
 use rounds_domain::ports::StoreError;
 use rounds_domain::{
     ActionName, ContainerSettlement, Cursor, FeedKey, Notification, RecordId, RoundCounts, RoundEnd,
@@ -56,6 +56,9 @@ pub enum PollError {
     /// No such feed.
     #[error("there is no feed `{0}`")]
     UnknownFeed(FeedKey),
+    /// A dry run of a queue would take from it what nobody is told then.
+    #[error("a dry run of `{0}` would take from the EHR's queue what is never told")]
+    TakesFromQueue(FeedKey),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -82,19 +85,22 @@ impl Observer for Recorder {
 pub async fn poll(
     plan: &Plan,
     ports: &Ports,
-    feed: &FeedKey,
+    key: &FeedKey,
     mode: PollMode,
 ) -> Result<PollReport, PollError> {
-    let unknown = || PollError::UnknownAction(feed.action.clone());
+    let unknown = || PollError::UnknownAction(key.action.clone());
     let action = plan
         .actions
         .iter()
-        .find(|known| known.name == feed.action)
+        .find(|known| known.name == key.action)
         .ok_or_else(unknown)?;
     let feed = action
         .feeds()
-        .find(|known| known.name == feed.feed)
-        .ok_or_else(|| PollError::UnknownFeed(feed.clone()))?;
+        .find(|known| known.name == key.feed)
+        .ok_or_else(|| PollError::UnknownFeed(key.clone()))?;
+    if mode == PollMode::DryRun && matches!(feed.cursor, CursorRule::Queue(_)) {
+        return Err(PollError::TakesFromQueue(key.clone()));
+    }
     let connection = plan
         .connections
         .get(&action.connection)

@@ -1,8 +1,9 @@
 //! Pieces of a plan for unit tests.
 
 use rounds_domain::plan::{
-    Action, BodyRule, Cadence, CursorRule, Deletions, Feed, FeedRole, Notify, OrderBy, Paging,
-    PagingRule, RequestRule, RetrySchedule, Schedule, Start, Sweep, SweepScope, VersionRule,
+    Action, BodyRule, Cadence, CursorRule, Deletions, Feed, FeedRole, Links, Notify, OrderBy,
+    Paging, PagingRule, RequestRule, RetrySchedule, Schedule, Start, Sweep, SweepScope,
+    VersionRule,
 };
 use rounds_domain::{ActionName, ConnectionName, FeedName};
 use rounds_map::{Filter, Template};
@@ -34,6 +35,8 @@ pub(crate) fn action_every(name: &str, seconds: u64) -> Arc<Action> {
         start: Start::Now,
         paging: Paging {
             rule: PagingRule::Single,
+            more: None,
+            links: Links::AsGiven,
             max_pages: 1,
         },
         records: filter(".[]"),

@@ -30,6 +30,8 @@ pub const DEMO: Code = Code::new("R0709");
 pub const SECRET: Code = Code::new("R0710");
 /// What is to be shown cannot be written.
 pub const OUTPUT: Code = Code::new("R0711");
+/// A dry run that would take from a queue.
+pub const TAKES_FROM_QUEUE: Code = Code::new("R0352");
 
 /// What went wrong, where it is handled: the operation and its operand, the mend, and what the shell is told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,10 +1,11 @@
 //! The queries of an action: what is asked, and where each stands.
 
+use super::cursor::CursorKeys;
 use super::paging::PagingKeys;
 use crate::codes;
 use crate::kinds::{
-    Count, CronFields, DaysText, DeletionsWord, Expression, InstantText, Length, Many, OneOrMany,
-    OrderWord, Pairs, Percent, PositiveLength, StartWord, TemplateText, Text, WindowText, Zone,
+    Count, CronFields, DaysText, DeletionsWord, Expression, InstantText, Many, OneOrMany, Pairs,
+    Percent, PositiveLength, StartWord, TemplateText, Text, WindowText, Zone,
 };
 use crate::reading::keys;
 
@@ -105,28 +106,7 @@ keys! {
         optional format: Text = "%Y-%m-%d",
         /// In which zone days are counted. Default: the action's `zone`, otherwise UTC.
         optional zone: Zone = "Europe/Berlin",
-    }
-
-    /// Where a feed stands and how that moves.
-    #[exactly_one(time, number, token; codes::ONE_OF, "a cursor of no kind", "write `time: rfc3339`, `number: .Last` or `token: .next_token`")]
-    struct CursorKeys = "Cursor" {
-        /// By time: a strftime format, `rfc3339`, `epoch_seconds` or `epoch_milliseconds`.
-        optional time: Text = "%Y-%m-%dT%H:%M:%S",
-        /// By a number: jq over a page.
-        optional number: Expression = ".Last",
-        /// By an opaque token: jq over a page.
-        optional token: Expression = ".next_token",
-        /// The time zone of written times. Default UTC.
-        optional zone: Zone = "UTC",
-        /// How far before the cursor is asked again; told once all the same. Default 2m.
-        optional overlap: Length = "2m",
-        /// How long a record must have been there before it is told. Default 0s.
-        optional settle: Length = "0s",
-        /// The smallest step that the request can express. Default: the smallest unit that the format writes.
-        optional granularity: PositiveLength = "1s",
-        /// jq from a record to the field that the filter goes by. Left out, the EHR's clock.
-        optional field: Expression = ".lastModified",
-        /// In which order pages give that field: `ascending` lets a round that was cut short go on where it was. Default `unordered`.
-        optional order: OrderWord = "ascending",
+        /// The most days that one request may ask for, the first and the last counted; a longer range is asked for in slices.
+        optional longest: DaysText = "190d",
     }
 }

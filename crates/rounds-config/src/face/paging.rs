@@ -3,11 +3,11 @@
 use crate::codes;
 use crate::kinds::{Count, Expression, Natural, Text};
 use crate::reading::keys;
-use rounds_domain::plan::Rows;
+use rounds_domain::plan::{Links, Rows};
 
 keys! {
     /// How an answer is continued.
-    #[exactly_one(next_link, link_header, page_number, offset, token; codes::ONE_OF, "a paging of no kind", "leave `paging` out for one page")]
+    #[exactly_one(next_link, link_header, page_number, offset, token, after; codes::ONE_OF, "a paging of no kind", "leave `paging` out for one page")]
     struct PagingKeys = "Paging" {
         /// jq from a page to the URL of the next.
         optional next_link: Expression = ".link[]? | select(.relation == \"next\") | .url",
@@ -19,6 +19,12 @@ keys! {
         optional offset: OffsetKeys,
         /// A token for the next page.
         optional token: PageTokenKeys,
+        /// Pages that begin after the last record of the one before.
+        optional after: AfterKeys,
+        /// jq from a page to whether there are more: `false` ends the answer, `true` keeps a short page from ending it.
+        optional more: Expression = ".Done | not",
+        /// Whether next links are followed `as_given`, where another host is an error, or `rebased`: path and query, at `base_url`. Default as_given.
+        optional links: Links = "rebased",
     }
 
     /// Numbered pages.
@@ -45,6 +51,18 @@ keys! {
         optional size_parameter: Text = "limit",
         /// Whether records may `move` between pages meanwhile, or `stay` because the server holds the answer still. Default move.
         optional rows: Rows = "stay",
+    }
+
+    /// Pages that begin after the last record of the one before.
+    struct AfterKeys = "After" {
+        /// The query parameter.
+        required parameter: Text = "after",
+        /// jq from the last record of a page to the parameter's value.
+        required from: Expression = ".id",
+        /// How many records a full page has; a shorter one is the last.
+        optional size: Count = "50",
+        /// The query parameter that asks for the size.
+        optional size_parameter: Text = "limit",
     }
 
     /// A token for the next page.

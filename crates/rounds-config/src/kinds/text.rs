@@ -175,6 +175,7 @@ pub(crate) enum DeletionsWord {
 pub(crate) enum OrderWord {
     Unordered,
     Ascending,
+    Descending,
 }
 
 words!(DeletionsWord {
@@ -185,11 +186,17 @@ words!(DeletionsWord {
 words!(OrderWord {
     "unordered" => Self::Unordered,
     "ascending" => Self::Ascending,
+    "descending" => Self::Descending,
 });
 
 words!(rounds_domain::plan::Rows {
     "move" => Self::Move,
     "stay" => Self::Stay,
+});
+
+words!(rounds_domain::plan::Links {
+    "as_given" => Self::AsGiven,
+    "rebased" => Self::Rebased,
 });
 
 words!(rounds_domain::plan::Challenge {

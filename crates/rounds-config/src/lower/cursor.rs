@@ -1,18 +1,19 @@
 //! A cursor, above all one by time: whether its format can be written, read back, and how fine it is.
 
+use super::queue;
 use crate::codes;
 use crate::diagnostic::Findings;
-use crate::face::CursorKeys;
+use crate::face::{ChangesKeys, CursorKeys};
 use crate::kinds::OrderWord;
 use crate::reading::{Given, Here};
 use crate::source::Place;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use rounds_domain::plan::{CursorRule, DateField, TimeCursor, TimeFormat, TimeSource};
+use rounds_domain::plan::{CursorRule, DateField, RequestRule, TimeCursor, TimeFormat, TimeSource};
 use std::time::Duration;
 
-const DEFAULT_OVERLAP: Duration = Duration::from_mins(2);
+pub(super) const DEFAULT_OVERLAP: Duration = Duration::from_mins(2);
 
 /// Units from the finest, with names for messages.
 const UNITS: &[(Duration, &str)] = &[
@@ -25,8 +26,17 @@ const UNITS: &[(Duration, &str)] = &[
     (Duration::from_hours(24), "days"),
 ];
 
-pub(super) fn lower(given: &Here<CursorKeys>, findings: &mut Findings<'_>) -> Option<CursorRule> {
+pub(super) fn lower(
+    given: &Here<CursorKeys>,
+    changes: &ChangesKeys,
+    request: Option<&RequestRule>,
+    findings: &mut Findings<'_>,
+) -> Option<CursorRule> {
     let keys = &given.value;
+    if let Some(queue) = keys.queue.value() {
+        only_with_time(keys, "queue", findings);
+        return queue::lower(queue, changes, request, findings).map(CursorRule::Queue);
+    }
     if let Some(filter) = keys.number.value().or(keys.token.value()) {
         let kind = if keys.number.is_absent() {
             "token"
@@ -79,11 +89,67 @@ pub(super) fn lower(given: &Here<CursorKeys>, findings: &mut Findings<'_>) -> Op
             .settle
             .value()
             .map_or(Duration::ZERO, |settle| settle.0),
-        source: source(keys, findings),
+        source: source(keys, findings)?,
+        longest_window: longest_window(keys, overlap, granularity, findings)?,
     }))
 }
 
-fn source(keys: &CursorKeys, findings: &mut Findings<'_>) -> TimeSource {
+/// A slice begins a granule before the end of the one before it, and the first an overlap before the cursor.
+fn longest_window(
+    keys: &CursorKeys,
+    overlap: Duration,
+    granularity: Duration,
+    findings: &mut Findings<'_>,
+) -> Option<Option<Duration>> {
+    let window = match &keys.window {
+        Given::Absent => return Some(None),
+        Given::Wrong => return None,
+        Given::Here(window) => window,
+    };
+    let longest = window.value.longest.here()?;
+    let least = overlap
+        .max(granularity)
+        .saturating_add(granularity.saturating_mul(2));
+    if longest.value.0 <= least {
+        findings
+            .error(
+                codes::BAD_SLICES,
+                longest.place,
+                "slices that would hardly get any further",
+            )
+            .expected(format!(
+                "expected more than the overlap and two granules, {least:?}"
+            ))
+            .help("write the longest span that the EHR allows in one request, such as `7d`; a shorter `overlap` leaves more of it");
+        return None;
+    }
+    Some(Some(longest.value.0))
+}
+
+fn source(keys: &CursorKeys, findings: &mut Findings<'_>) -> Option<TimeSource> {
+    match &keys.answer {
+        Given::Absent => Some(by_field(keys, findings)),
+        Given::Wrong => None,
+        Given::Here(answer) => {
+            if let Some(order) = keys.order.here() {
+                findings
+                    .error(
+                        codes::MISMATCHED_KEYS,
+                        order.key,
+                        "`order` together with `answer`",
+                    )
+                    .also(
+                        answer.key,
+                        "the cursor is taken from here, whatever the order",
+                    )
+                    .help("take one of them out");
+            }
+            Some(TimeSource::Answer(answer.value.filter.clone()))
+        }
+    }
+}
+
+fn by_field(keys: &CursorKeys, findings: &mut Findings<'_>) -> TimeSource {
     match (&keys.field, keys.order.here()) {
         (Given::Absent, order) => {
             if let Some(order) = order {
@@ -95,7 +161,11 @@ fn source(keys: &CursorKeys, findings: &mut Findings<'_>) -> TimeSource {
             }
             TimeSource::SourceClock
         }
-        (_, Some(order)) if order.value == OrderWord::Ascending => TimeSource::AscendingField,
+        (_, Some(order)) => match order.value {
+            OrderWord::Unordered => TimeSource::Field,
+            OrderWord::Ascending => TimeSource::AscendingField,
+            OrderWord::Descending => TimeSource::DescendingField,
+        },
         _ => TimeSource::Field,
     }
 }
@@ -121,6 +191,8 @@ fn only_with_time(keys: &CursorKeys, kind: &str, findings: &mut Findings<'_>) {
         ("granularity", keys.granularity.here().map(|here| here.key)),
         ("field", keys.field.here().map(|here| here.key)),
         ("order", keys.order.here().map(|here| here.key)),
+        ("answer", keys.answer.here().map(|here| here.key)),
+        ("window", keys.window.here().map(|here| here.key)),
     ];
     for (name, place) in given {
         if let Some(place) = place {
@@ -136,19 +208,25 @@ fn only_with_time(keys: &CursorKeys, kind: &str, findings: &mut Findings<'_>) {
 }
 
 /// The format and the smallest unit that it writes.
-fn time_format(
+pub(super) fn time_format(
     text: &str,
     zone: &TimeZone,
     place: Place,
     findings: &mut Findings<'_>,
 ) -> Option<(TimeFormat, Duration)> {
-    const WORDS: [&str; 3] = ["rfc3339", "epoch_seconds", "epoch_milliseconds"];
+    const WORDS: [&str; 4] = [
+        "rfc3339",
+        "epoch_seconds",
+        "epoch_milliseconds",
+        "http_date",
+    ];
     match text {
         "rfc3339" => return Some((TimeFormat::Rfc3339, Duration::from_millis(1))),
         "epoch_seconds" => return Some((TimeFormat::EpochSeconds, Duration::from_secs(1))),
         "epoch_milliseconds" => {
             return Some((TimeFormat::EpochMilliseconds, Duration::from_millis(1)));
         }
+        "http_date" => return Some((TimeFormat::HttpDate, Duration::from_secs(1))),
         _ => {}
     }
     if !text.contains('%') {
@@ -158,8 +236,9 @@ fn time_format(
             place,
             format!("`{shown}` is no time format"),
         );
-        diagnostic
-            .expected("expected strftime, `rfc3339`, `epoch_seconds` or `epoch_milliseconds`");
+        diagnostic.expected(
+            "expected strftime, `rfc3339`, `epoch_seconds`, `epoch_milliseconds` or `http_date`",
+        );
         match rounds_map::nearest(text, WORDS) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
             None => diagnostic.help("a strftime format is written like `%Y-%m-%dT%H:%M:%S`"),

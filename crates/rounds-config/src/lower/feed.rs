@@ -1,15 +1,15 @@
 //! A change query.
 
 use super::request::{self, RootUse, UsesKnown, Written, place_of};
-use super::{cursor, sweeps};
+use super::{cursor, queue, sweeps};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::{ChangesKeys, CursorKeys, PagingKeys};
-use crate::kinds::{Count, DeletionsWord};
+use crate::kinds::{Count, DeletionsWord, OrderWord};
 use crate::reading::{Given, Here};
 use rounds_domain::FeedName;
 use rounds_domain::plan::{
-    CursorRule, Feed, FeedRole, Missed, Paging, PagingRule, Rows, Schedule, Start, Sweep,
+    CursorRule, Feed, FeedRole, Links, Missed, Paging, PagingRule, Rows, Schedule, Start, Sweep,
     SweepScope, VersionRule,
 };
 use rounds_map::Filter;
@@ -32,12 +32,18 @@ pub(super) fn lower(
         timeout,
     };
     let request = request::lower(&written, ROOTS, findings);
-    check_uses(&keys.cursor, &request.uses, request.uses_known, findings);
+    check_uses(
+        &keys.cursor,
+        &keys.paging,
+        &request.uses,
+        request.uses_known,
+        findings,
+    );
     check_field(keys, findings);
     let cursor = match &keys.cursor {
         Given::Absent => Some(no_cursor(keys)),
         Given::Wrong => None,
-        Given::Here(here) => cursor::lower(here, findings),
+        Given::Here(here) => cursor::lower(here, keys, request.rule.as_ref(), findings),
     };
     let start = start(keys, findings);
     let paging = paging_of(
@@ -48,6 +54,11 @@ pub(super) fn lower(
     );
     let version = version(keys, findings);
     let cursor = cursor?;
+    let paging = match &cursor {
+        CursorRule::Queue(_) => queue::paging(keys, paging, findings),
+        _ => paging,
+    };
+    check_slices(keys, &cursor, &request.uses, request.uses_known, findings);
     check_deletions(keys, &cursor, paging.as_ref(), findings);
     Some(Feed {
         name: FeedName::new("changes"),
@@ -141,6 +152,7 @@ fn check_deletions(
 /// What the request carries and what the cursor is must fit together.
 fn check_uses(
     cursor: &Given<CursorKeys>,
+    paging: &Given<PagingKeys>,
     uses: &[RootUse],
     uses_known: UsesKnown,
     findings: &mut Findings<'_>,
@@ -156,7 +168,26 @@ fn check_uses(
         }
         Given::Wrong => {}
         Given::Here(here) => {
+            if here.value.queue.here().is_some() {
+                for root_use in uses {
+                    let place = place_of(root_use, findings);
+                    findings
+                        .error(
+                            codes::CURSOR_NOT_GIVEN,
+                            place,
+                            format!("`{}` is used and the EHR keeps the cursor", root_use.root),
+                        )
+                        .also(here.key, "a queue has nothing to be asked from")
+                        .help("take the placeholder out");
+                }
+                return;
+            }
             if !uses.iter().any(|root_use| root_use.root == "cursor")
+                && uses_known == UsesKnown::All
+                && here.value.order.value() == Some(&OrderWord::Descending)
+            {
+                check_newest(here, paging, findings);
+            } else if !uses.iter().any(|root_use| root_use.root == "cursor")
                 && uses_known == UsesKnown::All
             {
                 findings
@@ -176,6 +207,63 @@ fn check_uses(
                     .also(here.key, "this cursor has no time");
             }
         }
+    }
+}
+
+/// An EHR that is asked without a filter gives its newest records; whatever does not fit on the first page must be on a second.
+fn check_newest(
+    cursor: &Here<CursorKeys>,
+    paging: &Given<PagingKeys>,
+    findings: &mut Findings<'_>,
+) {
+    let order = cursor.value.order.here();
+    if let (Some(order), Given::Absent) = (order, paging) {
+        findings
+            .warning(
+                codes::ONE_PAGE_OF_NEWEST,
+                order.place,
+                "the newest records, on one page",
+            )
+            .expected(
+                "what does not fit on it is never seen, unless it holds everything that there is",
+            )
+            .help("say how to go on: pages are read up to the first record from before the cursor");
+    }
+}
+
+/// Slices need an upper bound, and many of them time.
+fn check_slices(
+    keys: &ChangesKeys,
+    cursor: &CursorRule,
+    uses: &[RootUse],
+    uses_known: UsesKnown,
+    findings: &mut Findings<'_>,
+) {
+    let CursorRule::Time(rule) = cursor else {
+        return;
+    };
+    let window = keys.cursor.value().and_then(|cursor| cursor.window.here());
+    let (Some(longest), Some(window)) = (rule.longest_window, window) else {
+        return;
+    };
+    if !uses.iter().any(|root_use| root_use.root == "until") && uses_known == UsesKnown::All {
+        findings
+            .error(
+                codes::BAD_SLICES,
+                window.key,
+                "slices without an upper bound in the request",
+            )
+            .expected("every slice would ask for all that changed since its beginning")
+            .help("put it where the EHR expects it, for example `query: { to: \"{{ until }}\" }`");
+    }
+    let start = keys.start.here();
+    if let Some(start) = start.filter(|start| start.value.0 == Start::Beginning) {
+        const YEARS_SINCE_1970: u64 = 56;
+        let slices = YEARS_SINCE_1970 * 365 * 86_400 / longest.as_secs().max(1);
+        findings
+            .warning(codes::MANY_SLICES, start.place, "slices from 1970 on")
+            .expected(format!("that is more than {slices} requests before the first round is done"))
+            .help("write the instant from which on there can be records, such as `start: 2020-01-01T00:00:00Z`");
     }
 }
 
@@ -260,13 +348,36 @@ pub(super) fn paging_of(
     default: u32,
     findings: &mut Findings<'_>,
 ) -> Option<Paging> {
-    let rule = match paging {
-        Given::Absent => PagingRule::Single,
+    let (rule, keys) = match paging {
+        Given::Absent => (PagingRule::Single, None),
         Given::Wrong => return None,
-        Given::Here(here) => paging_rule(&here.value, findings)?,
+        Given::Here(here) => (paging_rule(&here.value, findings)?, Some(&here.value)),
     };
-    let max_pages = max_pages.value().map_or(default, |count| count.0);
-    Some(Paging { rule, max_pages })
+    let links = keys.and_then(|keys| keys.links.here());
+    let has_links = matches!(
+        rule,
+        PagingRule::NextLink(_) | PagingRule::LinkHeader { .. }
+    );
+    if let (Some(links), false) = (links, has_links) {
+        findings
+            .error(
+                codes::MISMATCHED_KEYS,
+                links.key,
+                "`links` where no links are followed",
+            )
+            .help("take it out: it goes with `next_link` and `link_header`");
+    }
+    let more = match keys.map(|keys| &keys.more) {
+        None | Some(Given::Absent) => None,
+        Some(Given::Wrong) => return None,
+        Some(Given::Here(more)) => Some(more.value.filter.clone()),
+    };
+    Some(Paging {
+        rule,
+        more,
+        links: links.map_or(Links::AsGiven, |links| links.value),
+        max_pages: max_pages.value().map_or(default, |count| count.0),
+    })
 }
 
 fn paging_rule(keys: &PagingKeys, findings: &mut Findings<'_>) -> Option<PagingRule> {
@@ -278,15 +389,7 @@ fn paging_rule(keys: &PagingKeys, findings: &mut Findings<'_>) -> Option<PagingR
         return Some(PagingRule::LinkHeader { relation });
     }
     if let Some(pages) = keys.page_number.value() {
-        if let (Some(parameter), None) = (pages.size_parameter.here(), pages.size.here()) {
-            findings
-                .error(
-                    codes::MISMATCHED_KEYS,
-                    parameter.key,
-                    "`size_parameter` without `size`",
-                )
-                .help("say how many records a page has: `size: 50`");
-        }
+        size_parameter_without_size(&pages.size_parameter, &pages.size, findings);
         return Some(PagingRule::PageNumber {
             parameter: text(&pages.parameter)?,
             first: pages.first.value().map_or(1, |first| first.0),
@@ -303,9 +406,34 @@ fn paging_rule(keys: &PagingKeys, findings: &mut Findings<'_>) -> Option<PagingR
             rows: offset.rows.or(Rows::Move),
         });
     }
+    if let Some(after) = keys.after.value() {
+        size_parameter_without_size(&after.size_parameter, &after.size, findings);
+        return Some(PagingRule::After {
+            parameter: text(&after.parameter)?,
+            from: after.from.value()?.filter.clone(),
+            size: after.size.value().map(|size| u64::from(size.0)),
+            size_parameter: text(&after.size_parameter),
+        });
+    }
     let token = keys.token.value()?;
     Some(PagingRule::Token {
         parameter: text(&token.parameter)?,
         from: token.from.value()?.filter.clone(),
     })
+}
+
+fn size_parameter_without_size(
+    parameter: &Given<crate::kinds::Text>,
+    size: &Given<Count>,
+    findings: &mut Findings<'_>,
+) {
+    if let (Some(parameter), None) = (parameter.here(), size.here()) {
+        findings
+            .error(
+                codes::MISMATCHED_KEYS,
+                parameter.key,
+                "`size_parameter` without `size`",
+            )
+            .help("say how many records a page has: `size: 50`");
+    }
 }

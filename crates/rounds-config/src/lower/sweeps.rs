@@ -20,8 +20,8 @@ use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp};
 use rounds_domain::FeedName;
 use rounds_domain::plan::{
-    CursorRule, DateRange, Deletions, Feed, FeedRole, Missed, Paging, RequestRule, Start, Sweep,
-    SweepScope, TimeCursor,
+    CursorRule, DateRange, Deletions, Feed, FeedRole, Missed, Paging, PagingRule, RequestRule,
+    Start, Sweep, SweepScope, TimeCursor,
 };
 use std::sync::Arc;
 
@@ -110,14 +110,22 @@ fn reconcile(
     } else {
         request_of_changes(keys, given, changes, findings)
     };
+    // What a queue is asked until it is empty is not what its sweep asks.
+    let changes_paging = match &changes.paging.rule {
+        PagingRule::UntilEmpty => Paging {
+            rule: PagingRule::Single,
+            ..changes.paging.clone()
+        },
+        _ => changes.paging.clone(),
+    };
     let paging = if keys.paging.is_absent() && keys.max_pages.is_absent() {
-        Some(changes.paging.clone())
+        Some(changes_paging)
     } else {
         let default = changes.paging.max_pages;
         match &keys.paging {
             Given::Absent => Some(Paging {
                 max_pages: keys.max_pages.value().map_or(default, |count| count.0),
-                ..changes.paging.clone()
+                ..changes_paging
             }),
             given => paging_of(given, &keys.max_pages, default, findings),
         }
@@ -251,11 +259,11 @@ fn request_of_changes(
             };
             Some((changes.request.clone(), scope, missed))
         }
-        CursorRule::Number(_) | CursorRule::Token(_) => {
+        CursorRule::Number(_) | CursorRule::Token(_) | CursorRule::Queue(_) => {
             findings
                 .error(codes::BAD_SWEEP, given.key, "this change query cannot be asked for everything")
                 .expected("expected a request of the sweep's own")
-                .help("a log by number or token shows each change once: say how to ask for what is there, `get: /path`");
+                .help("a queue, or a log by number or token, shows each change once: say how to ask for what is there, `get: /path`");
             None
         }
         CursorRule::Sweep(_) => {
@@ -312,7 +320,28 @@ fn date_range(
         zone: (keys.zone.value()).map_or_else(|| zone_of(action), |zone| zone.0.clone()),
         format,
         field: keys.field.value()?.filter.clone(),
+        longest_days: longest_days(keys, findings)?,
     })
+}
+
+/// Slices share the day between them, so one day would never get any further.
+fn longest_days(keys: &DatesKeys, findings: &mut Findings<'_>) -> Option<Option<i32>> {
+    match &keys.longest {
+        Given::Absent => Some(None),
+        Given::Wrong => None,
+        Given::Here(longest) if longest.value.0 < 2 => {
+            findings
+                .error(
+                    codes::BAD_SLICES,
+                    longest.place,
+                    "slices of less than two days",
+                )
+                .expected("neighbours share the day between them")
+                .help("write the most days that the EHR allows in one request, such as `190d`");
+            None
+        }
+        Given::Here(longest) => Some(Some(longest.value.0)),
+    }
 }
 
 /// Whether the format writes a date and tells every day from every other. Nothing of strftime needs to be known here.

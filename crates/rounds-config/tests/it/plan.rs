@@ -4,8 +4,8 @@ use crate::{FULL, SMALL, rendered};
 use rounds_config::{Sources, load, secret_references};
 use rounds_domain::plan::{
     Action, BodyRule, Cadence, CursorRule, DateRange, Deletions, Destination, EventRule, FeedRole,
-    Missed, OrderBy, PagingRule, Plan, RetrySchedule, Rows, Start, Sweep, SweepScope, TimeCursor,
-    TimeFormat, TimeSource, VersionRule, WhenMissing,
+    Links, Missed, OrderBy, PagingRule, Plan, Queue, RetrySchedule, Rows, Start, Sweep, SweepScope,
+    TimeCursor, TimeFormat, TimeSource, VersionRule, WhenMissing,
 };
 use rounds_map::Json;
 use std::sync::Arc;
@@ -40,7 +40,14 @@ fn every_documented_key_reaches_the_plan() {
         .collect();
     assert_eq!(
         names,
-        ["appointments", "orders", "results", "slots", "rooms"]
+        [
+            "appointments",
+            "orders",
+            "results",
+            "slots",
+            "messages",
+            "rooms"
+        ]
     );
     let without_zones = insta::Settings::clone_current();
     without_zones
@@ -88,6 +95,8 @@ fn schedules_and_cursors_of_every_kind() {
         panic!("a time")
     };
     assert_eq!(time.format, TimeFormat::EpochSeconds);
+    assert!(matches!(&time.source, TimeSource::Answer(from) if from.text() == ".[0].serverTime"));
+    assert_eq!(time.longest_window, Some(Duration::from_hours(7 * 24)));
     assert_eq!(
         (time.granularity, time.overlap),
         (Duration::from_secs(1), Duration::from_secs(1)),
@@ -133,6 +142,45 @@ fn schedules_and_cursors_of_every_kind() {
 }
 
 #[test]
+fn a_queue_is_asked_until_it_is_empty_and_says_how_to_ask_again() {
+    let plan = plan(FULL);
+    let messages = action(&plan, "messages");
+    assert!(matches!(
+        messages.changes.paging.rule,
+        PagingRule::UntilEmpty
+    ));
+    let CursorRule::Queue(Queue {
+        recover: Some(recover),
+    }) = &messages.changes.cursor
+    else {
+        panic!("a queue with a recovery")
+    };
+    let names: Vec<&str> = (recover.request.query.iter())
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(names, ["after", "before"], "instead of the queue's own");
+    assert_eq!(recover.request.path.text(), "/messages/changed");
+    assert_eq!(recover.reach, Duration::from_hours(12));
+    assert_eq!(recover.written.overlap, Duration::from_mins(3));
+    assert_eq!(recover.written.zone.iana_name(), Some("America/New_York"));
+    assert!(
+        matches!(&recover.paging.rule, PagingRule::After { from, size: Some(100), .. } if from.text() == ".id")
+    );
+}
+
+#[test]
+fn orders_and_links_reach_the_plan() {
+    let text = SMALL.replacen("overlap: 2m }", "field: .at, order: descending }", 1);
+    let CursorRule::Time(time) = action(&plan(&text), "appointments").changes.cursor.clone() else {
+        panic!("a time")
+    };
+    assert!(matches!(time.source, TimeSource::DescendingField));
+    let paging = action(&plan(FULL), "appointments").changes.paging.clone();
+    assert_eq!(paging.links, Links::Rebased);
+    assert!(paging.more.is_some_and(|more| more.text() == ".has_next"));
+}
+
+#[test]
 fn a_format_tells_its_own_granularity() {
     for (format, expected) in [
         ("%m/%d/%Y", 86_400_000),
@@ -141,6 +189,7 @@ fn a_format_tells_its_own_granularity() {
         ("%Y-%m-%dT%H:%M:%S%:z", 1_000),
         ("%Y-%m-%dT%H:%M:%S.%3f", 1),
         ("rfc3339", 1),
+        ("http_date", 1_000),
     ] {
         let text = SMALL.replacen("%Y-%m-%dT%H:%M:%S", format, 1);
         let CursorRule::Time(time) = action(&plan(&text), "appointments").changes.cursor.clone()
@@ -264,7 +313,7 @@ fn sweeps_are_feeds_beside_the_change_query() {
     let CursorRule::Time(changes) = &appointments.changes.cursor else {
         panic!("a time cursor")
     };
-    assert_eq!(changes.source, TimeSource::AscendingField);
+    assert!(matches!(changes.source, TimeSource::AscendingField));
     let CursorRule::Time(TimeCursor {
         settle, overlap, ..
     }) = &trailing.cursor
@@ -363,7 +412,9 @@ fn a_sweep_may_ask_in_its_own_way() {
         zone,
         format,
         field,
+        longest_days,
     } = &**range;
+    assert_eq!(*longest_days, Some(190));
     assert_eq!((*from_days, *to_days), (-30, 84));
     assert_eq!(zone.iana_name(), Some("America/New_York"));
     assert_eq!((format.as_str(), field.text()), ("%d.%m.%Y", ".due"));

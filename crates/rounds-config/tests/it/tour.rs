@@ -160,6 +160,61 @@ const STOPS: &[Stop] = &[
         "overlap: 2m, order: ascending }",
     ),
     (
+        "slices_without_an_upper_bound",
+        "overlap: 2m }",
+        "overlap: 2m, window: { longest: 7d } }",
+    ),
+    (
+        "slices_within_overlap",
+        "{ changedsince: \"{{ cursor }}\" }\n      cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }",
+        "{ changedsince: \"{{ cursor }}\", to: \"{{ until }}\" }\n      cursor: { time: \"%m/%d/%Y\", window: { longest: 3d } }",
+    ),
+    (
+        "slices_from_1970",
+        "{ changedsince: \"{{ cursor }}\" }\n      cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }\n      start: now",
+        "{ changedsince: \"{{ cursor }}\", to: \"{{ until }}\" }\n      cursor: { time: rfc3339, window: { longest: 7d } }\n      start: beginning",
+    ),
+    (
+        "dates_in_slices_of_a_day",
+        "    every: 1m",
+        "    every: 1m\n    reconcile: { every: 1d, get: \"/all?from={{ from }}\", dates: { from: -1d, to: 1w, field: .start, longest: 1d } }",
+    ),
+    (
+        "order_with_an_answer",
+        "overlap: 2m }",
+        "answer: .clock, field: .changed, order: ascending }",
+    ),
+    (
+        "newest_on_one_page",
+        "      query: { changedsince: \"{{ cursor }}\" }\n      cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }",
+        "      cursor: { time: rfc3339, field: .changed, order: descending }",
+    ),
+    (
+        "queue_with_a_cursor_in_the_request",
+        "cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }",
+        "cursor: { queue: {} }",
+    ),
+    (
+        "queue_by_offset",
+        "      query: { changedsince: \"{{ cursor }}\" }\n      cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }",
+        "      cursor: { queue: {} }\n      paging: { offset: { parameter: offset, size: 50 } }",
+    ),
+    (
+        "queue_with_overlap",
+        "      query: { changedsince: \"{{ cursor }}\" }\n      cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }",
+        "      cursor: { queue: {}, overlap: 2m }",
+    ),
+    (
+        "recover_without_from",
+        "      query: { changedsince: \"{{ cursor }}\" }\n      cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }",
+        "      cursor: { queue: { recover: { query: { processed: \"yes\" }, last: 12h } } }",
+    ),
+    (
+        "links_without_links",
+        "overlap: 2m }",
+        "overlap: 2m }\n      paging: { token: { parameter: page, from: .next }, links: rebased }",
+    ),
+    (
         "unknown_key",
         "    every: 1m",
         "    evry: 1m\n    every: 1m",

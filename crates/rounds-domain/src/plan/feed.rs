@@ -1,6 +1,6 @@
 //! One query of an action: the request, its cursor, its pages, its records.
 
-use super::{Schedule, Sweep};
+use super::{Queue, Schedule, Sweep};
 use crate::FeedName;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -81,6 +81,8 @@ pub enum CursorRule {
     Number(Filter),
     /// By an opaque token in the answer: evaluated over each page's body; absent keeps the former one.
     Token(Filter),
+    /// The source keeps it: it gives what changed once and forgets it.
+    Queue(Queue),
     /// There is none: each round is a sweep that is compared with what is known.
     Sweep(Sweep),
 }
@@ -100,16 +102,24 @@ pub struct TimeCursor {
     pub settle: Duration,
     /// What the cursor is taken from.
     pub source: TimeSource,
+    /// The longest span that one request may ask for; a longer one is asked for in slices, the oldest first. None: there is no
+    /// limit.
+    pub longest_window: Option<Duration>,
 }
 
 /// What a time cursor is taken from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum TimeSource {
     /// The field that the filter goes by ([`Feed::dated_by`]), whose values come in any order.
     Field,
     /// The same, and the pages come in ascending order of it: a round that is cut short goes on from the last page that kept
     /// the order.
     AscendingField,
+    /// The same, and the pages come in descending order of it: they are read up to the first record from before what was asked
+    /// for, which a source without a change filter would go on with for ever.
+    DescendingField,
+    /// The source's clock, as a page's body said it in the round's first answer. An answer without it moves nothing.
+    Answer(Filter),
     /// The source's clock, as it said it in the `Date` header of the round's first answer.
     SourceClock,
 }
@@ -125,6 +135,8 @@ pub enum TimeFormat {
     EpochSeconds,
     /// Milliseconds since 1970.
     EpochMilliseconds,
+    /// As HTTP headers write it (RFC 9110, 5.6.7), always in GMT.
+    HttpDate,
 }
 
 /// Where a feed's first round starts.
@@ -143,6 +155,11 @@ pub enum Start {
 pub struct Paging {
     /// The rule.
     pub rule: PagingRule,
+    /// From a page's body to whether there are more pages: false ends the answer whatever the rule says, true keeps a short page
+    /// from ending it, and nothing leaves it to the rule.
+    pub more: Option<Filter>,
+    /// Whether next links are followed as they are.
+    pub links: Links,
     /// How many pages a round may have before it fails.
     pub max_pages: u32,
 }
@@ -150,6 +167,16 @@ pub struct Paging {
 impl Paging {
     /// [`Paging::max_pages`] where the user says nothing.
     pub const DEFAULT_MAX_PAGES: u32 = 1_000;
+}
+
+/// Whether next links are followed as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Links {
+    /// They are. One that leads to another scheme, host or port is an error.
+    #[default]
+    AsGiven,
+    /// Their path and query are asked for at the connection's own address: the EHR builds them from an inner one.
+    Rebased,
 }
 
 /// How an answer is continued. In all of them an answer without records and without a pointer to more ends the round.
@@ -195,6 +222,19 @@ pub enum PagingRule {
         /// Where it stands in the body.
         from: Filter,
     },
+    /// The next page begins after the last record of this one (a keyset). A page without records is the last.
+    After {
+        /// The query parameter that carries the last record's value.
+        parameter: String,
+        /// From the last record of a page to that value.
+        from: Filter,
+        /// How many records a full page has; a shorter one is the last. None: only an empty page is the last.
+        size: Option<u64>,
+        /// The query parameter that asks for the size, if it is to be sent.
+        size_parameter: Option<String>,
+    },
+    /// The same request again, until it gives nothing: only for a queue, which forgets what it gave.
+    UntilEmpty,
 }
 
 /// Whether records may move between pages while they are read: an edit of one that was read moves all behind it.

@@ -9,6 +9,7 @@ mod connection;
 mod destination;
 mod feed;
 mod header;
+mod queue;
 mod retry;
 mod schedule;
 mod secret;
@@ -18,10 +19,11 @@ pub use action::{Action, BodyRule, EventRule, Lookup, Notify, OrderBy, WhenMissi
 pub use connection::{Authentication, Connection, Limits, Rate};
 pub use destination::{AddressRange, Challenge, Destination, DestinationTimeouts, HeaderSource};
 pub use feed::{
-    CursorRule, DateField, Feed, FeedRole, Paging, PagingRule, RequestRule, Rows, Start,
+    CursorRule, DateField, Feed, FeedRole, Links, Paging, PagingRule, RequestRule, Rows, Start,
     TimeCursor, TimeFormat, TimeSource, VersionRule,
 };
 pub use header::is_framing_header;
+pub use queue::{Queue, Recover};
 pub use retry::RetrySchedule;
 pub use schedule::{Cadence, Schedule, WeekdayRange, Window};
 pub use secret::SecretReference;

@@ -43,6 +43,9 @@ pub struct DateRange {
     pub format: String,
     /// From a record to its date or time.
     pub field: Filter,
+    /// The most days that one request may ask for, two at least; a longer range is asked for in slices that share the day between
+    /// them, so that it does not matter whether the EHR takes `to` in or leaves it out. None: there is no limit.
+    pub longest_days: Option<i32>,
 }
 
 /// Whether a record that is not there any more is told.

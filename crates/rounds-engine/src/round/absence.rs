@@ -36,6 +36,20 @@ pub(super) struct Seen {
     pub(super) matches: u64,
     /// How many matches the answer says there are.
     pub(super) total: Option<u64>,
+    /// Matches and total of the first slice that had fewer than it said.
+    cut: Option<(u64, u64)>,
+}
+
+impl Seen {
+    /// Ends an answer: a sweep in slices has several, each with a count of its own.
+    pub(super) fn end_answer(&mut self) {
+        if let Some(total) = self.total.take()
+            && self.matches < total
+        {
+            self.cut.get_or_insert((self.matches, total));
+        }
+        self.matches = 0;
+    }
 }
 
 impl Round<'_> {
@@ -211,15 +225,10 @@ fn version_of_absence(last: Version) -> Version {
 
 /// An answer that has fewer matches than it says there are does not show what is gone.
 fn truncated(seen: Seen) -> Option<RoundFailure> {
-    let total = seen.total?;
-    (seen.matches < total).then(|| {
-        failure(
-            failure::SWEEP_TRUNCATED,
-            format!(
-                "a sweep showed {} of the {total} records that the EHR says there are",
-                seen.matches
-            ),
-            "follow all pages with `paging`; if the EHR only guesses its total, set `deletions: ignored`",
-        )
-    })
+    let (matches, total) = seen.cut?;
+    Some(failure(
+        failure::SWEEP_TRUNCATED,
+        format!("a sweep showed {matches} of the {total} records that the EHR says there are"),
+        "follow all pages with `paging`; if the EHR only guesses its total, set `deletions: ignored`",
+    ))
 }

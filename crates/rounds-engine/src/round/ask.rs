@@ -4,27 +4,33 @@
 //! what is there: everything, the change query from its beginning, or a range of dates around today.
 
 use super::failure::{self, failure};
-use super::instant;
-use crate::moment::earlier;
+use super::instant::{self, Written};
+use super::slices::{self, Rest};
+use crate::moment::{earlier, later};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use rounds_domain::plan::{
-    CursorRule, DateRange, Feed, FeedRole, Start, Sweep, SweepScope, TimeCursor,
+    CursorRule, DateRange, Feed, FeedRole, Recover, Start, Sweep, SweepScope, TimeCursor,
 };
 use rounds_domain::{Cursor, RoundFailure};
 use rounds_map::Json;
 
-/// What is being asked.
+/// An instant or a day that cannot be written in the format that the user chose.
+pub(super) type Unwritable = jiff::Error;
+
+/// What is being asked: all of it, or a slice.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     /// What templates may use: `cursor` and `until`, or `from` and `to`.
     pub(crate) scope: Json,
     /// The lower bound by time, if there is one: nothing before it should come.
     pub(crate) lower: Option<Timestamp>,
-    /// The upper bound by time, if the request carries one.
+    /// The upper bound by time, if the request may carry one.
     pub(crate) until: Option<Timestamp>,
-    /// The first and the last day, if it is about dates.
+    /// The first and the last day, if it is about dates; of all slices.
     pub(crate) dates: Option<(Date, Date)>,
+    /// What is to be asked after it.
+    pub(crate) rest: Rest,
 }
 
 impl Asked {
@@ -34,6 +40,32 @@ impl Asked {
             lower: None,
             until: None,
             dates: None,
+            rest: Rest::Nothing,
+        }
+    }
+
+    /// By time: from `lower` until `upper`.
+    pub(super) fn of_time(lower: Written, upper: Written, rest: Rest) -> Self {
+        Self {
+            lower: Some(lower.instant),
+            until: Some(upper.instant),
+            rest,
+            ..Self::of(Json::object([
+                ("cursor", Json::string(lower.text)),
+                ("until", Json::string(upper.text)),
+            ]))
+        }
+    }
+
+    /// By days, from one to the other.
+    pub(super) fn of_dates(from: String, to: String, whole: (Date, Date), rest: Rest) -> Self {
+        Self {
+            dates: Some(whole),
+            rest,
+            ..Self::of(Json::object([
+                ("from", Json::string(from)),
+                ("to", Json::string(to)),
+            ]))
         }
     }
 }
@@ -77,6 +109,7 @@ pub(crate) fn ask(
         (CursorRule::Number(_), _) => Ok(asked_text("0")),
         (CursorRule::Token(_), Some(Cursor::Token(token))) => Ok(asked_text(token.expose())),
         (CursorRule::Token(_), _) => Ok(asked_text("")),
+        (CursorRule::Queue(_), _) => Ok(Asked::of(Json::object::<String>([]))),
         (CursorRule::Sweep(sweep), _) => ask_for_all(sweep, now),
     }
 }
@@ -101,15 +134,7 @@ fn ask_by_time(
         (_, _, Start::Beginning) => Timestamp::UNIX_EPOCH,
         (_, _, Start::Instant(start)) => just_before(start),
     };
-    let (lower, upper) = (written(bound, rule)?, written(until, rule)?);
-    Ok(Asked {
-        lower: Some(lower.instant),
-        until: Some(upper.instant),
-        ..Asked::of(Json::object([
-            ("cursor", Json::string(lower.text)),
-            ("until", Json::string(upper.text)),
-        ]))
-    })
+    slices::first_of_time(bound, until, rule).map_err(|error| unwritable_cursor(&error))
 }
 
 fn ask_for_all(sweep: &Sweep, now: Timestamp) -> Result<Asked, RoundFailure> {
@@ -118,46 +143,63 @@ fn ask_for_all(sweep: &Sweep, now: Timestamp) -> Result<Asked, RoundFailure> {
         SweepScope::ChangesSince {
             since,
             written: rule,
-        } => {
-            let (lower, upper) = (written(*since, rule)?, written(now, rule)?);
-            Ok(Asked::of(Json::object([
-                ("cursor", Json::string(lower.text)),
-                ("until", Json::string(upper.text)),
-            ])))
-        }
+        } => slices::first_of_time(*since, now, rule).map_err(|error| unwritable_cursor(&error)),
         SweepScope::Dates(range) => ask_for_dates(range, now),
     }
 }
 
 fn ask_for_dates(range: &DateRange, now: Timestamp) -> Result<Asked, RoundFailure> {
-    let unwritable = |error: jiff::Error| {
-        failure(
-            failure::CURSOR_UNWRITABLE,
-            format!("the dates of the sweep cannot be written: {error}"),
-            "check `reconcile.dates`",
-        )
-    };
     let today = now.to_zoned(range.zone.clone()).date();
-    let day = |offset: i32| today.checked_add(offset.days()).map_err(unwritable);
-    let text = |day: Date| jiff::fmt::strtime::format(&range.format, day).map_err(unwritable);
-    let (from, to) = (day(range.from_days)?, day(range.to_days)?);
-    Ok(Asked {
-        dates: Some((from, to)),
-        ..Asked::of(Json::object([
-            ("from", Json::string(text(from)?)),
-            ("to", Json::string(text(to)?)),
-        ]))
+    let day = |offset: i32| {
+        today
+            .checked_add(offset.days())
+            .map_err(|error| unwritable_dates(&error))
+    };
+    let whole = (day(range.from_days)?, day(range.to_days)?);
+    slices::first_of_dates(whole, range).map_err(|error| unwritable_dates(&error))
+}
+
+/// The slice after this one; None where it was the last, or all.
+pub(crate) fn after(feed: &Feed, asked: &Asked) -> Result<Option<Asked>, RoundFailure> {
+    slices::after(feed, asked).map_err(|error| match asked.rest {
+        Rest::From(_) => unwritable_dates(&error),
+        Rest::Until(_) | Rest::Nothing => unwritable_cursor(&error),
     })
 }
 
-fn written(moment: Timestamp, rule: &TimeCursor) -> Result<instant::Written, RoundFailure> {
-    instant::write(moment, rule).map_err(|error| {
-        failure(
-            failure::CURSOR_UNWRITABLE,
-            format!("the cursor cannot be written in the format of `cursor.time`: {error}"),
-            "check `cursor.time` and `cursor.zone`",
-        )
-    })
+/// What was taken from a queue since a moment, as far back as the source remembers.
+pub(crate) fn ask_again(
+    recover: &Recover,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<Asked, RoundFailure> {
+    let rule = &recover.written;
+    let from = earlier(since, rule.overlap).max(earlier(now, recover.reach));
+    let written = instant::write(from, rule).and_then(|lower| {
+        let upper = instant::write_not_before(later(now, rule.overlap), rule)?;
+        Ok((lower, upper))
+    });
+    let (lower, upper) = written.map_err(|error| unwritable_cursor(&error))?;
+    Ok(Asked::of(Json::object([
+        ("from", Json::string(lower.text)),
+        ("to", Json::string(upper.text)),
+    ])))
+}
+
+fn unwritable_cursor(error: &Unwritable) -> RoundFailure {
+    failure(
+        failure::CURSOR_UNWRITABLE,
+        format!("the cursor cannot be written in the format of `time`: {error}"),
+        "check `time` and `zone` of the cursor",
+    )
+}
+
+fn unwritable_dates(error: &Unwritable) -> RoundFailure {
+    failure(
+        failure::CURSOR_UNWRITABLE,
+        format!("the dates of the sweep cannot be written: {error}"),
+        "check `reconcile.dates`",
+    )
 }
 
 fn asked_text(text: &str) -> Asked {

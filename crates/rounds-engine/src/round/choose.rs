@@ -27,6 +27,7 @@ impl Round<'_> {
         clock: SourceClock,
         read_at: Timestamp,
     ) -> Result<(), Interruption> {
+        let records = self.in_reach(records, asked);
         self.counts.records += count(&records);
         if let Some(failure) = heard::ignored_by_its_records(self.feed, asked, &records) {
             return Err(failure.into());
@@ -69,6 +70,14 @@ impl Round<'_> {
         )
         .await?;
         Ok(())
+    }
+
+    /// The records of a page that were asked for. Only a source that is asked without a filter, the newest first, gives others.
+    fn in_reach(&mut self, records: Vec<ReadRecord>, asked: &Asked) -> Vec<ReadRecord> {
+        records
+            .into_iter()
+            .filter(|record| self.advance.descend(record.position, asked.lower))
+            .collect()
     }
 
     fn choose_one(

@@ -5,6 +5,12 @@
 //! moves nothing. Where there is no field, the source's clock itself is the cursor, as its `Date` header said it before the
 //! first page was read: whatever changes after that is asked again.
 //!
+//! An EHR may also say in the body what its clock shows, which is its database's own and therefore better than the header; the
+//! first page's is taken, and an answer that does not say it moves nothing.
+//!
+//! A span that is asked for in slices is closed slice by slice: the slices come in the order of time, and each is drained and
+//! older than `settle`, so the round may go on behind it.
+//!
 //! Where the source is declared to give ascending pages, and as long as it does, a round that is cut short may go on from the
 //! last page: everything up to its latest field was shown. One record that comes out of order ends that for the round.
 
@@ -15,7 +21,7 @@ use jiff::Timestamp;
 use rounds_domain::plan::{
     CursorRule, Feed, FeedRole, Start, Sweep, SweepScope, TimeCursor, TimeSource,
 };
-use rounds_domain::{Cursor, Phi, RoundFailure};
+use rounds_domain::{Cursor, Phi, QueueState, RoundFailure};
 use rounds_map::Json;
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -93,7 +99,27 @@ pub(crate) struct Advance<'a> {
     latest: Option<Timestamp>,
     highest: Option<Timestamp>,
     order: Order,
+    descent: Descent,
+    answered: Answered,
     given: Option<Cursor>,
+}
+
+/// How far down pages have come that are declared to descend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Descent {
+    /// They are not declared so.
+    Undeclared,
+    /// To this date.
+    To(Option<Timestamp>),
+    /// They went up again, so nothing is known of what is still to come.
+    Broken,
+}
+
+/// Whether the answer said what the source's clock shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answered {
+    No,
+    Yes,
 }
 
 impl<'a> Advance<'a> {
@@ -106,13 +132,79 @@ impl<'a> Advance<'a> {
             }) => Order::Kept,
             _ => Order::Undeclared,
         };
+        let descent = match &feed.cursor {
+            CursorRule::Time(TimeCursor {
+                source: TimeSource::DescendingField,
+                ..
+            }) => Descent::To(None),
+            _ => Descent::Undeclared,
+        };
         Self {
             feed,
             before,
             latest: None,
             highest: None,
             order,
+            descent,
+            answered: Answered::No,
             given: None,
+        }
+    }
+
+    /// A further slice begins: it goes back a granule before the end of the one before it.
+    pub(crate) fn begin_slice(&mut self) {
+        self.highest = None;
+        if matches!(self.descent, Descent::To(_)) {
+            self.descent = Descent::To(None);
+        }
+    }
+
+    /// Takes into account that pages come down to this record. Says whether it is one that was asked for.
+    pub(crate) fn descend(&mut self, position: Position, lower: Option<Timestamp>) -> bool {
+        let (Position::At(at), Descent::To(lowest)) = (position, self.descent) else {
+            let is_known_early =
+                matches!((position, lower), (Position::At(at), Some(lower)) if at < lower);
+            return self.descent == Descent::Undeclared || !is_known_early;
+        };
+        self.descent = match lowest {
+            Some(lowest) if at > lowest => Descent::Broken,
+            _ => Descent::To(Some(at)),
+        };
+        lower.is_none_or(|lower| at >= lower)
+    }
+
+    /// Whether all that is still to come is from before this moment, because pages descend.
+    pub(crate) fn has_passed(&self, lower: Option<Timestamp>) -> bool {
+        match (self.descent, lower) {
+            (Descent::To(Some(lowest)), Some(lower)) => lowest < lower,
+            _ => false,
+        }
+    }
+
+    /// Notes that the answer said what the source's clock shows.
+    pub(crate) fn clock_answered(&mut self) {
+        self.answered = Answered::Yes;
+    }
+
+    /// Where a round may go on after a slice that is not the last, if that can be said.
+    pub(crate) fn after_slice(&self, asked: &Asked, clock: SourceClock) -> Option<Cursor> {
+        let (CursorRule::Time(rule), Some(until)) = (&self.feed.cursor, asked.until) else {
+            return None;
+        };
+        let shown = match &rule.source {
+            TimeSource::SourceClock => Some(by_clock(rule, asked, clock)),
+            TimeSource::Answer(_) if self.answered == Answered::Yes => {
+                Some(by_clock(rule, asked, clock))
+            }
+            TimeSource::Answer(_) => None,
+            // A record from behind the slice says that the upper bound was not heard, so nothing is known of what lies before it.
+            TimeSource::Field | TimeSource::AscendingField | TimeSource::DescendingField => {
+                self.latest.filter(|latest| *latest <= until)
+            }
+        };
+        match (self.before, shown?) {
+            (Some(Cursor::Time(before)), shown) if shown <= *before => None,
+            (_, shown) => Some(Cursor::Time(shown)),
         }
     }
 
@@ -195,17 +287,18 @@ impl<'a> Advance<'a> {
         clock: SourceClock,
     ) -> Cursor {
         let shown = match &self.feed.cursor {
-            CursorRule::Time(rule) if rule.source == TimeSource::SourceClock => {
-                let settled = earlier(clock.believed(), rule.settle);
-                let bound = if rule.settle.is_zero() {
-                    settled
-                } else {
-                    asked.until.map_or(settled, |until| settled.min(until))
-                };
-                Some(Cursor::Time(bound))
-            }
-            CursorRule::Time(_) => self.latest.map(Cursor::Time),
+            CursorRule::Time(rule) => match (&rule.source, self.answered) {
+                (TimeSource::SourceClock, _) | (TimeSource::Answer(_), Answered::Yes) => {
+                    Some(Cursor::Time(by_clock(rule, asked, clock)))
+                }
+                (TimeSource::Answer(_), Answered::No) => None,
+                (
+                    TimeSource::Field | TimeSource::AscendingField | TimeSource::DescendingField,
+                    _,
+                ) => self.latest.map(Cursor::Time),
+            },
             CursorRule::Number(_) | CursorRule::Token(_) => self.given.clone(),
+            CursorRule::Queue(_) => Some(Cursor::Queue(QueueState::Settled)),
             CursorRule::Sweep(_) => asked.dates.map(|(from, to)| Cursor::Dates { from, to }),
         };
         match (self.before, shown) {
@@ -231,6 +324,7 @@ impl<'a> Advance<'a> {
         match (&self.feed.cursor, self.feed.start) {
             (CursorRule::Number(_), _) => Cursor::Number("0".to_owned()),
             (CursorRule::Token(_), _) => Cursor::Token(Phi::new(String::new())),
+            (CursorRule::Queue(_), _) => Cursor::Queue(QueueState::Settled),
             (CursorRule::Sweep(_), _) => Cursor::Sweep,
             (CursorRule::Time(rule), _) if self.feed.role == FeedRole::Trailing => {
                 Cursor::Time(earlier(clock.believed(), rule.settle))
@@ -250,10 +344,22 @@ pub(crate) fn fits(cursor: &Cursor, rule: &CursorRule) -> bool {
     match (cursor, rule) {
         (Cursor::Time(_), CursorRule::Time(_))
         | (Cursor::Number(_), CursorRule::Number(_))
-        | (Cursor::Token(_), CursorRule::Token(_)) => true,
+        | (Cursor::Token(_), CursorRule::Token(_))
+        | (Cursor::Queue(_), CursorRule::Queue(_)) => true,
         (Cursor::Sweep, CursorRule::Sweep(sweep)) => !is_about_dates(sweep),
         (Cursor::Dates { .. }, CursorRule::Sweep(sweep)) => is_about_dates(sweep),
         _ => false,
+    }
+}
+
+/// Where a cursor by the source's clock may stand.
+fn by_clock(rule: &TimeCursor, asked: &Asked, clock: SourceClock) -> Timestamp {
+    let settled = earlier(clock.believed(), rule.settle);
+    // Slices were asked for up to a bound that was fixed when the first of them began.
+    let is_bounded = !rule.settle.is_zero() || rule.longest_window.is_some();
+    match asked.until {
+        Some(until) if is_bounded => settled.min(until),
+        _ => settled,
     }
 }
 

@@ -12,14 +12,27 @@ use std::time::Duration;
 /// once; anything longer is the schedule's matter.
 const WAITS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
 
+/// Whether a request may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeatable {
+    /// It may: it changes nothing.
+    Yes,
+    /// It takes what it gives: the same request again would get something else.
+    No,
+}
+
 /// Asks for one page. Trouble that may pass is tried again at once, a little later and not more.
 pub(super) async fn ask(
     ports: &Ports,
     request: EhrRequest,
+    repeatable: Repeatable,
     requests: &mut u64,
     observer: &mut dyn Observer,
 ) -> Result<EhrResponse, RoundFailure> {
-    let mut waits = WAITS.iter();
+    let mut waits = match repeatable {
+        Repeatable::Yes => WAITS.iter(),
+        Repeatable::No => [].iter(),
+    };
     loop {
         *requests += 1;
         let began = ports.clock.monotonic();

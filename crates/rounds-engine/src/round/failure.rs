@@ -27,6 +27,8 @@ pub(crate) const CURSOR_UNUSABLE: Code = Code::new("R0320");
 pub(crate) const CURSOR_UNWRITABLE: Code = Code::new("R0321");
 /// A sweep showed fewer records than the EHR says there are.
 pub(crate) const SWEEP_TRUNCATED: Code = Code::new("R0323");
+/// The EHR says that there are more pages and does not say where.
+pub(crate) const MORE_PAGES: Code = Code::new("R0350");
 /// An evaluation was given up by the evaluator itself.
 pub(crate) const EVALUATOR: Code = Code::new("R0322");
 

@@ -5,12 +5,16 @@
 //! up; a local time that comes twice (the hour that is repeated when clocks go back) is asked from before that hour,
 //! because nobody knows which of the two the EHR takes it for; a field in such an hour is read as the first of the two.
 
+use crate::moment::later;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp, Zoned};
 use rounds_domain::plan::{DateField, DateRange, TimeCursor, TimeFormat};
 use rounds_map::Json;
 use std::time::Duration;
+
+/// How many hours a repetition of local times may last, when clocks go back (days, where an island changed its date).
+const LONGEST_REPETITION_HOURS: u32 = 26;
 
 /// An instant as it goes into a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,26 +38,58 @@ pub(crate) fn write(moment: Timestamp, rule: &TimeCursor) -> Result<Written, jif
         TimeFormat::Rfc3339 => rfc3339(&local, rule.granularity),
         TimeFormat::EpochSeconds => instant.as_second().to_string(),
         TimeFormat::EpochMilliseconds => instant.as_millisecond().to_string(),
+        TimeFormat::HttpDate => {
+            jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&instant)?
+        }
     };
     Ok(Written { text, instant })
 }
 
+/// Writes an instant for an upper bound that may lie too late and must not lie too early: one granule on, and behind an hour
+/// that comes twice.
+pub(crate) fn write_not_before(
+    moment: Timestamp,
+    rule: &TimeCursor,
+) -> Result<Written, jiff::Error> {
+    let mut asked = later(moment, rule.granularity);
+    // A zone has one such hour at a time, and it is over after a few.
+    for _ in 0..LONGEST_REPETITION_HOURS {
+        let written = write(asked, rule)?;
+        if written.instant >= moment {
+            return Ok(written);
+        }
+        asked = later(asked, Duration::from_hours(1));
+    }
+    write(asked, rule)
+}
+
 /// Reads a record's field. Anything with an offset is taken as it is; a time without one is in the field's zone.
 pub(crate) fn read(value: &Json, rule: &DateField) -> Option<Timestamp> {
+    read_as(value, &rule.format, &rule.zone)
+}
+
+/// Reads an instant that is written so, or in a way that needs no telling.
+pub(crate) fn read_as(value: &Json, format: &TimeFormat, zone: &TimeZone) -> Option<Timestamp> {
     let text = value.scalar_text()?;
     let text = text.trim();
-    match rule.format {
+    match format {
         TimeFormat::EpochSeconds => return epoch(text, 1_000_000_000),
         TimeFormat::EpochMilliseconds => return epoch(text, 1_000_000),
+        TimeFormat::HttpDate => {
+            let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text);
+            if date.is_ok() {
+                return date.ok();
+            }
+        }
         TimeFormat::Rfc3339 | TimeFormat::Strftime(_) => {}
     }
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Some(instant);
     }
     if let Ok(local) = text.parse::<DateTime>() {
-        return earlier_of(local, &rule.zone);
+        return earlier_of(local, zone);
     }
-    let TimeFormat::Strftime(format) = &rule.format else {
+    let TimeFormat::Strftime(format) = format else {
         return None;
     };
     let parsed = jiff::fmt::strtime::parse(format, text).ok()?;
@@ -68,7 +104,7 @@ pub(crate) fn read(value: &Json, rule: &DateField) -> Option<Timestamp> {
                 .map(|date| date.to_datetime(jiff::civil::Time::midnight()))
         })
         .ok()?;
-    earlier_of(local, &rule.zone)
+    earlier_of(local, zone)
 }
 
 /// Reads the day of a record's date or time, as it is in the range's zone.
@@ -178,6 +214,7 @@ mod tests {
                 "rfc3339" => TimeFormat::Rfc3339,
                 "epoch_seconds" => TimeFormat::EpochSeconds,
                 "epoch_milliseconds" => TimeFormat::EpochMilliseconds,
+                "http_date" => TimeFormat::HttpDate,
                 format => TimeFormat::Strftime(format.to_owned()),
             },
             zone: TimeZone::get(zone).expect("a zone"),
@@ -185,6 +222,7 @@ mod tests {
             overlap: Duration::ZERO,
             settle: Duration::ZERO,
             source: TimeSource::Field,
+            longest_window: None,
         }
     }
 
@@ -333,6 +371,32 @@ mod tests {
     }
 
     #[test]
+    fn an_http_date_is_in_gmt_whatever_the_zone_and_is_read_back() {
+        let rule = rule("http_date", "America/New_York", SECOND);
+        let (text, instant) = written("2026-05-01T10:00:59.999Z", &rule);
+        assert_eq!(text, "Fri, 01 May 2026 10:00:59 GMT");
+        let back = read(&Json::string(text), &field(&rule)).expect("an instant");
+        assert_eq!(back.to_string(), instant);
+        // A field need not be written as the header is.
+        assert!(read(&Json::string("2026-05-01T10:00:59.999Z"), &field(&rule)).is_some());
+    }
+
+    #[test]
+    fn an_upper_bound_that_must_not_lie_too_early_is_past_the_hour_that_comes_twice() {
+        let rule = rule(NAIVE, "America/New_York", SECOND);
+        let bound = |moment: &str| {
+            let moment: Timestamp = moment.parse().expect("an instant");
+            let written = write_not_before(moment, &rule).expect("can be written");
+            assert!(written.instant >= moment);
+            written.text
+        };
+        // 01:30 in New York, for the first and for the second time.
+        assert!(bound("2026-11-01T05:30:00Z").as_str() >= "2026-11-01T02:00:00");
+        assert!(bound("2026-11-01T06:30:00Z").as_str() >= "2026-11-01T02:00:00");
+        assert_eq!(bound("2026-05-01T12:00:00.5Z"), "2026-05-01T08:00:01");
+    }
+
+    #[test]
     fn the_day_of_a_record_is_that_of_its_place() {
         let range = |zone: &str| DateRange {
             from_days: 0,
@@ -340,6 +404,7 @@ mod tests {
             zone: TimeZone::get(zone).expect("a zone"),
             format: "%d.%m.%Y".to_owned(),
             field: Filter::compile(".at").expect("a filter"),
+            longest_days: None,
         };
         let day = |text: &str, zone: &str| {
             read_day(&Json::string(text), &range(zone)).map(|day| day.to_string())

@@ -25,7 +25,9 @@ pub(crate) mod instant;
 mod late;
 mod pages;
 mod pending;
+mod queue;
 mod read;
+mod slices;
 
 use crate::Ports;
 use crate::observe::Observer;
@@ -33,6 +35,7 @@ use crate::request;
 use absence::Seen;
 use ask::{Asked, Purpose};
 use cursor::{Advance, Order, SourceClock};
+use exchange::Repeatable;
 use failure::failure;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -97,6 +100,7 @@ pub(crate) async fn run(
         containers: 0,
         contested: 0,
         checkpoint: None,
+        closed: None,
         pending: Pending::default(),
         seen: Seen::default(),
         observer,
@@ -154,6 +158,8 @@ struct Round<'a> {
     contested: u64,
     /// Where the feed may go on if the round ends now.
     checkpoint: Option<Cursor>,
+    /// Where the feed may go on because of the slices that are done, whatever comes out of the one under way.
+    closed: Option<Cursor>,
     pending: Pending,
     seen: Seen,
     observer: &'a mut dyn Observer,
@@ -162,25 +168,62 @@ struct Round<'a> {
 impl Round<'_> {
     /// Reads the whole answer and says where the cursor stands after it.
     async fn drain(&mut self) -> Result<Cursor, Interruption> {
-        let mut asked = ask::ask(self.feed, self.known, self.ports.clock.now())?;
-        let clock = self.read_pages(&asked).await?;
+        if let CursorRule::Queue(queue) = &self.feed.cursor {
+            self.open_queue(queue).await?;
+        }
+        let first = ask::ask(self.feed, self.known, self.ports.clock.now())?;
+        let lower = first.lower;
+        let (mut asked, clock) = self.read_slices(first).await?;
         if self.purpose != Purpose::Tell && matches!(self.feed.cursor, CursorRule::Time(_)) {
             // The first bound came from our clock. If the source's runs behind it, what the overlap should have covered
             // was not asked for, and would be told later as if it were new.
             let again = ask::ask(self.feed, self.known, clock.now)?;
-            if again.lower < asked.lower {
+            if again.lower < lower {
                 // The clock stays the one that this bound was made from: a cursor by a still earlier one would reach further
                 // back than anybody has asked.
-                self.read_pages(&again).await?;
-                asked = again;
+                (asked, _) = self.read_slices(again).await?;
             }
         }
         self.tell_absent(self.seen).await?;
         Ok(self.advance.after_drain(self.purpose, &asked, clock))
     }
 
-    async fn read_pages(&mut self, asked: &Asked) -> Result<SourceClock, Interruption> {
+    /// Reads all slices of what is asked for, or the one that it is. Gives the last of them, and the source's clock before the first.
+    async fn read_slices(&mut self, first: Asked) -> Result<(Asked, SourceClock), Interruption> {
         let feed = Arc::clone(self.feed);
+        let mut asked = first;
+        let mut clock = None;
+        loop {
+            let now = self.read_pages(&feed, &asked).await?;
+            self.seen.end_answer();
+            let clock = *clock.get_or_insert(now);
+            let Some(next) = ask::after(&feed, &asked)? else {
+                return Ok((asked, clock));
+            };
+            self.close_slice(&asked, clock).await?;
+            asked = next;
+        }
+    }
+
+    /// Commits a slice that is not the last. A silent first round is not half done: its next try must begin anew.
+    async fn close_slice(&mut self, asked: &Asked, clock: SourceClock) -> Result<(), Interruption> {
+        self.checkpoint = None;
+        let place = self.advance.after_slice(asked, clock);
+        self.advance.begin_slice();
+        if let (Purpose::Tell, Some(place)) = (self.purpose, place) {
+            self.closed = Some(place.clone());
+            self.commit_part(RoundEnd::Unfinished, Some(place)).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads the pages of one answer. `through` is the feed, or the feed with another request for the same records.
+    async fn read_pages(
+        &mut self,
+        through: &Arc<Feed>,
+        asked: &Asked,
+    ) -> Result<SourceClock, Interruption> {
+        let feed = Arc::clone(through);
         self.asked_dates = asked.dates;
         let first =
             request::build(self.connection, &feed.request, &asked.scope).map_err(|error| {
@@ -190,18 +233,26 @@ impl Round<'_> {
                     "check `changes` with `rounds poll ACTION --dry-run`",
                 )
             })?;
-        let mut pages = Pages::new(&feed.paging, first);
+        let mut pages = Pages::new(&feed.paging, &self.connection.base_url, first);
+        let is_taken = matches!(feed.cursor, CursorRule::Queue(_));
         let mut clock = None;
         let mut read_at = None;
         while let Some(request) = pages.take()? {
             let sent_at = self.ports.clock.now();
-            let (page, response) = self.read_page(&request).await?;
+            let (page, response) = self.read_page(&feed, &request).await?;
+            if clock.is_none() && page.clock.is_some() {
+                self.advance.clock_answered();
+            }
             let clock = *clock.get_or_insert_with(|| SourceClock {
-                now: exchange::date_of(&response).unwrap_or(sent_at),
+                now: (page.clock.or_else(|| exchange::date_of(&response))).unwrap_or(sent_at),
                 ours: sent_at,
             });
-            // A server may keep its result still from the first page on: a later page shows what was then.
-            let read_at = *read_at.get_or_insert(sent_at);
+            // A server may keep its result still from the first page on: a later page shows what was then. A queue cannot.
+            let read_at = if is_taken {
+                sent_at
+            } else {
+                *read_at.get_or_insert(sent_at)
+            };
             self.counts.pages += 1;
             if pages.is_first()
                 && let Some(failure) = heard::ignored_by_its_word(&feed, page.bundle.as_ref())
@@ -214,10 +265,14 @@ impl Round<'_> {
             // What the page shows is taken even if it leads nowhere.
             self.choose(page.records, asked, clock, read_at).await?;
             next?;
+            if self.advance.has_passed(asked.lower) {
+                pages.stop();
+            }
             self.set_checkpoint(&pages, clock).await?;
-            // A sweep commits early, because it runs beside faster feeds that may tell of the same records.
-            let is_sweep = feed.role != FeedRole::Changes;
-            if self.pending.is_large() || (is_sweep && self.pending.has_changes()) {
+            // A sweep commits early, because it runs beside faster feeds that may tell of the same records. What was taken from a
+            // queue is committed before more is taken.
+            let is_early = feed.role != FeedRole::Changes || is_taken;
+            if self.pending.is_large() || (is_early && self.pending.has_changes()) {
                 let checkpoint = self.checkpoint.take();
                 self.commit_part(RoundEnd::Unfinished, checkpoint).await?;
             }
@@ -231,16 +286,25 @@ impl Round<'_> {
 
     async fn read_page(
         &mut self,
+        feed: &Arc<Feed>,
         request: &EhrRequest,
     ) -> Result<(PageContent, EhrResponse), Interruption> {
+        // What asks a queue for what it gave before takes nothing.
+        let takes = matches!(feed.cursor, CursorRule::Queue(_)) && Arc::ptr_eq(feed, self.feed);
+        let repeatable = if takes {
+            Repeatable::No
+        } else {
+            Repeatable::Yes
+        };
         let response = exchange::ask(
             self.ports,
             request.clone(),
+            repeatable,
             &mut self.counts.requests,
             self.observer,
         )
         .await?;
-        let (action, feed) = (Arc::clone(self.action), Arc::clone(self.feed));
+        let (action, feed) = (Arc::clone(self.action), Arc::clone(feed));
         let for_reading = response.clone();
         let page = self
             .ports
@@ -279,7 +343,7 @@ impl Round<'_> {
                         feed = %self.feed.name,
                         "`order: ascending` is declared, but the EHR's pages do not ascend; this round moves its cursor only at its end"
                     );
-                    let start = self.known.cloned();
+                    let start = self.closed.clone().or_else(|| self.known.cloned());
                     let start = start.unwrap_or_else(|| self.advance.at_start(clock));
                     self.commit_part(RoundEnd::Unfinished, Some(start)).await?;
                 }

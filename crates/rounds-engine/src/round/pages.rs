@@ -6,7 +6,7 @@ use super::failure::{self, failure};
 use super::read::{NextPage, PageContent};
 use http::HeaderMap;
 use rounds_domain::RoundFailure;
-use rounds_domain::plan::{Paging, PagingRule};
+use rounds_domain::plan::{Links, Paging, PagingRule};
 use rounds_domain::ports::EhrRequest;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -16,6 +16,7 @@ use walk::{Places, Walk};
 /// The pages of one answer: gives the next request until there is none.
 pub(super) struct Pages<'a> {
     paging: &'a Paging,
+    base_url: &'a Url,
     first: EhrRequest,
     next: Option<EhrRequest>,
     walk: Option<Walk>,
@@ -27,7 +28,7 @@ pub(super) struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     /// Starts with this request; the paging's own parameters are added to it.
-    pub(super) fn new(paging: &'a Paging, first: EhrRequest) -> Self {
+    pub(super) fn new(paging: &'a Paging, base_url: &'a Url, mut first: EhrRequest) -> Self {
         let walk = match &paging.rule {
             PagingRule::PageNumber {
                 first, size, rows, ..
@@ -43,8 +44,17 @@ impl<'a> Pages<'a> {
             }
             _ => None,
         };
+        if let PagingRule::After {
+            size: Some(size),
+            size_parameter: Some(name),
+            ..
+        } = &paging.rule
+        {
+            set(&mut first.url, name, &size.to_string());
+        }
         let mut pages = Self {
             paging,
+            base_url,
             first,
             next: None,
             walk,
@@ -69,8 +79,9 @@ impl<'a> Pages<'a> {
             ));
         }
         self.taken += 1;
-        // A walk by place may well ask for a place again.
-        if self.walk.is_none() && !self.asked.insert(mark_of(&request.url)) {
+        // A walk by place may well ask for a place again, and a queue is asked the same until it has nothing more.
+        let may_repeat = self.walk.is_some() || matches!(self.paging.rule, PagingRule::UntilEmpty);
+        if !may_repeat && !self.asked.insert(mark_of(&request.url)) {
             return Err(loops("a next page that was asked for already"));
         }
         Ok(Some(request))
@@ -79,6 +90,11 @@ impl<'a> Pages<'a> {
     /// Whether this is the first page.
     pub(super) const fn is_first(&self) -> bool {
         self.taken == 1
+    }
+
+    /// No further page is wanted.
+    pub(super) fn stop(&mut self) {
+        self.next = None;
     }
 
     /// Whether everything before the end of what was read was shown.
@@ -104,24 +120,94 @@ impl<'a> Pages<'a> {
             ));
         }
         if let Some(walk) = &mut self.walk {
-            let goes_on = walk.step(&page.records);
+            let goes_on = walk.step(&page.records, page.more);
             self.next = if goes_on { self.at_place() } else { None };
             return Ok(());
         }
-        self.next = match (&self.paging.rule, &page.next) {
-            (PagingRule::NextLink(_), NextPage::Pointer(link)) => Some(follow(current, link)?),
+        self.next = match page.more {
+            Some(false) => None,
+            more => self.named(current, headers, page, more)?,
+        };
+        Ok(())
+    }
+
+    /// The next page where this one names it; `more` is what it says of there being one.
+    fn named(
+        &self,
+        current: &EhrRequest,
+        headers: &HeaderMap,
+        page: &PageContent,
+        more: Option<bool>,
+    ) -> Result<Option<EhrRequest>, RoundFailure> {
+        let next = match (&self.paging.rule, &page.next) {
+            (PagingRule::NextLink(_), NextPage::Pointer(link)) => Some(self.follow(current, link)?),
             (PagingRule::LinkHeader { relation }, _) => match link_in(headers, relation) {
-                Some(link) => Some(follow(current, &link)?),
+                Some(link) => Some(self.follow(current, &link)?),
                 None => None,
             },
             (PagingRule::Token { parameter, .. }, NextPage::Pointer(token)) => {
-                let mut request = self.first.clone();
-                set(&mut request.url, parameter, token);
-                Some(request)
+                Some(self.first_with(parameter, token))
+            }
+            (PagingRule::After { size, .. }, _) if more.is_none() && is_last(page, *size) => None,
+            (PagingRule::After { parameter, .. }, NextPage::Pointer(value)) => {
+                Some(self.first_with(parameter, value))
+            }
+            (PagingRule::After { .. }, NextPage::Unsaid) => return Err(no_way_on()),
+            (PagingRule::UntilEmpty, _) => {
+                let goes_on = more.unwrap_or(!page.records.is_empty());
+                goes_on.then(|| self.first.clone())
             }
             _ => None,
         };
-        Ok(())
+        // An answer that ends where it says that there is more was not drained.
+        match (&next, more) {
+            (None, Some(true)) => Err(no_way_on()),
+            _ => Ok(next),
+        }
+    }
+
+    fn first_with(&self, parameter: &str, value: &str) -> EhrRequest {
+        let mut request = self.first.clone();
+        set(&mut request.url, parameter, value);
+        request
+    }
+
+    fn follow(&self, current: &EhrRequest, link: &str) -> Result<EhrRequest, RoundFailure> {
+        let url = current
+            .url
+            .join(link)
+            .map_err(|_| unusable_link("the next link is no URL".to_owned()))?;
+        let is_foreign = url.origin() != current.url.origin();
+        let url = match (is_foreign, self.paging.links) {
+            (false, _) => url,
+            (true, Links::AsGiven) => {
+                return Err(unusable_link(format!(
+                    "the next link leads to another host, {}",
+                    url.origin().ascii_serialization()
+                )));
+            }
+            (true, Links::Rebased) => self.rebased(&url)?,
+        };
+        Ok(EhrRequest {
+            method: http::Method::GET,
+            url,
+            ..current.clone()
+        })
+    }
+
+    /// A link's path and query at the connection's own address.
+    fn rebased(&self, link: &Url) -> Result<Url, RoundFailure> {
+        let below = format!("{}/", link.path().trim_end_matches('/'));
+        if !below.starts_with(self.base_url.path()) {
+            return Err(unusable_link(format!(
+                "the next link leads to another host, {}, and to a path that is not under that of `base_url`",
+                link.origin().ascii_serialization()
+            )));
+        }
+        let mut url = self.base_url.clone();
+        url.set_path(link.path());
+        url.set_query(link.query());
+        Ok(url)
     }
 
     /// The request for the page where the walk is, and for its size if the rule asks for one.
@@ -169,29 +255,26 @@ fn set(url: &mut Url, parameter: &str, value: &str) {
         .append_pair(parameter, value);
 }
 
-fn follow(current: &EhrRequest, link: &str) -> Result<EhrRequest, RoundFailure> {
-    let unusable = |message: String| {
-        failure(
-            failure::NEXT_LINK,
-            message,
-            "next links are followed as they are, within the connection's host only; if the EHR builds them from another address, set its own base URL to the one in `base_url`",
-        )
-    };
-    let url = current
-        .url
-        .join(link)
-        .map_err(|_| unusable("the next link is no URL".to_owned()))?;
-    if url.origin() != current.url.origin() {
-        return Err(unusable(format!(
-            "the next link leads to another host, {}",
-            url.origin().ascii_serialization()
-        )));
-    }
-    Ok(EhrRequest {
-        method: http::Method::GET,
-        url,
-        ..current.clone()
-    })
+fn unusable_link(message: String) -> RoundFailure {
+    failure(
+        failure::NEXT_LINK,
+        message,
+        "next links are followed as they are, within the connection's host only; if the EHR builds them from an inner address, write `links: rebased` under `paging`, or set the EHR's own base URL to the one in `base_url`",
+    )
+}
+
+/// Whether a page of a keyset is the last by its size.
+fn is_last(page: &PageContent, size: Option<u64>) -> bool {
+    let count = u64::try_from(page.records.len()).unwrap_or(u64::MAX);
+    count == 0 || size.is_some_and(|size| count < size)
+}
+
+fn no_way_on() -> RoundFailure {
+    failure(
+        failure::MORE_PAGES,
+        "there are more pages, and the EHR does not say where",
+        "check `paging` with `rounds poll ACTION --dry-run`: `more` may be wrong, or the place that leads to the next page",
+    )
 }
 
 fn loops(what: &str) -> RoundFailure {

@@ -4,9 +4,11 @@ use super::bundle::Bundle;
 use super::cursor::Position;
 use super::failure::{self, failure};
 use super::instant;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use rounds_domain::plan::{
-    Action, CursorRule, DateRange, Feed, OrderBy, PagingRule, Sweep, SweepScope, VersionRule,
+    Action, CursorRule, DateRange, Feed, OrderBy, PagingRule, Sweep, SweepScope, TimeSource,
+    VersionRule,
 };
 use rounds_domain::ports::EhrResponse;
 use rounds_domain::{Document, OrderingKey, RecordId, RoundFailure, Version};
@@ -19,8 +21,12 @@ pub(super) struct PageContent {
     pub(super) records: Vec<ReadRecord>,
     /// What it says of the next page.
     pub(super) next: NextPage,
+    /// What `more` gave, where it is asked and gave true or false.
+    pub(super) more: Option<bool>,
     /// What `cursor.number` or `cursor.token` gave.
     pub(super) cursor: Option<Json>,
+    /// What the source's clock shows, if `cursor.answer` gave that.
+    pub(super) clock: Option<Timestamp>,
     /// What it says of the search, if it is a FHIR Bundle.
     pub(super) bundle: Option<Bundle>,
     /// A mark of its records: two pages of one answer with the same mark repeat each other.
@@ -99,29 +105,69 @@ pub(super) fn page(
         .iter()
         .map(|found| record(action, feed, found))
         .collect();
-    let next = match &feed.paging.rule {
-        PagingRule::NextLink(from) | PagingRule::Token { from, .. } => from
+    let pointer = match (&feed.paging.rule, found.last()) {
+        (PagingRule::NextLink(from) | PagingRule::Token { from, .. }, _) => from
             .optional(&body)
-            .map_err(|error| failed("paging", &error))?
-            .and_then(|pointer| pointer.scalar_text())
-            .filter(|pointer| !pointer.is_empty())
-            .map_or(NextPage::Unsaid, NextPage::Pointer),
-        _ => NextPage::Unsaid,
+            .map_err(|error| failed("paging", &error))?,
+        (PagingRule::After { from, .. }, Some(last)) => from
+            .optional(last)
+            .map_err(|error| failed("paging.after.from", &error))?,
+        _ => None,
+    };
+    let next = pointer
+        .and_then(|pointer| pointer.scalar_text())
+        .filter(|pointer| !pointer.is_empty())
+        .map_or(NextPage::Unsaid, NextPage::Pointer);
+    let more = match &feed.paging.more {
+        Some(more) => more
+            .optional(&body)
+            .map_err(|error| failed("paging.more", &error))?
+            .and_then(|more| more.as_bool()),
+        None => None,
     };
     let cursor = match &feed.cursor {
         CursorRule::Number(from) | CursorRule::Token(from) => from
             .optional(&body)
             .map_err(|error| failed("cursor", &error))?,
-        CursorRule::Time(_) | CursorRule::Sweep(_) => None,
+        CursorRule::Time(_) | CursorRule::Queue(_) | CursorRule::Sweep(_) => None,
     };
+    let clock = clock_of(feed, &body)?;
     let mark = mark_of(&records);
     Ok(PageContent {
         records,
         next,
+        more,
         cursor,
+        clock,
         bundle: Bundle::of(&body),
         mark,
     })
+}
+
+/// What the source's clock shows, where the answer is asked for that.
+fn clock_of(feed: &Feed, body: &Json) -> Result<Option<Timestamp>, RoundFailure> {
+    let CursorRule::Time(rule) = &feed.cursor else {
+        return Ok(None);
+    };
+    let TimeSource::Answer(from) = &rule.source else {
+        return Ok(None);
+    };
+    let unusable = |what: String| {
+        failure(
+            failure::CURSOR_UNUSABLE,
+            what,
+            "point `cursor.answer` at the one value in the answer that says what the EHR's clock shows, such as `.[0].serverDateTime`",
+        )
+    };
+    let said = from
+        .optional(body)
+        .map_err(|error| unusable(format!("`cursor.answer` failed on a page: {error}")))?;
+    let Some(said) = said.filter(|said| !said.is_null()) else {
+        return Ok(None);
+    };
+    instant::read_as(&said, &rule.format, &rule.zone)
+        .map(Some)
+        .ok_or_else(|| unusable("`cursor.answer` gave something that is no time".to_owned()))
 }
 
 /// Reads one record.

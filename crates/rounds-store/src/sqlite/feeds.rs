@@ -5,13 +5,17 @@ use super::error::{Result, Trouble};
 use super::names::Names;
 use jiff::Timestamp;
 use rounds_domain::{
-    ActionName, Cursor, FeedKey, FeedName, FeedState, Phi, RoundCommit, RoundEnd, RoundFailure,
+    ActionName, Cursor, FeedKey, FeedName, FeedState, Phi, QueueState, RoundCommit, RoundEnd,
+    RoundFailure,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 const COLUMNS: &str = "cursor_kind, cursor_value, last_started_at, last_succeeded_at, failures_in_a_row, \
      failure_code, failure_message, failure_hint, missed_ticks, rounds, future_dated, name, round, \
      late, longest_late, undeclared, deleted, held_back";
+
+/// The value that marks a queue among the feeds without a position of ours.
+const QUEUE: &str = "queue";
 
 /// The states of these feeds, in order.
 pub(crate) fn states(connection: &Connection, feeds: &[FeedKey]) -> Result<Vec<FeedState>> {
@@ -125,6 +129,12 @@ fn cursor_columns(cursor: Option<&Cursor>) -> (Option<&'static str>, Option<Stri
         Some(Cursor::Number(digits)) => (Some("number"), Some(digits.clone())),
         Some(Cursor::Token(token)) => (Some("token"), Some(token.expose().clone())),
         Some(Cursor::Dates { from, to }) => (Some("dates"), Some(format!("{from}/{to}"))),
+        // The column's check knows the kinds that there were when the table was made. A queue is, like a sweep, a feed without a
+        // position of ours, and told from one by its value.
+        Some(Cursor::Queue(QueueState::Settled)) => (Some("sweep"), Some(QUEUE.to_owned())),
+        Some(Cursor::Queue(QueueState::Taking { since })) => {
+            (Some("sweep"), Some(format!("{QUEUE}/{since}")))
+        }
         Some(Cursor::Sweep) => (Some("sweep"), None),
     }
 }
@@ -213,6 +223,12 @@ fn read_cursor(row: &Row<'_>) -> Result<Option<Cursor>> {
                 })
             })
             .ok_or_else(|| Trouble::corrupt("a feed's dates are not two dates"))?,
+        "sweep" if value == QUEUE => Cursor::Queue(QueueState::Settled),
+        "sweep" if !value.is_empty() => value
+            .strip_prefix(QUEUE)
+            .and_then(|rest| rest.strip_prefix('/')?.parse().ok())
+            .map(|since| Cursor::Queue(QueueState::Taking { since }))
+            .ok_or_else(|| Trouble::corrupt("a feed's queue was not taken from since a time"))?,
         "sweep" => Cursor::Sweep,
         _ => return Err(Trouble::corrupt("a feed's cursor is of an unknown kind")),
     };

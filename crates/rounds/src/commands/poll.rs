@@ -7,7 +7,7 @@ pub use report::{ExchangeRow, FailureRow, NotificationRow, PollPage, RecordRow};
 use crate::cli::{Common, PollArguments};
 use crate::data::Database;
 use crate::output::Terminal;
-use crate::problem::UNKNOWN_ACTION;
+use crate::problem::{TAKES_FROM_QUEUE, UNKNOWN_ACTION};
 use crate::wiring::Surroundings;
 use crate::{Ended, Problem, configuration, data};
 use rounds_domain::plan::Plan;
@@ -32,6 +32,12 @@ pub async fn poll(
         Err(PollError::Store(error)) => Err(error.into()),
         Err(PollError::UnknownAction(action)) => Err(unknown_action(plan, &action)),
         Err(PollError::UnknownFeed(feed)) => Err(unknown_feed(plan, &feed)),
+        Err(error @ PollError::TakesFromQueue(_)) => Err(Problem::new(
+            TAKES_FROM_QUEUE,
+            Ended::Usage,
+            error.to_string(),
+            "leave `--dry-run` out: what is taken is told then".to_owned(),
+        )),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Values of the domain in plain words.
 
 use jiff::Timestamp;
-use rounds_domain::{Attempt, AttemptOutcome, ContainerState, Cursor, DeliveryState};
+use rounds_domain::{Attempt, AttemptOutcome, ContainerState, Cursor, DeliveryState, QueueState};
 use std::fmt;
 use std::time::Duration;
 
@@ -77,6 +77,10 @@ pub fn cursor_in_words(cursor: Option<&Cursor>) -> String {
             format!("a token of {} characters", token.expose().chars().count())
         }
         Some(Cursor::Dates { from, to }) => format!("compares {from} to {to}"),
+        Some(Cursor::Queue(QueueState::Settled)) => "the EHR keeps it".to_owned(),
+        Some(Cursor::Queue(QueueState::Taking { since })) => {
+            format!("the EHR keeps it; what was taken since {since} may be lost")
+        }
         Some(Cursor::Sweep) => "compares everything".to_owned(),
     }
 }

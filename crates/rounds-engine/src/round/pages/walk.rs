@@ -64,6 +64,8 @@ pub(super) struct Walk {
     joined: VecDeque<States>,
     /// Pages that were read and of which it is not known yet whether something lies before them.
     apart: Vec<States>,
+    /// What the last page said of more.
+    more: Option<bool>,
 }
 
 impl Walk {
@@ -84,6 +86,7 @@ impl Walk {
             onward: None,
             joined: VecDeque::new(),
             apart: Vec::new(),
+            more: None,
         };
         walk.at = walk.first();
         walk
@@ -104,8 +107,9 @@ impl Walk {
         self.apart.is_empty()
     }
 
-    /// Takes a page's records and goes to the next page; false where there is none.
-    pub(super) fn step(&mut self, records: &[ReadRecord]) -> bool {
+    /// Takes a page's records, and what the page itself says of more, and goes to the next page; false where there is none.
+    pub(super) fn step(&mut self, records: &[ReadRecord], more: Option<bool>) -> bool {
+        self.more = more;
         let next = match self.rows {
             Rows::Stay => self.after_still_page(records),
             Rows::Move => self.after_moving_page(records),
@@ -142,7 +146,7 @@ impl Walk {
                 self.join(states);
                 let overlap = OVERLAP.min(size.saturating_sub(1));
                 self.goes_on(count)
-                    .then(|| self.at.saturating_add(count - overlap))
+                    .then(|| self.at.saturating_add((count - overlap).max(1)))
             }
             (Places::Offsets { size }, _) => {
                 self.errand = Errand::LookBack;
@@ -180,7 +184,13 @@ impl Walk {
             Places::Offsets { size } => Some(size),
             Places::Numbers { size, .. } => size,
         };
-        count > 0 && full.is_none_or(|full| count >= full)
+        match (self.more, self.places) {
+            (Some(false), _) => false,
+            // By offset an empty page says nothing of where the next one begins.
+            (Some(true), Places::Offsets { .. }) => count > 0,
+            (Some(true), Places::Numbers { .. }) => true,
+            (None, _) => count > 0 && full.is_none_or(|full| count >= full),
+        }
     }
 
     const fn first(&self) -> u64 {

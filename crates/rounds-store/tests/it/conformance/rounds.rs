@@ -4,8 +4,8 @@ use super::Backend;
 use crate::support::*;
 use rounds_domain::ports::{ContainerFilter, Operations, PageRequest, Store};
 use rounds_domain::{
-    ChangeKind, ContainerState, Cursor, FeedKey, FeedName, FeedState, Knowledge, Phi, Resolution,
-    RoundCommit, RoundCounts, RoundEnd, RoundFailure,
+    ChangeKind, ContainerState, Cursor, FeedKey, FeedName, FeedState, Knowledge, Phi, QueueState,
+    Resolution, RoundCommit, RoundCounts, RoundEnd, RoundFailure,
 };
 
 async fn feed_state(store: &impl Store) -> FeedState {
@@ -282,6 +282,10 @@ pub(crate) async fn every_kind_of_cursor_is_kept(backend: &impl Backend) {
         Cursor::Time("9999-12-30T00:00:00Z".parse().expect("time")),
         Cursor::Number("340282366920938463463374607431768211456".to_owned()),
         Cursor::Token(Phi::new("opaque é\u{0}".to_owned())),
+        Cursor::Queue(QueueState::Taking {
+            since: "2026-11-23T10:20:30.123456789Z".parse().expect("time"),
+        }),
+        Cursor::Queue(QueueState::Settled),
         Cursor::Sweep,
     ];
     for (seconds, cursor) in (0..).zip(cursors) {

@@ -3,9 +3,9 @@
 use crate::output::duration_in_words;
 use jiff::Timestamp;
 use rounds_domain::plan::{
-    Action, BodyRule, Cadence, CursorRule, Deletions, Feed, FeedRole, OrderBy, Paging, PagingRule,
-    Schedule, Start, Sweep, SweepScope, TimeCursor, TimeFormat, TimeSource, VersionRule,
-    WhenMissing, Window,
+    Action, BodyRule, Cadence, CursorRule, Deletions, Feed, FeedRole, Links, OrderBy, Paging,
+    PagingRule, Queue, Schedule, Start, Sweep, SweepScope, TimeCursor, TimeFormat, TimeSource,
+    VersionRule, WhenMissing, Window,
 };
 use rounds_domain::{FeedKey, InstanceId};
 use serde::Serialize;
@@ -184,10 +184,15 @@ fn cursor(rule: &CursorRule) -> CursorDeeds {
                 TimeFormat::Rfc3339 => "RFC 3339".to_owned(),
                 TimeFormat::EpochSeconds => "seconds since 1970".to_owned(),
                 TimeFormat::EpochMilliseconds => "milliseconds since 1970".to_owned(),
+                TimeFormat::HttpDate => "an HTTP date".to_owned(),
             };
-            let source = match time.source {
+            let source = match &time.source {
                 TimeSource::Field => "the latest date among the records",
                 TimeSource::AscendingField => "the latest date among the records, page by page",
+                TimeSource::DescendingField => {
+                    "the latest date among the records, which come newest first and are read up to the cursor"
+                }
+                TimeSource::Answer(_) => "the EHR's own clock, as its answer shows it",
                 TimeSource::SourceClock => "the EHR's own clock",
             };
             let zone = time.zone.iana_name().unwrap_or("a fixed offset");
@@ -199,14 +204,18 @@ fn cursor(rule: &CursorRule) -> CursorDeeds {
                     duration_in_words(time.settle)
                 )
             };
+            let slices = time.longest_window.map_or_else(String::new, |longest| {
+                format!("; in slices of {} at most", duration_in_words(longest))
+            });
             let words = format!(
-                "{source}, written as {format} in {zone}; asks again from {} before{settle}",
+                "{source}, written as {format} in {zone}; asks again from {} before{settle}{slices}",
                 duration_in_words(time.overlap)
             );
             ("time", words, Some(time.overlap.as_secs_f64()))
         }
         CursorRule::Number(_) => ("number", "a number in the answer".to_owned(), None),
         CursorRule::Token(_) => ("token", "a token in the answer".to_owned(), None),
+        CursorRule::Queue(queue) => ("queue", queue_in_words(queue), None),
         CursorRule::Sweep(sweep) => (
             "none",
             format!(
@@ -223,6 +232,17 @@ fn cursor(rule: &CursorRule) -> CursorDeeds {
     }
 }
 
+/// A queue forgets what it gave: whether that can be lost is what a user has to know of it.
+fn queue_in_words(queue: &Queue) -> String {
+    match &queue.recover {
+        Some(recover) => format!(
+            "the EHR keeps it, and gives each change once; after a crash or a failed round what was given is asked for again, {} back at most",
+            duration_in_words(recover.reach)
+        ),
+        None => "the EHR keeps it, and gives each change once; a crash or a failed round may lose what one answer held, because there is no `recover`".to_owned(),
+    }
+}
+
 fn sweep(feed: &Feed) -> SweepDeeds {
     let words = match (&feed.cursor, feed.role) {
         (CursorRule::Time(TimeCursor { settle, .. }), FeedRole::Trailing) => format!(
@@ -235,10 +255,15 @@ fn sweep(feed: &Feed) -> SweepDeeds {
                 SweepScope::ChangesSince { since, .. } => {
                     format!("everything that changed since {since}")
                 }
-                SweepScope::Dates(range) => format!(
-                    "dates from {:+} to {:+} days around today",
-                    range.from_days, range.to_days
-                ),
+                SweepScope::Dates(range) => {
+                    let slices = range.longest_days.map_or_else(String::new, |longest| {
+                        format!(", in slices of {longest} days at most")
+                    });
+                    format!(
+                        "dates from {:+} to {:+} days around today{slices}",
+                        range.from_days, range.to_days
+                    )
+                }
             };
             format!("{scope}; {}", deletions(sweep))
         }
@@ -286,8 +311,20 @@ fn pages(paging: &Paging) -> String {
         PagingRule::PageNumber { parameter, .. } => format!("by number, `{parameter}`"),
         PagingRule::Offset { parameter, .. } => format!("by offset, `{parameter}`"),
         PagingRule::Token { parameter, .. } => format!("by token, `{parameter}`"),
+        PagingRule::After { parameter, .. } => {
+            format!("after the last record of the one before, `{parameter}`")
+        }
+        PagingRule::UntilEmpty => "asked again until there is nothing".to_owned(),
     };
-    format!("{rule}, at most {}", paging.max_pages)
+    let more = paging
+        .more
+        .as_ref()
+        .map_or("", |_| ", as long as the answer says so");
+    let rebased = match paging.links {
+        Links::AsGiven => "",
+        Links::Rebased => ", at `base_url`",
+    };
+    format!("{rule}{rebased}{more}, at most {}", paging.max_pages)
 }
 
 fn lookup(lookup: &rounds_domain::plan::Lookup) -> LookupDeeds {
