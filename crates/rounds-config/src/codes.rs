@@ -122,4 +122,8 @@ codes! {
     DELETION_UNSEEN = "R0241";
     /// A cursor by another field than the filter's.
     OTHER_FIELD = "R0242";
+    /// Two change queries of one action whose versions do not mean the same.
+    VERSIONS_DISAGREE = "R0243";
+    /// A further change query by the name of another feed.
+    FEED_NAME_TAKEN = "R0244";
 }

@@ -13,7 +13,7 @@ mod web;
 pub(crate) use amount::{Count, Natural, Percent, RateLimit, Size};
 pub(crate) use collections::{Many, Named, Names, OneOrMany, Pairs, same_name};
 pub(crate) use duration::{Length, PositiveLength};
-pub(crate) use expression::{Expression, Marked, TemplateText, problem};
+pub(crate) use expression::{Condition, Expression, Marked, TemplateText, problem};
 pub(crate) use reconcile::Reconcile;
 pub(crate) use secret::{Auth, Command, EnvironmentName, HeaderValueSource, Secret};
 pub(crate) use text::{

@@ -130,6 +130,9 @@ pub struct RoundCommit {
     pub changes: Vec<Change>,
     /// The records that a sweep showed, changed or not: noted, so that those that it did not show can be told.
     pub shown: Vec<RecordId>,
+    /// What this feed shows of records, changed or not, where several change queries tell of the same ones. A change that the feed
+    /// showed before is known, whatever another feed has told since.
+    pub views: Vec<(RecordId, Version)>,
     /// Records that a sweep did not show because it did not look where they are now: they cannot be missed any more.
     pub out_of_sight: Vec<RecordId>,
     /// The new cursor, if it moves. Given only where that is honest (law 2); kept from moving where a change was contested.

@@ -3,8 +3,9 @@
 use super::paging::PagingKeys;
 use crate::codes;
 use crate::kinds::{
-    Count, CronFields, DaysText, DeletionsWord, Expression, InstantText, Length, Many, OneOrMany,
-    OrderWord, Pairs, Percent, PositiveLength, StartWord, TemplateText, Text, WindowText, Zone,
+    Condition, Count, CronFields, DaysText, DeletionsWord, Expression, InstantText, Length, Many,
+    OneOrMany, OrderWord, Pairs, Percent, PositiveLength, StartWord, TemplateText, Text,
+    WindowText, Zone,
 };
 use crate::reading::keys;
 
@@ -36,10 +37,51 @@ keys! {
         optional version: Expression = ".meta.versionId",
         /// jq paths that are left out of the fingerprint.
         optional ignore: Many<Expression> = "[\".fetchedAt\"]",
+        /// jq from a record to whether it is a tombstone, which says that the record is gone. Left out, none is.
+        optional gone: Condition = ".deleted",
         /// Without a cursor: whether a record that is not there any more is `told` or `ignored`. Default ignored.
         optional deletions: DeletionsWord = "told",
         /// With deletions told: if more than this share is gone at once, nothing is told. Default 10%.
         optional hold_back: Percent = "10%",
+    }
+
+    /// A further change query that tells of the same records. What is left out is the main one's.
+    #[exactly_one(get, post; codes::ONE_OF, "a change query without a request", "write `get: /path` or `post: /path`")]
+    struct AlsoKeys = "Also" {
+        /// The interval between its rounds. Default: the action's.
+        optional every: PositiveLength = "5m",
+        /// The times of its rounds as five cron fields.
+        optional at: CronFields = "*/20 * * * *",
+        /// The time zone of `at` and `between`. Default: the action's `zone`, otherwise UTC.
+        optional zone: Zone = "America/New_York",
+        /// Parts of the week outside which no round is made. Default: those of the action, if the schedule is the action's.
+        optional between: OneOrMany<WindowText> = "Mon-Fri 07:00-19:00",
+        /// The path of a GET request, relative to the base URL; may hold `{{ cursor }}`.
+        optional get: TemplateText = "/appointments/deleted",
+        /// The path of a POST request.
+        optional post: TemplateText = "/appointments/_search",
+        /// Query parameters; a list repeats its parameter.
+        optional query: Pairs<OneOrMany<TemplateText>> = "{\"changedsince\": \"{{ cursor }}\"}",
+        /// Headers of the request.
+        optional headers: Pairs<TemplateText> = "{\"prefer\": \"handling=strict\"}",
+        /// Where the query stands and how that moves. Left out, every round asks for everything.
+        optional cursor: CursorKeys,
+        /// Where the first round starts. Default: as the main one.
+        optional start: StartWord = "now",
+        /// How an answer is continued. Default: as the main one.
+        optional paging: PagingKeys,
+        /// How many pages a round may have before it fails. Default: as the main one.
+        optional max_pages: Count = "1000",
+        /// jq from a page to its records. Default: the main one's.
+        optional records: Expression = ".[]",
+        /// jq from a record to its identity. Default: the main one's.
+        optional id: Expression = ".id",
+        /// jq from a record to its version. Default: the main one's.
+        optional version: Expression = ".meta.versionId",
+        /// jq paths that are left out of the fingerprint.
+        optional ignore: Many<Expression> = "[\".fetchedAt\"]",
+        /// jq from a record to whether it is a tombstone, which says that the record is gone. `true` if all are.
+        optional gone: Condition = "true",
     }
 
     /// The change query once more, a horizon later.

@@ -61,6 +61,7 @@ pub(super) fn lower(
         records: keys.records.value()?.filter.clone(),
         id: keys.id.value()?.filter.clone(),
         version: version?,
+        gone: keys.gone.value().map(|gone| gone.filter.clone()),
     })
 }
 

@@ -481,7 +481,13 @@ fn the_tour_visits_every_code_but_those_of_files() {
         .map(|diagnostic| diagnostic.code)
         .collect();
     // These are about files and folders, or take more than one change, and have tests of their own.
-    visited.extend([codes::TOO_LARGE, codes::UNREADABLE, codes::DELETION_UNSEEN]);
+    visited.extend([
+        codes::TOO_LARGE,
+        codes::UNREADABLE,
+        codes::DELETION_UNSEEN,
+        codes::VERSIONS_DISAGREE,
+        codes::FEED_NAME_TAKEN,
+    ]);
     let missed: Vec<_> = codes::ALL
         .iter()
         .filter(|code| !visited.contains(*code))
@@ -593,6 +599,51 @@ fn a_deletion_that_nobody_sees_is_a_warning() {
         ),
     ]);
     assert!(load(&sources).diagnostics.is_empty());
+}
+
+#[test]
+fn several_change_queries_tell_of_the_same_records_in_the_same_words() {
+    let found = |also: &str, version: &str| {
+        let also = format!("    every: 1m\n    also: {also}");
+        let sources = changed_in(&[
+            ("    every: 1m", &also),
+            ("      id: .id\n", &format!("      id: .id\n{version}")),
+            (
+                "        Visit:",
+                "        Gone: '= .change.kind == \"deleted\"'\n        Visit:",
+            ),
+            ("      model: Scheduling\n", ""),
+        ]);
+        (load(&sources).plan.is_some(), rendered(&sources))
+    };
+    let (is_right, report) = found("{ cancelled: { get: /cancelled } }", "");
+    assert!(!is_right);
+    insta::assert_snapshot!("versions_that_disagree", report);
+    let (is_right, report) = found(
+        "{ cancelled: { get: /cancelled } }",
+        "      version: .updated\n",
+    );
+    assert!(is_right, "{report}");
+    let (is_right, report) = found("{ deleted: { get: /deleted, gone: true } }", "");
+    assert!(is_right, "{report}");
+    for (name, wrong) in [
+        (
+            "feed_name_taken",
+            "{ reconcile: { get: /all, gone: true } }",
+        ),
+        (
+            "also_with_two_schedules",
+            "{ deleted: { every: 1m, at: '1 * * * *', get: /deleted, gone: true } }",
+        ),
+        (
+            "also_between_without_interval",
+            "{ deleted: { between: Mon-Fri, get: /deleted, gone: true } }",
+        ),
+    ] {
+        let (is_right, report) = found(wrong, "");
+        assert!(!is_right);
+        insta::assert_snapshot!(name, report);
+    }
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub struct Feed {
     pub id: Filter,
     /// From a record to its version.
     pub version: VersionRule,
+    /// Whether a record says that it is gone: true for a tombstone. None where this query shows no tombstones.
+    pub gone: Option<Filter>,
     /// How a record says when it changed; None where it does not. For a time cursor with a field that cursor, for a sweep the
     /// change query's.
     pub dated_by: Option<DateField>,
@@ -38,7 +40,7 @@ pub struct Feed {
 /// What a feed is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FeedRole {
-    /// The change query: what it shows first is told first.
+    /// A change query: what it shows first is told first.
     Changes,
     /// The change query once more, a horizon later: finds what showed up late.
     Trailing,

@@ -20,6 +20,7 @@ mod choose;
 pub(crate) mod cursor;
 mod exchange;
 pub(crate) mod failure;
+mod gone;
 mod heard;
 pub(crate) mod instant;
 mod late;
@@ -87,7 +88,7 @@ pub(crate) async fn run(
         purpose: Purpose::of(feed, known),
         known,
         advance: Advance::new(feed, known),
-        settle: settle_of(&action.changes),
+        settle: settle_of(action, feed),
         passed: late::passed_before(ports, action, feed).await?,
         asked_dates: None,
         started_at: ports.clock.now(),
@@ -324,6 +325,7 @@ impl Round<'_> {
     ) -> Result<Option<Cursor>, StoreError> {
         // An earlier part was contested: its records must be asked for again.
         let cursor = cursor.filter(|_| self.contested == 0 || self.is_sweep());
+        let views = self.pending.take_views();
         let counts = self.counts.since(&self.counted);
         self.counted = self.counts;
         let receipt = self
@@ -334,6 +336,7 @@ impl Round<'_> {
                 lane: self.action.connection.clone(),
                 changes,
                 shown,
+                views,
                 out_of_sight,
                 cursor: cursor.clone(),
                 started_at: self.started_at,
@@ -353,8 +356,13 @@ impl Round<'_> {
     }
 }
 
-fn settle_of(changes: &Feed) -> Duration {
-    match &changes.cursor {
+/// A change query has its own; sweeps go by that of the change query that they stand behind.
+fn settle_of(action: &Action, feed: &Feed) -> Duration {
+    let asked = match feed.role {
+        FeedRole::Changes => feed,
+        FeedRole::Trailing | FeedRole::Reconcile => &*action.changes,
+    };
+    match &asked.cursor {
         CursorRule::Time(rule) => rule.settle,
         _ => Duration::ZERO,
     }

@@ -1,6 +1,7 @@
 //! Stories over the whole engine: a plan from YAML, the real store, a simulated clock, an EHR and a receiver
 //! that do what the story says.
 
+mod also;
 mod ascending;
 mod cases;
 mod changes;

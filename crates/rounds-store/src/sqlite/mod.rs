@@ -41,6 +41,7 @@ mod order;
 mod port;
 mod prune;
 mod rounds;
+mod views;
 
 use directory::DirectoryLock;
 use error::{Result, Trouble};

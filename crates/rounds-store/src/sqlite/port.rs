@@ -3,6 +3,7 @@
 use super::error::Result;
 use super::{
     SqliteStore, containers, deliveries, destinations, feeds, ledger, operations, prune, rounds,
+    views,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use rounds_domain::ports::{
 use rounds_domain::{
     ActionName, CommitReceipt, ConnectionName, Container, ContainerId, ContainerSettlement,
     DeliveryId, DeliveryJob, DeliverySettlement, DestinationName, Document, FeedKey, FeedState,
-    InstanceId, Knowledge, MissedRecord, NotificationId, RecordId, RoundCommit,
+    InstanceId, Knowledge, MissedRecord, NotificationId, RecordId, RoundCommit, Version,
 };
 use rusqlite::Connection;
 use std::time::Duration;
@@ -64,6 +65,20 @@ impl Store for SqliteStore {
         let records = records.to_vec();
         self.read(operation, move |connection| {
             ledger::knowledge(connection, &action, &records)
+        })
+        .await
+    }
+
+    async fn versions_shown(
+        &self,
+        feed: &FeedKey,
+        records: &[RecordId],
+    ) -> Answer<Vec<Option<Version>>> {
+        let operation = format!("reading what {feed} showed");
+        let feed = feed.clone();
+        let records = records.to_vec();
+        self.read(operation, move |connection| {
+            views::of_feed(connection, &feed, &records)
         })
         .await
     }

@@ -86,6 +86,7 @@ pub(crate) fn round(seconds: i64, changes: Vec<Change>) -> RoundCommit {
         lane: lane(),
         changes,
         shown: Vec::new(),
+        views: Vec::new(),
         out_of_sight: Vec::new(),
         cursor: None,
         started_at: at(seconds),

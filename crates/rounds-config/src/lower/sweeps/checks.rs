@@ -92,6 +92,7 @@ pub(in crate::lower) fn telling<'f>(
     findings: &mut Findings<'_>,
 ) {
     let tells_deletions = feeds.into_iter().any(|feed| match &feed.cursor {
+        _ if feed.gone.is_some() => true,
         CursorRule::Sweep(sweep) => sweep.deletions != Deletions::Ignored,
         _ => false,
     });
@@ -115,7 +116,9 @@ pub(in crate::lower) fn telling<'f>(
         .reconcile
         .here()
         .map(|here| here.key)
-        .or_else(|| keys.changes.value()?.deletions.here().map(|here| here.key));
+        .or_else(|| keys.changes.value()?.deletions.here().map(|here| here.key))
+        .or_else(|| keys.changes.value()?.gone.here().map(|here| here.key))
+        .or_else(|| keys.also.here().map(|here| here.key));
     if let (true, false, Some(place)) = (tells_deletions, shows_kind, place) {
         findings
             .warning(codes::DELETION_UNSEEN, place, "deletions are told, and the body does not say that they are deletions")

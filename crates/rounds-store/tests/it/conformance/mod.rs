@@ -9,6 +9,7 @@ mod operations;
 mod rounds;
 mod sweeps;
 mod upkeep;
+mod views;
 
 use rounds_domain::ports::{Operations, Store};
 use rounds_store::{SqliteStore, StoreOptions};
@@ -162,6 +163,8 @@ suite! {
         sweeps::what_is_gone_is_told_once_and_may_come_back,
         sweeps::what_is_out_of_sight_is_not_missed_until_it_is_shown_again,
         sweeps::what_sweeps_found_is_added_up,
+        views::feeds_that_show_two_states_of_a_record_do_not_take_turns,
+        views::a_contested_change_leaves_no_view,
         upkeep::a_new_process_finds_everything_and_claims_released,
         upkeep::the_installation_keeps_its_name,
         upkeep::finished_ones_are_pruned_and_others_stay,

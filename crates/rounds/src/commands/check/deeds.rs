@@ -35,6 +35,8 @@ pub struct ActionDeeds {
     pub start: String,
     /// How pages are followed.
     pub pages: String,
+    /// Further change queries that tell of the same records.
+    pub also: Vec<SweepDeeds>,
     /// What finds that which the change query does not show.
     pub sweeps: Vec<SweepDeeds>,
     /// What makes a version of a record.
@@ -109,6 +111,7 @@ impl ActionDeeds {
             cursor: cursor(&changes.cursor),
             start: start(changes.start),
             pages: pages(&changes.paging),
+            also: action.also.iter().map(|feed| also(feed)).collect(),
             sweeps: action.sweeps.iter().map(|feed| sweep(feed)).collect(),
             version: match &changes.version {
                 VersionRule::Field(_) => "a field of the record",
@@ -151,6 +154,13 @@ impl ActionDeeds {
         writeln!(out, "  cursor      {}", self.cursor.words)?;
         writeln!(out, "  start       {}", self.start)?;
         writeln!(out, "  pages       {}", self.pages)?;
+        for also in &self.also {
+            writeln!(
+                out,
+                "  also        {}, {}: {}",
+                also.feed, also.cadence, also.words
+            )?;
+        }
         for sweep in &self.sweeps {
             writeln!(
                 out,
@@ -220,6 +230,19 @@ fn cursor(rule: &CursorRule) -> CursorDeeds {
         kind,
         words,
         effective_overlap_seconds: overlap,
+    }
+}
+
+fn also(feed: &Feed) -> SweepDeeds {
+    let gone = if feed.gone.is_some() {
+        "; its tombstones are told as deleted"
+    } else {
+        ""
+    };
+    SweepDeeds {
+        feed: feed.name.to_string(),
+        cadence: cadence(&feed.schedule),
+        words: format!("{}{gone}", cursor(&feed.cursor).words),
     }
 }
 
