@@ -126,4 +126,6 @@ codes! {
     VERSIONS_DISAGREE = "R0243";
     /// A further change query by the name of another feed.
     FEED_NAME_TAKEN = "R0244";
+    /// Partitions that do not fit the request.
+    BAD_PARTITIONS = "R0245";
 }

@@ -14,7 +14,9 @@ use crate::reading::keys;
 pub(crate) use action::{ActionKeys, LookupKeys, NotifyKeys, RetryKeys};
 pub(crate) use connection::{AuthKeys, ConnectionKeys, SecretKeys};
 pub(crate) use destination::DestinationKeys;
-pub(crate) use feed::{AlsoKeys, ChangesKeys, CursorKeys, DatesKeys, ReconcileKeys, TrailingKeys};
+pub(crate) use feed::{
+    AlsoKeys, ChangesKeys, CursorKeys, DatesKeys, ForEachKeys, ReconcileKeys, TrailingKeys,
+};
 pub(crate) use paging::PagingKeys;
 
 keys! {

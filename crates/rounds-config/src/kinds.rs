@@ -4,6 +4,7 @@ mod amount;
 mod collections;
 mod duration;
 mod expression;
+mod for_each;
 mod reconcile;
 mod secret;
 mod text;
@@ -14,6 +15,7 @@ pub(crate) use amount::{Count, Natural, Percent, RateLimit, Size};
 pub(crate) use collections::{Many, Named, Names, OneOrMany, Pairs, same_name};
 pub(crate) use duration::{Length, PositiveLength};
 pub(crate) use expression::{Condition, Expression, Marked, TemplateText, problem};
+pub(crate) use for_each::ForEach;
 pub(crate) use reconcile::Reconcile;
 pub(crate) use secret::{Auth, Command, EnvironmentName, HeaderValueSource, Secret};
 pub(crate) use text::{

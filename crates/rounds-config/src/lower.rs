@@ -12,6 +12,7 @@ mod destination;
 mod feed;
 mod lookups;
 mod notify;
+mod partitions;
 mod request;
 mod sweeps;
 

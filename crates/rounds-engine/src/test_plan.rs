@@ -40,6 +40,7 @@ pub(crate) fn action_every(name: &str, seconds: u64) -> Arc<Action> {
         id: filter(".id"),
         version: VersionRule::Fingerprint { counting: None },
         gone: None,
+        partitions: None,
         dated_by: None,
     };
     Arc::new(Action {

@@ -3,9 +3,9 @@
 use super::paging::PagingKeys;
 use crate::codes;
 use crate::kinds::{
-    Condition, Count, CronFields, DaysText, DeletionsWord, Expression, InstantText, Length, Many,
-    OneOrMany, OrderWord, Pairs, Percent, PositiveLength, StartWord, TemplateText, Text,
-    WindowText, Zone,
+    Condition, Count, CronFields, DaysText, DeletionsWord, Expression, ForEach, InstantText,
+    Length, Many, OneOrMany, OrderWord, Pairs, Percent, PositiveLength, StartWord, TemplateText,
+    Text, WindowText, Zone,
 };
 use crate::reading::keys;
 
@@ -21,8 +21,12 @@ keys! {
         optional query: Pairs<OneOrMany<TemplateText>> = "{\"changedsince\": \"{{ cursor }}\"}",
         /// Headers of the request.
         optional headers: Pairs<TemplateText> = "{\"prefer\": \"handling=strict\"}",
+        /// Over what it is asked, each with a cursor of its own: values, or a request that gives them. Templates may use `{{ partition }}`.
+        optional for_each: ForEach = "[\"10\", \"20\"]",
         /// Where the query stands and how that moves. Left out, every round asks for everything.
         optional cursor: CursorKeys,
+        /// Without a cursor: the range of dates that is asked for. Templates may use `{{ from }}` and `{{ to }}`.
+        optional dates: DatesKeys = "{\"from\": \"-1d\", \"to\": \"60d\", \"field\": \".start\"}",
         /// Where the first round starts: `now` (what is there is not told), `beginning` (everything is told), or an instant.
         required start: StartWord = "now",
         /// How an answer is continued. Default: one page.
@@ -45,6 +49,29 @@ keys! {
         optional hold_back: Percent = "10%",
     }
 
+    /// The values that a query is asked for one at a time.
+    #[exactly_one(get, post; codes::ONE_OF, "partitions that come from nowhere", "write `get: /path`, or a list of values: `for_each: [10, 20]`")]
+    struct ForEachKeys = "ForEach" {
+        /// The path of a GET request, relative to the base URL.
+        optional get: TemplateText = "/departments",
+        /// The path of a POST request.
+        optional post: TemplateText = "/departments/_search",
+        /// Query parameters; a list repeats its parameter.
+        optional query: Pairs<OneOrMany<TemplateText>> = "{\"active\": \"true\"}",
+        /// Headers of the request.
+        optional headers: Pairs<TemplateText> = "{\"prefer\": \"handling=strict\"}",
+        /// How its answer is continued. Default: one page.
+        optional paging: PagingKeys,
+        /// How many pages it may have. Default 1000.
+        optional max_pages: Count = "1000",
+        /// jq from a page to its entries.
+        required records: Expression = ".departments[]",
+        /// jq from an entry to its value.
+        required id: Expression = ".id",
+        /// How long an answer serves. Default 1h.
+        optional every: PositiveLength = "1d",
+    }
+
     /// A further change query that tells of the same records. What is left out is the main one's.
     #[exactly_one(get, post; codes::ONE_OF, "a change query without a request", "write `get: /path` or `post: /path`")]
     struct AlsoKeys = "Also" {
@@ -64,6 +91,8 @@ keys! {
         optional query: Pairs<OneOrMany<TemplateText>> = "{\"changedsince\": \"{{ cursor }}\"}",
         /// Headers of the request.
         optional headers: Pairs<TemplateText> = "{\"prefer\": \"handling=strict\"}",
+        /// Over what it is asked, each with a cursor of its own: values, or a request that gives them. Templates may use `{{ partition }}`.
+        optional for_each: ForEach = "[\"10\", \"20\"]",
         /// Where the query stands and how that moves. Left out, every round asks for everything.
         optional cursor: CursorKeys,
         /// Where the first round starts. Default: as the main one.

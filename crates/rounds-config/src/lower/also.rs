@@ -147,6 +147,8 @@ fn completed(keys: &AlsoKeys, changes: &ChangesKeys) -> ChangesKeys {
         post: keys.post.clone(),
         query: keys.query.clone(),
         headers: keys.headers.clone(),
+        for_each: keys.for_each.clone(),
+        dates: Given::Absent,
         cursor: keys.cursor.clone(),
         start: or_else(&keys.start, &changes.start),
         paging: or_else(&keys.paging, &changes.paging),

@@ -10,6 +10,7 @@ pub(super) mod checks;
 
 use super::action::{When, ZoneUse, schedule, zone_of};
 use super::feed::paging_of;
+use super::partitions;
 use super::request::{self, UsesKnown, Written, place_of};
 use crate::codes;
 use crate::diagnostic::Findings;
@@ -17,6 +18,7 @@ use crate::face::{ActionKeys, DatesKeys, ReconcileKeys, TrailingKeys};
 use crate::kinds::{DeletionsWord, Percent, Reconcile};
 use crate::reading::{Given, Here};
 use jiff::civil::{Date, date};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use rounds_domain::FeedName;
 use rounds_domain::plan::{
@@ -106,7 +108,7 @@ fn reconcile(
     let schedule = schedule(&when, findings);
     let has_own_request = !keys.get.is_absent() || !keys.post.is_absent();
     let asked = if has_own_request {
-        own_request(action, keys, findings)
+        own_request(action, keys, changes, findings)
     } else {
         request_of_changes(keys, given, changes, findings)
     };
@@ -122,18 +124,31 @@ fn reconcile(
             given => paging_of(given, &keys.max_pages, default, findings),
         }
     };
-    let word = keys.deletions.or(DeletionsWord::Told);
-    checks::hold_back(word, &keys.deletions, &keys.hold_back, findings);
     let (request, scope, missed) = asked?;
+    let partitions = changes.partitions.clone().filter(|_| {
+        let paths =
+            std::iter::once(&request.path).chain(request.query.iter().map(|(_, value)| value));
+        let mut templates = paths.chain(request.headers.iter().map(|(_, value)| value));
+        templates.any(|template| template.roots().iter().any(|root| root == partitions::ROOT))
+    });
+    // Which records are gone cannot be said of one partition.
+    let default = match &partitions {
+        Some(_) => DeletionsWord::Ignored,
+        None => DeletionsWord::Told,
+    };
+    let word = keys.deletions.or(default);
+    checks::hold_back(word, &keys.deletions, &keys.hold_back, findings);
     let paging = paging?;
     let deletions = deletions(word, &keys.hold_back, missed);
     let place = keys.deletions.here().map_or(given.key, |here| here.place);
     checks::paging(deletions, &paging, place, findings);
+    checks::partitions(deletions, partitions.as_ref(), place, findings);
     Some(Feed {
         name: FeedName::new("reconcile"),
         role: FeedRole::Reconcile,
         schedule: schedule?,
         request,
+        partitions,
         cursor: CursorRule::Sweep(Sweep { scope, deletions }),
         paging,
         records: match &keys.records {
@@ -148,6 +163,7 @@ fn reconcile(
 fn own_request(
     action: &ActionKeys,
     keys: &ReconcileKeys,
+    changes: &Feed,
     findings: &mut Findings<'_>,
 ) -> Option<(RequestRule, SweepScope, Missed)> {
     if let (Some(_), Some(post)) = (keys.get.here(), keys.post.here()) {
@@ -166,11 +182,6 @@ fn own_request(
             .help("this sweep has a request of its own: take `since` out, or `get` and `post`");
         return None;
     }
-    let roots: &[&str] = if keys.dates.is_absent() {
-        &[]
-    } else {
-        &["from", "to"]
-    };
     let written = Written {
         get: &keys.get,
         post: &keys.post,
@@ -178,14 +189,16 @@ fn own_request(
         headers: &keys.headers,
         timeout: action.request_timeout(),
     };
-    let request = request::lower(&written, &["from", "to"], findings);
+    let mut known = vec!["from", "to"];
+    known.extend(changes.partitions.as_ref().map(|_| partitions::ROOT));
+    let request = request::lower(&written, &known, findings);
     let scope = match &keys.dates {
         Given::Wrong => return None,
         Given::Absent => {
             for root_use in request
                 .uses
                 .iter()
-                .filter(|used| !roots.contains(&used.root.as_str()))
+                .filter(|used| used.root != partitions::ROOT)
             {
                 let place = place_of(root_use, findings);
                 findings
@@ -199,12 +212,16 @@ fn own_request(
             SweepScope::Everything
         }
         Given::Here(dates) => {
-            if request.uses.is_empty() && request.uses_known == UsesKnown::All {
+            let mut of_dates = request
+                .uses
+                .iter()
+                .filter(|used| used.root != partitions::ROOT);
+            if of_dates.next().is_none() && request.uses_known == UsesKnown::All {
                 findings
                     .error(codes::CURSOR_NOT_SENT, dates.key, "the dates are in no part of the request")
                     .help("put them where the EHR expects them, for example `query: { from: \"{{ from }}\", to: \"{{ to }}\" }`");
             }
-            SweepScope::Dates(Box::new(date_range(action, dates, findings)?))
+            SweepScope::Dates(Box::new(date_range(&zone_of(action), dates, findings)?))
         }
     };
     // It asks in its own way, so some records may never be part of it.
@@ -279,8 +296,8 @@ fn reach_of_changes(start: Start, cursor: &TimeCursor) -> Timestamp {
     }
 }
 
-fn date_range(
-    action: &ActionKeys,
+pub(super) fn date_range(
+    zone_otherwise: &TimeZone,
     given: &Here<DatesKeys>,
     findings: &mut Findings<'_>,
 ) -> Option<DateRange> {
@@ -309,7 +326,7 @@ fn date_range(
     Some(DateRange {
         from_days: from.value.0,
         to_days: to.value.0,
-        zone: (keys.zone.value()).map_or_else(|| zone_of(action), |zone| zone.0.clone()),
+        zone: (keys.zone.value()).map_or_else(|| zone_otherwise.clone(), |zone| zone.0.clone()),
         format,
         field: keys.field.value()?.filter.clone(),
     })

@@ -40,7 +40,14 @@ fn every_documented_key_reaches_the_plan() {
         .collect();
     assert_eq!(
         names,
-        ["appointments", "orders", "results", "slots", "rooms"]
+        [
+            "appointments",
+            "orders",
+            "results",
+            "visits",
+            "slots",
+            "rooms"
+        ]
     );
     let without_zones = insta::Settings::clone_current();
     without_zones

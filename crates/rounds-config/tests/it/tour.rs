@@ -429,6 +429,41 @@ const STOPS: &[Stop] = &[
         "headers: { \"x tenant\": x }\n    verification_token:",
     ),
     (
+        "partition_that_is_not_sent",
+        "      start: now",
+        "      for_each: [1, 2]\n      start: now",
+    ),
+    (
+        "partition_without_partitions",
+        "get: /appointments",
+        "get: \"/appointments/{{ partition }}\"",
+    ),
+    (
+        "partition_twice",
+        "get: /appointments",
+        "for_each: [a, b, a]\n      get: \"/appointments/{{ partition }}\"",
+    ),
+    (
+        "no_partition",
+        "get: /appointments",
+        "for_each: []\n      get: \"/appointments/{{ partition }}\"",
+    ),
+    (
+        "partitions_from_nowhere",
+        "get: /appointments",
+        "for_each: { records: \".[]\", id: .id }\n      get: \"/appointments/{{ partition }}\"",
+    ),
+    (
+        "dates_with_a_cursor",
+        "      start: now",
+        "      dates: { from: 0d, to: 1d, field: .start }\n      start: now",
+    ),
+    (
+        "from_in_a_change_query",
+        "get: /appointments",
+        "get: \"/appointments/{{ from }}\"",
+    ),
+    (
         "zone_without_use",
         "every: 1m",
         "every: 1m\n    zone: Europe/Berlin",

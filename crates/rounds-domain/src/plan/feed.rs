@@ -1,6 +1,6 @@
 //! One query of an action: the request, its cursor, its pages, its records.
 
-use super::{Schedule, Sweep};
+use super::{Partitions, Schedule, Sweep};
 use crate::FeedName;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -18,6 +18,8 @@ pub struct Feed {
     pub schedule: Schedule,
     /// What is asked.
     pub request: RequestRule,
+    /// Over what it is asked; None for one query that shows all.
+    pub partitions: Option<Partitions>,
     /// Where it stands and how that moves.
     pub cursor: CursorRule,
     /// Where its first round starts.

@@ -9,6 +9,7 @@ mod connection;
 mod destination;
 mod feed;
 mod header;
+mod partition;
 mod retry;
 mod schedule;
 mod secret;
@@ -22,6 +23,7 @@ pub use feed::{
     TimeCursor, TimeFormat, TimeSource, VersionRule,
 };
 pub use header::is_framing_header;
+pub use partition::{PartitionQuery, Partitions};
 pub use retry::RetrySchedule;
 pub use schedule::{Cadence, Schedule, WeekdayRange, Window};
 pub use secret::SecretReference;

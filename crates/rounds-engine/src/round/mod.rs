@@ -25,8 +25,10 @@ mod heard;
 pub(crate) mod instant;
 mod late;
 mod pages;
+mod partitions;
 mod pending;
 mod read;
+pub(crate) mod tour;
 
 use crate::Ports;
 use crate::observe::Observer;
@@ -38,13 +40,15 @@ use failure::failure;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use pages::Pages;
+pub(crate) use partitions::PartitionLists;
 use pending::Pending;
 use read::PageContent;
 use rounds_domain::plan::{Action, Connection, CursorRule, Feed, FeedRole};
 use rounds_domain::ports::{EhrRequest, EhrResponse, StoreError};
 use rounds_domain::{
-    Change, Cursor, FeedKey, RecordId, RoundCommit, RoundCounts, RoundEnd, RoundFailure,
+    Change, Cursor, FeedKey, Partition, RecordId, RoundCommit, RoundCounts, RoundEnd, RoundFailure,
 };
+use rounds_map::Json;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,6 +65,8 @@ pub(crate) struct RoundOutcome {
     pub(crate) cursor_before: Option<Cursor>,
     /// Where the feed stands now.
     pub(crate) cursor: Option<Cursor>,
+    /// The source's clock when the round began, as far as it is believed; None where nothing was answered.
+    pub(crate) source_clock: Option<Timestamp>,
 }
 
 /// Makes one round of a feed and commits it. Where the feed stands is read from the store each time: a commit that was said
@@ -70,10 +76,12 @@ pub(crate) async fn run(
     connection: &Connection,
     action: &Arc<Action>,
     feed: &Arc<Feed>,
+    partition: Option<&Partition>,
     missed_ticks: u64,
     observer: &mut dyn Observer,
 ) -> Result<RoundOutcome, StoreError> {
-    let key = feed_key(action, feed);
+    let mut key = feed_key(action, feed);
+    key.partition = partition.cloned();
     let states = ports.store.feed_states(std::slice::from_ref(&key)).await?;
     let known = states
         .first()
@@ -89,7 +97,8 @@ pub(crate) async fn run(
         known,
         advance: Advance::new(feed, known),
         settle: settle_of(action, feed),
-        passed: late::passed_before(ports, action, feed).await?,
+        passed: late::passed_before(ports, action, feed, partition).await?,
+        source_clock: None,
         asked_dates: None,
         started_at: ports.clock.now(),
         missed_ticks,
@@ -145,6 +154,8 @@ struct Round<'a> {
     settle: Duration,
     /// Up to where the faster feeds have looked.
     passed: Option<Timestamp>,
+    /// The source's clock when the round began, as far as it is believed.
+    source_clock: Option<Timestamp>,
     asked_dates: Option<(Date, Date)>,
     started_at: Timestamp,
     missed_ticks: u64,
@@ -183,14 +194,15 @@ impl Round<'_> {
     async fn read_pages(&mut self, asked: &Asked) -> Result<SourceClock, Interruption> {
         let feed = Arc::clone(self.feed);
         self.asked_dates = asked.dates;
-        let first =
-            request::build(self.connection, &feed.request, &asked.scope).map_err(|error| {
+        let first = request::build(self.connection, &feed.request, &self.scope_of(asked)).map_err(
+            |error| {
                 failure(
                     request::RequestError::CODE,
                     format!("the request for changes cannot be made: {error}"),
                     "check `changes` with `rounds poll ACTION --dry-run`",
                 )
-            })?;
+            },
+        )?;
         let mut pages = Pages::new(&feed.paging, first);
         let mut clock = None;
         let mut read_at = None;
@@ -201,6 +213,7 @@ impl Round<'_> {
                 now: exchange::date_of(&response).unwrap_or(sent_at),
                 ours: sent_at,
             });
+            self.source_clock.get_or_insert(clock.believed());
             // A server may keep its result still from the first page on: a later page shows what was then.
             let read_at = *read_at.get_or_insert(sent_at);
             self.counts.pages += 1;
@@ -228,6 +241,15 @@ impl Round<'_> {
             now: self.started_at,
             ours: self.started_at,
         }))
+    }
+
+    /// What the request's templates may use.
+    fn scope_of(&self, asked: &Asked) -> Json {
+        let Some(partition) = &self.key.partition else {
+            return asked.scope.clone();
+        };
+        let partition = ("partition", Json::string(partition.expose()));
+        Json::object(asked.scope.members().chain([partition]))
     }
 
     async fn read_page(
@@ -301,6 +323,7 @@ impl Round<'_> {
             containers: self.containers,
             cursor_before: self.known.cloned(),
             cursor: cursor.or_else(|| self.known.cloned()),
+            source_clock: self.source_clock,
         })
     }
 
@@ -370,8 +393,5 @@ fn settle_of(action: &Action, feed: &Feed) -> Duration {
 
 /// The key of an action's feed.
 pub(crate) fn feed_key(action: &Action, feed: &Feed) -> FeedKey {
-    FeedKey {
-        action: action.name.clone(),
-        feed: feed.name.clone(),
-    }
+    FeedKey::whole(action.name.clone(), feed.name.clone())
 }

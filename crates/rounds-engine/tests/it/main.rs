@@ -13,6 +13,7 @@ mod faulty_store;
 mod heard;
 mod moving;
 mod paging;
+mod partitions;
 mod poll;
 mod sweeps;
 mod trouble;

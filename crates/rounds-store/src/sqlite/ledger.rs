@@ -186,7 +186,7 @@ pub(crate) fn missed(
     let Some(action) = Names::Actions.find(connection, feed.action.as_str())? else {
         return Ok(Vec::new());
     };
-    let Some(number) = feeds::round_begun_at(connection, action, &feed.feed, round)? else {
+    let Some(number) = feeds::round_begun_at(connection, action, feed, round)? else {
         return Ok(Vec::new());
     };
     // No sweep has the number 0, so "swept before" is "more than 0".

@@ -29,6 +29,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "views",
         sql: include_str!("../../migrations/0003_views.sql"),
     },
+    Migration {
+        name: "partitions",
+        sql: include_str!("../../migrations/0004_partitions.sql"),
+    },
 ];
 
 /// `Roun` in ASCII: what the header of our databases says that they are (`SQLite`'s `application_id`).

@@ -69,7 +69,7 @@ pub(crate) fn commit(connection: &Connection, commit: &RoundCommit) -> Result<Co
     if let Some(cursor) = &commit.cursor
         && (receipt.contested == 0 || !is_position(cursor))
     {
-        feeds::move_cursor(connection, action, &commit.feed.feed, cursor)?;
+        feeds::move_cursor(connection, action, &commit.feed, cursor)?;
     }
     Ok(receipt)
 }

@@ -28,10 +28,7 @@ pub(crate) fn action() -> ActionName {
 }
 
 pub(crate) fn feed() -> FeedKey {
-    FeedKey {
-        action: action(),
-        feed: FeedName::new("changes"),
-    }
+    FeedKey::whole(action(), FeedName::new("changes"))
 }
 
 pub(crate) fn app() -> DestinationName {

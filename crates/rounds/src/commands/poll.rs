@@ -42,10 +42,10 @@ pub async fn perform(
     terminal: &mut Terminal,
 ) -> Result<Ended, Problem> {
     let plan = configuration::load(&common.config, terminal)?;
-    let feed = FeedKey {
-        action: ActionName::new(options.action.as_str()),
-        feed: FeedName::new(options.feed.as_str()),
-    };
+    let feed = FeedKey::whole(
+        ActionName::new(options.action.as_str()),
+        FeedName::new(options.feed.as_str()),
+    );
     // Before the data directory is taken, or made.
     let Some(action) = plan.actions.iter().find(|known| known.name == feed.action) else {
         return Err(unknown_action(&plan, &feed.action));

@@ -162,10 +162,7 @@ impl Stage {
     pub(super) async fn first_round(&self) -> Result<(), Problem> {
         let clock = &self.surroundings.clock;
         let deadline = clock.monotonic() + self.interval + FIRST_ROUND;
-        let feed = FeedKey {
-            action: ActionName::new(ACTION),
-            feed: FeedName::new("changes"),
-        };
+        let feed = FeedKey::whole(ActionName::new(ACTION), FeedName::new("changes"));
         loop {
             let states = self.store.feed_states(std::slice::from_ref(&feed)).await?;
             if states.iter().any(|state| state.last_succeeded_at.is_some()) {

@@ -5,8 +5,9 @@ use crate::diagnostic::Findings;
 use crate::face::ActionKeys;
 use crate::kinds::{DeletionsWord, Percent};
 use crate::reading::Given;
+use crate::source::Place;
 use rounds_domain::plan::{
-    BodyRule, CursorRule, Deletions, EventRule, Feed, Notify, Paging, PagingRule, Rows,
+    BodyRule, CursorRule, Deletions, EventRule, Feed, Notify, Paging, PagingRule, Partitions, Rows,
 };
 use rounds_map::{Body, Filter};
 
@@ -39,7 +40,7 @@ pub(in crate::lower) fn hold_back(
 pub(in crate::lower) fn paging(
     deletions: Deletions,
     paging: &Paging,
-    place: crate::source::Place,
+    place: Place,
     findings: &mut Findings<'_>,
 ) {
     let moves = matches!(
@@ -57,6 +58,21 @@ pub(in crate::lower) fn paging(
             .error(codes::BAD_SWEEP, place, "deletions from pages whose records may move meanwhile")
             .expected("a record that moves between two pages would look deleted")
             .help("page by `next_link`, `link_header` or `token`; or write `rows: stay` if the EHR holds the answer still; or `deletions: ignored`");
+    }
+}
+
+/// Which records are gone can be said of all partitions together only.
+pub(in crate::lower) fn partitions(
+    deletions: Deletions,
+    partitions: Option<&Partitions>,
+    place: Place,
+    findings: &mut Findings<'_>,
+) {
+    if let (Deletions::Told { .. }, Some(_)) = (deletions, partitions) {
+        findings
+            .error(codes::BAD_PARTITIONS, place, "deletions are told, and the sweep is made partition by partition")
+            .expected("a record that moves from one partition to another would look deleted")
+            .help("write `deletions: ignored`, or give the sweep a request that shows all partitions at once");
     }
 }
 

@@ -4,8 +4,8 @@ use crate::output::duration_in_words;
 use jiff::Timestamp;
 use rounds_domain::plan::{
     Action, BodyRule, Cadence, CursorRule, Deletions, Feed, FeedRole, OrderBy, Paging, PagingRule,
-    Schedule, Start, Sweep, SweepScope, TimeCursor, TimeFormat, TimeSource, VersionRule,
-    WhenMissing, Window,
+    Partitions, Schedule, Start, Sweep, SweepScope, TimeCursor, TimeFormat, TimeSource,
+    VersionRule, WhenMissing, Window,
 };
 use rounds_domain::{FeedKey, InstanceId};
 use serde::Serialize;
@@ -29,6 +29,8 @@ pub struct ActionDeeds {
     pub zone: Option<String>,
     /// When the next round is due; none before the first start.
     pub next_round_at: Option<Timestamp>,
+    /// Over what it is asked, if it has partitions.
+    pub partitions: Option<String>,
     /// How it knows where it stands.
     pub cursor: CursorDeeds,
     /// Where the first round starts.
@@ -102,12 +104,10 @@ impl ActionDeeds {
                 .filter(|_| is_zoned)
                 .map(str::to_owned),
             next_round_at: instance.and_then(|instance| {
-                let key = FeedKey {
-                    action: action.name.clone(),
-                    feed: changes.name.clone(),
-                };
+                let key = FeedKey::whole(action.name.clone(), changes.name.clone());
                 rounds_engine::next_tick_at(schedule, &key, instance, now)
             }),
+            partitions: changes.partitions.as_ref().map(partitions),
             cursor: cursor(&changes.cursor),
             start: start(changes.start),
             pages: pages(&changes.paging),
@@ -152,6 +152,9 @@ impl ActionDeeds {
             None => writeln!(out, "  next round  soon after the first `rounds run`")?,
         }
         writeln!(out, "  cursor      {}", self.cursor.words)?;
+        if let Some(partitions) = &self.partitions {
+            writeln!(out, "  for each    {partitions}")?;
+        }
         writeln!(out, "  start       {}", self.start)?;
         writeln!(out, "  pages       {}", self.pages)?;
         for also in &self.also {
@@ -220,7 +223,8 @@ fn cursor(rule: &CursorRule) -> CursorDeeds {
         CursorRule::Sweep(sweep) => (
             "none",
             format!(
-                "none: each round asks for everything and compares it with what is known; {}",
+                "none: each round asks for {} and compares it with what is known; {}",
+                scope(sweep),
                 deletions(sweep)
             ),
             None,
@@ -230,6 +234,16 @@ fn cursor(rule: &CursorRule) -> CursorDeeds {
         kind,
         words,
         effective_overlap_seconds: overlap,
+    }
+}
+
+fn partitions(partitions: &Partitions) -> String {
+    match partitions {
+        Partitions::Listed(listed) => format!("each of {} values on its own", listed.len()),
+        Partitions::Asked(query) => format!(
+            "each entry of a list on its own; the list is asked for every {}",
+            duration_in_words(query.every)
+        ),
     }
 }
 
@@ -253,17 +267,7 @@ fn sweep(feed: &Feed) -> SweepDeeds {
             duration_in_words(*settle)
         ),
         (CursorRule::Sweep(sweep), _) => {
-            let scope = match &sweep.scope {
-                SweepScope::Everything => "everything".to_owned(),
-                SweepScope::ChangesSince { since, .. } => {
-                    format!("everything that changed since {since}")
-                }
-                SweepScope::Dates(range) => format!(
-                    "dates from {:+} to {:+} days around today",
-                    range.from_days, range.to_days
-                ),
-            };
-            format!("{scope}; {}", deletions(sweep))
+            format!("{}; {}", scope(sweep), deletions(sweep))
         }
         (other, _) => cursor(other).words,
     };
@@ -271,6 +275,19 @@ fn sweep(feed: &Feed) -> SweepDeeds {
         feed: feed.name.to_string(),
         cadence: cadence(&feed.schedule),
         words,
+    }
+}
+
+fn scope(sweep: &Sweep) -> String {
+    match &sweep.scope {
+        SweepScope::Everything => "everything".to_owned(),
+        SweepScope::ChangesSince { since, .. } => {
+            format!("everything that changed since {since}")
+        }
+        SweepScope::Dates(range) => format!(
+            "dates from {:+} to {:+} days around today",
+            range.from_days, range.to_days
+        ),
     }
 }
 
