@@ -4,6 +4,7 @@
 //! out when there was no error at all.
 
 mod action;
+mod authentication;
 mod body;
 mod connection;
 mod cursor;

@@ -25,6 +25,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "sweeps",
         sql: include_str!("../../migrations/0002_sweeps.sql"),
     },
+    Migration {
+        name: "credentials",
+        sql: include_str!("../../migrations/0003_credentials.sql"),
+    },
 ];
 
 /// `Roun` in ASCII: what the header of our databases says that they are (`SQLite`'s `application_id`).
@@ -327,11 +331,10 @@ mod tests {
         migrate(&mut old, MIGRATIONS)?;
         migrate(&mut new, MIGRATIONS)?;
         assert_eq!(schema(&old)?, schema(&new)?);
-        assert_eq!(
-            indexes(&schema(&new)?),
-            before,
-            "no table and no index got lost on the way"
-        );
+        let after = indexes(&schema(&new)?);
+        for name in before {
+            assert!(after.contains(&name), "{name} got lost on the way");
+        }
         Ok(())
     }
 }
