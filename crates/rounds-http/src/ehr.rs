@@ -51,6 +51,10 @@ impl fmt::Debug for EhrClient {
 
 impl EhrClient {
     /// Makes the gates and clients of these connections. Nothing is dialled yet.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "each connection shares them: what is kept is given"
+    )]
     pub fn new(
         connections: impl IntoIterator<Item = Arc<Connection>>,
         secrets: Arc<Secrets>,

@@ -54,7 +54,7 @@ keys! {
 
     /// An access token by OAuth 2.0.
     struct OAuth2Keys = "OAuth2" {
-        /// What is given for a token: `client_credentials`, `password` or `refresh_token`. Default client_credentials.
+        /// What is given for a token: `client_credentials`, `password` or `refresh_token`. Default `client_credentials`.
         optional grant: GrantWord = "client_credentials",
         /// Where tokens are asked for: a URL, or a path under `base_url`.
         optional token_url: UrlOrPath = "https://auth.example.org/oauth2/token",

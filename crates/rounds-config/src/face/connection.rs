@@ -10,7 +10,7 @@ keys! {
     struct ConnectionKeys = "Connection" {
         /// What all paths are relative to: http or https, no query.
         required base_url: WebUrl = "https://fhir.example.org/r4",
-        /// How requests prove who asks: bearer, basic, header, query, oauth2, smart_backend, login, or none. Default none.
+        /// How requests prove who asks: bearer, basic, header, query, `oauth2`, `smart_backend`, login, or none. Default none.
         optional auth: Auth = "{\"bearer\": {\"env\": \"FAKEDATA_TOKEN\"}}",
         /// Further headers of every request: literal values or secrets. Token and login requests to the same host have them too.
         optional headers: Pairs<HeaderValueSource> = "{\"accept\": \"application/fhir+json\"}",

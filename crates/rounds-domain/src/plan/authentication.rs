@@ -257,9 +257,9 @@ impl JsonSource {
             Self::Secret(reference) => found.push(reference),
             Self::Array(items) => items.iter().for_each(|item| item.add_secrets(found)),
             Self::Object(members) => {
-                members
-                    .iter()
-                    .for_each(|(_, member)| member.add_secrets(found));
+                for (_, member) in members {
+                    member.add_secrets(found);
+                }
             }
         }
     }

@@ -167,13 +167,13 @@ async fn session(
         }
         TokenSource::Cookie(name) => {
             let cookies = answer.headers.get_all(SET_COOKIE).iter();
-            let pairs = cookies.filter_map(|cookie| {
+            let mut pairs = cookies.filter_map(|cookie| {
                 let pair = cookie.to_str().ok()?.split(';').next()?;
                 let (known, value) = pair.split_once('=')?;
                 (known.trim() == name).then(|| value.trim().to_owned())
             });
             // The last one wins, as in a browser.
-            pairs.last().unwrap_or_default()
+            pairs.next_back().unwrap_or_default()
         }
     };
     if found.is_empty() {

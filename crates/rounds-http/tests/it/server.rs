@@ -96,10 +96,8 @@ impl Server {
     pub(crate) async fn answering(
         answer: impl Fn(&Received) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        Self::run(move |_, request| {
-            request.map_or_else(|| Answer::Reset(Vec::new()), |request| answer(request))
-        })
-        .await
+        Self::run(move |_, request| request.map_or_else(|| Answer::Reset(Vec::new()), &answer))
+            .await
     }
 
     async fn run(

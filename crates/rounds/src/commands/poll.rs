@@ -29,7 +29,13 @@ pub async fn poll(
 ) -> Result<PollPage, Problem> {
     let ports = surroundings.ports(plan, store, credentials)?;
     match rounds_engine::poll(plan, &ports, feed, mode).await {
-        Ok(report) => Ok(PollPage::of(feed, mode, report)),
+        Ok(report) => {
+            let mut page = PollPage::of(feed, mode, report);
+            if let Some(parameter) = secret_parameter(plan, feed) {
+                page.hide_parameter(parameter);
+            }
+            Ok(page)
+        }
         Err(PollError::Store(error)) => Err(error.into()),
         Err(PollError::UnknownAction(action)) => Err(unknown_action(plan, &action)),
         Err(PollError::UnknownFeed(feed)) => Err(unknown_feed(plan, &feed)),
@@ -67,6 +73,14 @@ pub async fn perform(
         RoundEnd::Failed(_) => Ended::Unavailable,
         RoundEnd::Succeeded | RoundEnd::Unfinished => Ended::Fine,
     })
+}
+
+/// The query parameter that no URL of the page may show: an EHR may repeat it in its links.
+fn secret_parameter<'p>(plan: &'p Plan, feed: &FeedKey) -> Option<&'p str> {
+    let mut actions = plan.actions.iter();
+    let action = actions.find(|action| action.name == feed.action)?;
+    let connection = plan.connections.get(&action.connection)?;
+    connection.authentication.secret_parameter()
 }
 
 /// A store, and what keeps the secrets that EHRs give.

@@ -213,7 +213,7 @@ async fn a_failure_is_shared_and_believed_for_a_while() {
         world.fake.books().tokens = None;
         world
             .clock
-            .advance(seconds(believed) - Duration::from_millis(1));
+            .advance(Duration::from_millis(believed * 1000 - 1));
         world.ask(&client).await.expect_err("it is believed");
         world.expect(1, 0);
         world.clock.advance(Duration::from_millis(1));
