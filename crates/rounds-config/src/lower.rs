@@ -5,6 +5,7 @@
 
 mod action;
 mod also;
+mod authentication;
 mod body;
 mod connection;
 mod cursor;

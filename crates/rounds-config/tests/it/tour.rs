@@ -478,6 +478,126 @@ const STOPS: &[Stop] = &[
         "verification_token:",
         "allow_addresses: [app.example.org]\n    verification_token:",
     ),
+    (
+        "auth_query_without_value",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { query: { name: api_key } }",
+    ),
+    (
+        "auth_literal_query",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { query: { name: api_key, value: very-secret } }",
+    ),
+    (
+        "auth_two_kinds",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { bearer: { env: A }, login: { post: /login, token: .token } }",
+    ),
+    (
+        "oauth2_without_token_url",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { client_id: rounds, client_secret: { env: S } } }",
+    ),
+    (
+        "oauth2_with_two_token_urls",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { client_id: rounds, client_secret: { env: S }, token_url: /token, discover: true } }",
+    ),
+    (
+        "oauth2_without_secret",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { client_id: rounds, token_url: /token } }",
+    ),
+    (
+        "oauth2_forgotten_grant",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { client_id: rounds, client_secret: { env: S }, token_url: /token, refresh_token: { env: R } } }",
+    ),
+    (
+        "oauth2_password_without_user",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { grant: password, client_id: rounds, token_url: /token, password: { env: P } } }",
+    ),
+    (
+        "oauth2_unknown_grant",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { grant: client_credential, client_id: rounds, client_secret: { env: S }, token_url: /token } }",
+    ),
+    (
+        "oauth2_unknown_client",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { client: basic-raw, client_id: rounds, client_secret: { env: S }, token_url: /token } }",
+    ),
+    (
+        "oauth2_reserved_parameter",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { client_id: rounds, client_secret: { env: S }, token_url: /token, parameters: { client_secret: very-secret } } }",
+    ),
+    (
+        "oauth2_discover_maybe",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { client_id: rounds, client_secret: { env: S }, discover: maybe } }",
+    ),
+    (
+        "oauth2_plain_token_url",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { client_id: rounds, client_secret: { env: S }, token_url: \"http://auth.example.org/token\" } }",
+    ),
+    (
+        "oauth2_token_path_that_leaves",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { client_id: rounds, client_secret: { env: S }, token_url: ../token } }",
+    ),
+    (
+        "smart_scope_of_a_person",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { smart_backend: { client_id: rounds, private_key: { file: key.pem }, scope: patient/*.read offline_access } }",
+    ),
+    (
+        "smart_key_in_the_file",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { smart_backend: { client_id: rounds, private_key: very-secret, scope: system/*.read } }",
+    ),
+    (
+        "login_without_request",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { login: { token: .token } }",
+    ),
+    (
+        "login_get_with_body",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { login: { get: /login, json: { user: rounds, password: { env: P } }, token: .token } }",
+    ),
+    (
+        "login_two_bodies",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { login: { post: /login, json: { user: rounds }, form: { user: rounds }, token: .token } }",
+    ),
+    (
+        "login_literal_password",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { login: { post: /login, json: { user: rounds, Password: very-secret }, token: .token } }",
+    ),
+    (
+        "login_bad_token",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { login: { post: /login, token: .token[ } }",
+    ),
+    (
+        "login_token_from_nowhere",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { login: { post: /login, token: {} } }",
+    ),
+    (
+        "login_prefix_without_header",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { login: { post: /login, token: .token, send: { query: sid, prefix: \"Bearer \" } } }",
+    ),
+    (
+        "secret_authorization_header",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: none\n    headers: { authorization: { env: A } }",
+    ),
     ("over_the_limit", "rate: 10/s", "rate: 50/h"),
     ("near_the_limit", "rate: 10/s", "rate: 100/h"),
 ];

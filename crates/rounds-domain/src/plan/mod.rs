@@ -5,6 +5,7 @@
 //! wrong any more: whatever can be checked was checked before.
 
 mod action;
+mod authentication;
 mod connection;
 mod destination;
 mod feed;
@@ -16,7 +17,11 @@ mod secret;
 mod sweep;
 
 pub use action::{Action, BodyRule, EventRule, Lookup, Notify, OrderBy, WhenMissing};
-pub use connection::{Authentication, Connection, Limits, Rate};
+pub use authentication::{
+    Authentication, ClientProof, Grant, JsonSource, Login, LoginBody, OAuth2, SessionPlace,
+    SmartBackend, TextSource, TokenSource, TokenUrl,
+};
+pub use connection::{Connection, Limits, Rate};
 pub use destination::{AddressRange, Challenge, Destination, DestinationTimeouts, HeaderSource};
 pub use feed::{
     CursorRule, DateField, Feed, FeedRole, Paging, PagingRule, RequestRule, Rows, Start,

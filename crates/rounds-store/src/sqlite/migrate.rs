@@ -33,6 +33,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "partitions",
         sql: include_str!("../../migrations/0004_partitions.sql"),
     },
+    Migration {
+        name: "credentials",
+        sql: include_str!("../../migrations/0005_credentials.sql"),
+    },
 ];
 
 /// `Roun` in ASCII: what the header of our databases says that they are (`SQLite`'s `application_id`).

@@ -25,6 +25,7 @@ mod connection;
 mod containers;
 #[cfg(test)]
 mod cost;
+mod credentials;
 mod deliveries;
 mod destinations;
 mod directory;

@@ -89,7 +89,7 @@ impl Stage {
             .map_err(|error| failed("the temporary folder", &error))?;
         let store = Arc::new(SqliteStore::open(folder.path(), &StoreOptions::default())?);
         let surroundings = tokens.surroundings();
-        let ports = surroundings.ports(&plan, Arc::clone(&store) as Arc<dyn Store>)?;
+        let ports = surroundings.ports(&plan, Arc::clone(&store) as Arc<dyn Store>, None)?;
         let engine = Engine::new(plan, ports);
         let (stop, stopped) = oneshot::channel();
         let engine = tokio::spawn(async move {
