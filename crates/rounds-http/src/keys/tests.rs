@@ -1,6 +1,7 @@
 //! Keys are read, named and written right.
 
 use super::*;
+use aws_lc_rs::encoding::{AsBigEndian, EcPrivateKeyBin};
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED, RSA_PKCS1_2048_8192_SHA384};
 use aws_lc_rs::signature::{RsaPublicKeyComponents, UnparsedPublicKey};
 
@@ -11,20 +12,19 @@ fn decoded(jwk: &Value, name: &str) -> Vec<u8> {
 
 /// Whether the public JWK alone verifies it.
 fn verifies(jwk: &Value, message: &[u8], signature: &[u8]) -> bool {
-    match jwk["kty"].as_str() {
-        Some("RSA") => RsaPublicKeyComponents {
+    if jwk["kty"] == "RSA" {
+        let key = RsaPublicKeyComponents {
             n: decoded(jwk, "n"),
             e: decoded(jwk, "e"),
-        }
-        .verify(&RSA_PKCS1_2048_8192_SHA384, message, signature)
-        .is_ok(),
-        _ => {
-            let point = [vec![4], decoded(jwk, "x"), decoded(jwk, "y")].concat();
-            UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point)
-                .verify(message, signature)
-                .is_ok()
-        }
+        };
+        return key
+            .verify(&RSA_PKCS1_2048_8192_SHA384, message, signature)
+            .is_ok();
     }
+    let point = [vec![4], decoded(jwk, "x"), decoded(jwk, "y")].concat();
+    UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point)
+        .verify(message, signature)
+        .is_ok()
 }
 
 #[test]
@@ -72,8 +72,30 @@ fn the_thumbprint_is_that_of_the_standard() -> Result<(), KeyError> {
     Ok(())
 }
 
-/// RFC 7515 and 7517 have no P-384 example with a private part; this one was made by another program (openssl 3.0).
+/// A JWK whose parts are no numbers.
 const JWK: &str = r#"{"kty":"EC","crv":"P-384","kid":"2026-11","d":"D","x":"X","y":"Y"}"#;
+
+#[test]
+fn a_private_jwk_is_the_same_key_under_its_own_name() -> Result<(), KeyError> {
+    let pem = SigningKey::generate(SigningAlgorithm::Es384)?;
+    let key = SigningKey::parse(pem.expose_secret())?;
+    let Pair::Elliptic(pair) = &key.pair else {
+        panic!("it is on a curve");
+    };
+    let number: EcPrivateKeyBin<'_> = pair.private_key().as_be_bytes().expect("its number");
+    let mut jwk = key.public_jwk();
+    jwk["d"] = URL_SAFE_NO_PAD.encode(number.as_ref()).into();
+    jwk["kid"] = "2026-11".into();
+    let read = SigningKey::parse(&jwk.to_string())?;
+    assert_eq!(read.key_id(), "2026-11");
+    assert_eq!(read.public_members(), key.public_members());
+    assert!(verifies(
+        &key.public_jwk(),
+        b"message",
+        &read.sign(b"message")?
+    ));
+    Ok(())
+}
 
 #[test]
 fn what_is_no_private_key_is_told_without_its_text() {
