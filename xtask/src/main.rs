@@ -1,4 +1,4 @@
-//! What is not a cargo command: `cargo xtask simulate`, `cargo xtask live sekmet`, `cargo xtask drill kill`, `cargo xtask drill first-run`.
+//! What is not a cargo command: `cargo xtask simulate`, `cargo xtask live sekmet`, `cargo xtask live clinosim`, `cargo xtask drill kill`, `cargo xtask drill first-run`.
 //!
 //! Results go to stdout, talk to stderr. A task that fails says why and ends with status 1.
 
@@ -74,6 +74,20 @@ enum LiveServer {
         #[arg(long)]
         keep: bool,
     },
+    /// A hospital's records of two days, made up by clinosim and loaded into sekmet-fhir: 128 known changes, no more and no less.
+    Clinosim {
+        /// Keep the data of both sides in target/live/clinosim also when all went well.
+        #[arg(long)]
+        keep: bool,
+    },
+}
+
+const fn data(keep: bool) -> live::Data {
+    if keep {
+        live::Data::Keep
+    } else {
+        live::Data::RemoveWhenClean
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -92,14 +106,10 @@ async fn main() -> ExitCode {
         Task::Simulate { seeds, jobs, .. } => apart(move || simulate::many(seeds, jobs)),
         Task::Live {
             server: LiveServer::Sekmet { keep },
-        } => {
-            let data = if keep {
-                live::Data::Keep
-            } else {
-                live::Data::RemoveWhenClean
-            };
-            live::sekmet(data).await
-        }
+        } => live::sekmet(data(keep)).await,
+        Task::Live {
+            server: LiveServer::Clinosim { keep },
+        } => live::clinosim(data(keep)).await,
         Task::Drill {
             drill: Drill::Kill { kills, seed },
         } => drill::kill(kills, seed).await,

@@ -122,6 +122,23 @@ codes! {
     DELETION_UNSEEN = "R0241";
     /// A cursor by another field than the filter's.
     OTHER_FIELD = "R0242";
+    /// Two change queries of one action whose versions do not mean the same.
+    VERSIONS_DISAGREE = "R0243";
+    /// A further change query by the name of another feed.
+    FEED_NAME_TAKEN = "R0244";
+    /// Partitions that do not fit the request.
+    BAD_PARTITIONS = "R0245";
+
+    /// Nobody says where tokens are asked for, or two do.
+    TOKEN_URL = "R0250";
+    /// Keys that a grant needs, or does not know.
+    GRANT_KEYS = "R0251";
+    /// A form parameter that Rounds sets itself.
+    RESERVED_PARAMETER = "R0252";
+    /// A login with two bodies, or with one that is not sent.
+    LOGIN_BODY = "R0253";
+    /// A scope for a person where nobody logs in.
+    SCOPE_OF_A_PERSON = "R0254";
 
     /// Slices that cannot be asked for.
     BAD_SLICES = "R0270";

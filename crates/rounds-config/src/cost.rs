@@ -83,6 +83,11 @@ pub fn cost(plan: &Plan) -> Vec<ConnectionCost> {
 fn action_cost(action: &Action) -> ActionCost {
     let (mut rounds_per_hour, mut rounds_per_day) = rounds(&action.changes.schedule);
     let mut sweep_rounds_per_day = 0.0;
+    for also in &action.also {
+        let (per_hour, per_day) = rounds(&also.schedule);
+        rounds_per_hour += per_hour;
+        rounds_per_day += per_day;
+    }
     for sweep in &action.sweeps {
         let (per_hour, per_day) = rounds(&sweep.schedule);
         rounds_per_hour += per_hour;

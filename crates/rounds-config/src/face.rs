@@ -4,6 +4,7 @@
 //! new key is a new line here and its lowering. See [`crate::reading`] for how a line is read.
 
 mod action;
+mod authentication;
 mod connection;
 mod cursor;
 mod destination;
@@ -13,10 +14,13 @@ mod paging;
 use crate::kinds::{Names, PositiveLength};
 use crate::reading::keys;
 pub(crate) use action::{ActionKeys, LookupKeys, NotifyKeys, RetryKeys};
-pub(crate) use connection::{AuthKeys, ConnectionKeys, SecretKeys};
+pub(crate) use authentication::{
+    AuthKeys, LoginKeys, OAuth2Keys, SecretKeys, SessionTokenKeys, SmartBackendKeys,
+};
+pub(crate) use connection::ConnectionKeys;
 pub(crate) use cursor::{CursorKeys, QueueKeys, RecoverKeys};
 pub(crate) use destination::DestinationKeys;
-pub(crate) use feed::{ChangesKeys, DatesKeys, ReconcileKeys, TrailingKeys};
+pub(crate) use feed::{AlsoKeys, ChangesKeys, DatesKeys, ForEachKeys, ReconcileKeys, TrailingKeys};
 pub(crate) use paging::PagingKeys;
 
 keys! {
@@ -43,6 +47,7 @@ mod tests {
     fn every_example_is_accepted_by_its_own_key() {
         for (keys, key) in [
             super::ALL,
+            super::authentication::ALL,
             super::connection::ALL,
             super::action::ALL,
             super::feed::ALL,

@@ -1,9 +1,11 @@
 //! What can stand behind a key: the types of values, each with how it is read and what its schema is.
 
 mod amount;
+mod auth;
 mod collections;
 mod duration;
 mod expression;
+mod for_each;
 mod reconcile;
 mod secret;
 mod text;
@@ -11,9 +13,11 @@ mod time;
 mod web;
 
 pub(crate) use amount::{Count, Natural, Percent, RateLimit, Size};
+pub(crate) use auth::{ClientWord, Flag, GrantWord, SessionToken, UrlOrPath, WholeBody};
 pub(crate) use collections::{Many, Named, Names, OneOrMany, Pairs, same_name};
 pub(crate) use duration::{Length, PositiveLength};
-pub(crate) use expression::{Expression, Marked, TemplateText, problem};
+pub(crate) use expression::{Condition, Expression, Marked, TemplateText, problem};
+pub(crate) use for_each::ForEach;
 pub(crate) use reconcile::Reconcile;
 pub(crate) use secret::{Auth, Command, EnvironmentName, HeaderValueSource, Secret};
 pub(crate) use text::{

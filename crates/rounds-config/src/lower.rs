@@ -4,6 +4,8 @@
 //! out when there was no error at all.
 
 mod action;
+mod also;
+mod authentication;
 mod body;
 mod connection;
 mod cursor;
@@ -11,6 +13,7 @@ mod destination;
 mod feed;
 mod lookups;
 mod notify;
+mod partitions;
 mod queue;
 mod request;
 mod sweeps;
@@ -25,6 +28,10 @@ use rounds_domain::plan::{Plan, RetrySchedule};
 use rounds_domain::{ActionName, ConnectionName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// Something was wrong, and that was reported.
+#[derive(Debug, Clone, Copy)]
+struct Reported;
 
 /// A plan, and where things stand that are checked on the whole plan.
 #[derive(Debug, Default)]

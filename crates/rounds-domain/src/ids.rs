@@ -105,6 +105,45 @@ pub struct FeedKey {
     pub action: ActionName,
     /// The feed within it.
     pub feed: FeedName,
+    /// Which of its partitions, if it is asked partition by partition; None for the feed itself.
+    pub partition: Option<Partition>,
+}
+
+impl FeedKey {
+    /// The feed itself.
+    pub const fn whole(action: ActionName, feed: FeedName) -> Self {
+        Self {
+            action,
+            feed,
+            partition: None,
+        }
+    }
+
+    /// One of its partitions.
+    #[must_use]
+    pub fn of_partition(&self, partition: Partition) -> Self {
+        Self {
+            partition: Some(partition),
+            ..self.clone()
+        }
+    }
+}
+
+/// What a query is asked for one at a time: a department, a practice, a patient. It may name a patient, so it is not shown
+/// in logs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Partition(pub Phi<String>);
+
+impl Partition {
+    /// Takes the text as it is.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Phi::new(text.into()))
+    }
+
+    /// The text.
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
 }
 
 impl fmt::Display for FeedKey {

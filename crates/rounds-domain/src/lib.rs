@@ -36,7 +36,7 @@ pub use delivery::{
 };
 pub use ids::{
     ActionName, ConnectionName, ContainerId, DeliveryId, DestinationName, FeedKey, FeedName,
-    InstanceId, LookupName, NotificationId, OrderingKey, RecordId, Version,
+    InstanceId, LookupName, NotificationId, OrderingKey, Partition, RecordId, Version,
 };
 pub use notification::{Gap, Notification};
 pub use phi::{Document, Phi};

@@ -23,6 +23,10 @@ pub struct FeedState {
     pub rounds: u64,
     /// Records dated later than the source's own clock that were seen in the last round.
     pub future_dated: u64,
+    /// How many partitions its last round asked; 0 where it has none.
+    pub partitions: u64,
+    /// How many of them failed.
+    pub failing_partitions: u64,
     /// Of a sweep: changes that it found although the change query should have shown them before, by their dates. For a
     /// reconciling one they came later than the horizon.
     pub late: u64,
@@ -76,6 +80,10 @@ pub struct RoundCounts {
     pub longest_late: Option<Duration>,
     /// Changes that a sweep found of records whose date had not moved.
     pub undeclared: u64,
+    /// Partitions asked, of a feed that has them.
+    pub partitions: u64,
+    /// Of those, how many failed.
+    pub failing_partitions: u64,
     /// Records that are gone.
     pub deleted: u64,
     /// Records that are gone and were not told, because they are too many.
@@ -83,6 +91,27 @@ pub struct RoundCounts {
 }
 
 impl RoundCounts {
+    /// Adds what another round counted.
+    pub fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.pages += other.pages;
+        self.records += other.records;
+        self.unchanged += other.unchanged;
+        self.changed += other.changed;
+        self.baselined += other.baselined;
+        self.unsettled += other.unsettled;
+        self.future_dated += other.future_dated;
+        self.undated += other.undated;
+        self.unidentified += other.unidentified;
+        self.late += other.late;
+        self.longest_late = self.longest_late.max(other.longest_late);
+        self.undeclared += other.undeclared;
+        self.partitions += other.partitions;
+        self.failing_partitions += other.failing_partitions;
+        self.deleted += other.deleted;
+        self.held_back += other.held_back;
+    }
+
     /// What was counted since it stood at `earlier`.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
@@ -100,6 +129,8 @@ impl RoundCounts {
             late: self.late - earlier.late,
             longest_late: self.longest_late,
             undeclared: self.undeclared - earlier.undeclared,
+            partitions: self.partitions - earlier.partitions,
+            failing_partitions: self.failing_partitions - earlier.failing_partitions,
             deleted: self.deleted - earlier.deleted,
             held_back: self.held_back - earlier.held_back,
         }
@@ -130,6 +161,9 @@ pub struct RoundCommit {
     pub changes: Vec<Change>,
     /// The records that a sweep showed, changed or not: noted, so that those that it did not show can be told.
     pub shown: Vec<RecordId>,
+    /// What this feed shows of records, changed or not, where several change queries tell of the same ones. A change that the feed
+    /// showed before is known, whatever another feed has told since.
+    pub views: Vec<(RecordId, Version)>,
     /// Records that a sweep did not show because it did not look where they are now: they cannot be missed any more.
     pub out_of_sight: Vec<RecordId>,
     /// The new cursor, if it moves. Given only where that is honest (law 2); kept from moving where a change was contested.

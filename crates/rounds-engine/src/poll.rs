@@ -8,7 +8,8 @@ mod rehearsal;
 use crate::Ports;
 use crate::containers::{self, LookupDesk};
 use crate::observe::{ChosenRecord, Exchange, Observer};
-use crate::round::{self, RoundOutcome};
+use crate::round::tour::Watched;
+use crate::round::{self, PartitionLists, RoundOutcome};
 use rehearsal::Rehearsal;
 use rounds_domain::plan::{CursorRule, Plan};
 use rounds_domain::ports::StoreError;
@@ -122,7 +123,16 @@ pub async fn poll(
         cursor_before,
         cursor,
         ..
-    } = round::run(&ports, connection, action, feed, 0, &mut recorder).await?;
+    } = round::tour::run(
+        &ports,
+        connection,
+        action,
+        feed,
+        &PartitionLists::default(),
+        0,
+        Watched::Alone(&mut recorder),
+    )
+    .await?;
 
     let mut report = PollReport {
         cursor_before,

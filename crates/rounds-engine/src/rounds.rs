@@ -2,8 +2,8 @@
 
 use crate::lane::{give_up_or_log, store_wait};
 use crate::moment::until_next_look;
-use crate::observe::NoObserver;
-use crate::round;
+use crate::round::tour::Watched;
+use crate::round::{self, PartitionLists};
 use crate::schedule::{Due, Polled, Timetable};
 use crate::{Ports, Signals, Stop};
 use futures_util::StreamExt;
@@ -29,6 +29,13 @@ pub(crate) async fn run(
     let instance = patiently(ports, || ports.store.instance()).await?;
     let mut timetable = Timetable::new(feeds.clone(), &states, instance, ports.clock.now());
     let mut failures: Vec<u32> = states.iter().map(|state| state.failures_in_a_row).collect();
+    let maker = Maker {
+        plan,
+        ports,
+        signals,
+        stop,
+        lists: PartitionLists::default(),
+    };
     let mut under_way = FuturesUnordered::new();
     loop {
         if stop.is_stopping() && under_way.is_empty() {
@@ -39,7 +46,7 @@ pub(crate) async fn run(
                 break;
             };
             let (polled, failures) = (&feeds[due.index], failures[due.index]);
-            under_way.push(make(plan, ports, signals, polled, due, failures));
+            under_way.push(maker.make(polled, due, failures));
         }
         let until_due = until_next_look(ports, timetable.next_due());
         let may_start = !stop.is_stopping() && under_way.len() < ROUNDS_UNDER_WAY;
@@ -74,51 +81,61 @@ where
     }
 }
 
-/// Makes one round, whatever it takes of the store's patience, and says how many have failed in a row with it.
-async fn make(
-    plan: &Plan,
-    ports: &Ports,
-    signals: &Signals,
-    polled: &Polled,
-    due: Due,
-    failures_before: u32,
-) -> Result<(usize, u32), StoreError> {
-    let action = &polled.action;
-    let Some(connection) = plan.connections.get(&action.connection) else {
-        // A plan names no connection that it does not have.
-        return Ok((due.index, failures_before));
-    };
-    let began = ports.clock.monotonic();
-    let outcome = round::run(
-        ports,
-        connection,
-        action,
-        &polled.feed,
-        due.missed_ticks,
-        &mut NoObserver,
-    )
-    .await;
-    let failures = failures_before + 1;
-    match outcome {
-        Ok(outcome) => {
-            if outcome.containers > 0 {
-                signals.containers_of(&action.connection);
+/// Makes rounds, with all that they need.
+struct Maker<'a> {
+    plan: &'a Plan,
+    ports: &'a Ports,
+    signals: &'a Signals,
+    stop: &'a Stop,
+    lists: PartitionLists,
+}
+
+impl Maker<'_> {
+    /// Makes one round, whatever it takes of the store's patience, and says how many have failed in a row with it.
+    async fn make(
+        &self,
+        polled: &Polled,
+        due: Due,
+        failures_before: u32,
+    ) -> Result<(usize, u32), StoreError> {
+        let action = &polled.action;
+        let Some(connection) = self.plan.connections.get(&action.connection) else {
+            // A plan names no connection that it does not have.
+            return Ok((due.index, failures_before));
+        };
+        let began = self.ports.clock.monotonic();
+        let outcome = round::tour::run(
+            self.ports,
+            connection,
+            action,
+            &polled.feed,
+            &self.lists,
+            due.missed_ticks,
+            Watched::By(self.stop),
+        )
+        .await;
+        let failures = failures_before + 1;
+        match outcome {
+            Ok(outcome) => {
+                if outcome.containers > 0 {
+                    self.signals.containers_of(&action.connection);
+                }
+                log(
+                    polled,
+                    &outcome,
+                    failures,
+                    due.missed_ticks,
+                    self.ports.elapsed_since(began),
+                );
+                let has_failed = matches!(outcome.end, RoundEnd::Failed(_));
+                Ok((due.index, if has_failed { failures } else { 0 }))
             }
-            log(
-                polled,
-                &outcome,
-                failures,
-                due.missed_ticks,
-                ports.elapsed_since(began),
-            );
-            let has_failed = matches!(outcome.end, RoundEnd::Failed(_));
-            Ok((due.index, if has_failed { failures } else { 0 }))
-        }
-        Err(error) => {
-            // Whatever of it was committed, the next round reads where the feed stands and goes on from there.
-            give_up_or_log(action.name.as_str(), "making a round", &error, failures)?;
-            ports.clock.sleep(store_wait(failures)).await;
-            Ok((due.index, failures))
+            Err(error) => {
+                // Whatever of it was committed, the next round reads where the feed stands and goes on from there.
+                give_up_or_log(action.name.as_str(), "making a round", &error, failures)?;
+                self.ports.clock.sleep(store_wait(failures)).await;
+                Ok((due.index, failures))
+            }
         }
     }
 }
@@ -132,7 +149,7 @@ fn log(
 ) {
     let counts = &outcome.counts;
     let duration_ms = took.as_millis();
-    let FeedKey { action, feed } = &polled.key;
+    let FeedKey { action, feed, .. } = &polled.key;
     match &outcome.end {
         RoundEnd::Failed(failure) => tracing::warn!(
             %action,
@@ -170,7 +187,7 @@ fn log(
 
 /// What a person should look at, though the round did what it should.
 fn log_oddities(polled: &Polled, counts: &RoundCounts) {
-    let FeedKey { action, feed } = &polled.key;
+    let FeedKey { action, feed, .. } = &polled.key;
     if counts.future_dated > 0 || counts.undated > 0 || counts.unidentified > 0 {
         let (future_dated, undated, unidentified) =
             (counts.future_dated, counts.undated, counts.unidentified);

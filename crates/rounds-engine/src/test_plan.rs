@@ -42,12 +42,15 @@ pub(crate) fn action_every(name: &str, seconds: u64) -> Arc<Action> {
         records: filter(".[]"),
         id: filter(".id"),
         version: VersionRule::Fingerprint { counting: None },
+        gone: None,
+        partitions: None,
         dated_by: None,
     };
     Arc::new(Action {
         name: ActionName::new(name),
         connection: ConnectionName::new("ehr"),
         changes: Arc::new(changes),
+        also: Vec::new(),
         sweeps: Vec::new(),
         lookups: Vec::new(),
         notify: Notify {

@@ -21,6 +21,23 @@ pub const EHR_TLS: Code = Code::new("R0308");
 /// Any other trouble of an exchange with an EHR.
 pub const EHR_OTHER: Code = Code::new("R0309");
 
+/// The token endpoint refuses to give a token.
+pub const TOKEN_REFUSED: Code = Code::new("R0330");
+/// The token endpoint or the login has trouble of its own now.
+pub const TOKEN_UNAVAILABLE: Code = Code::new("R0331");
+/// The token endpoint's answer holds no token that can be used.
+pub const NO_TOKEN: Code = Code::new("R0332");
+/// A private key cannot be used.
+pub const BAD_KEY: Code = Code::new("R0333");
+/// The EHR does not say where tokens are asked for.
+pub const NOT_DISCOVERED: Code = Code::new("R0334");
+/// The login is refused.
+pub const LOGIN_REFUSED: Code = Code::new("R0335");
+/// The refresh token cannot be kept.
+pub const NOT_KEPT: Code = Code::new("R0336");
+/// The login's answer holds no session.
+pub const NO_SESSION: Code = Code::new("R0337");
+
 /// No connection to the destination.
 pub const DESTINATION_CONNECT: Code = Code::new("R0501");
 /// The destination took too long.

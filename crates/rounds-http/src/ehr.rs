@@ -1,28 +1,31 @@
 //! Requests to EHRs: through each connection's gate, with its authentication, bounded in time and bytes.
 //!
-//! The order of one exchange: is the URL the connection's own? Then the gate, then the secret (late, so that it is
-//! fresh), then the request. The gate hears of the answer as soon as its head is there; the slot is held until the
+//! The order of one exchange: is the URL the connection's own? Then the gate, then the secret or the session (late, so that
+//! it is fresh), then the request. The gate hears of the answer as soon as its head is there; the slot is held until the
 //! body is read.
 
-mod failure;
+pub(crate) mod failure;
+pub(crate) mod lane;
 
 use crate::address::AddressPolicy;
-use crate::authentication::{authenticate, reference};
+use crate::authentication::{AfterRefusal, Proof, Session, proof, reference, write_headers};
 use crate::codes;
 use crate::dial::{ClientBuildError, Clients, Compression, DialRules};
 use crate::gate::{Gate, Pass};
 use crate::headers::{USER_IN_URL, names_a_user};
-use crate::retry_after::retry_after;
 use crate::secrets::Secrets;
 use crate::trouble::Trouble;
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
 use failure::{Asked, Cause};
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use lane::{Keeper, Lane};
 use rounds_domain::ConnectionName;
-use rounds_domain::plan::{Connection, is_framing_header};
-use rounds_domain::ports::{Clock, Ehr, EhrError, EhrRequest, EhrResponse};
+use rounds_domain::plan::{
+    Authentication, Connection, HeaderSource, TokenSource, is_framing_header,
+};
+use rounds_domain::ports::{Clock, Credentials, Ehr, EhrError, EhrRequest, EhrResponse};
+use rounds_map::Evaluator;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -30,20 +33,12 @@ use std::time::Duration;
 use url::Url;
 
 /// What an EHR may be dialled at.
-const POLICY: AddressPolicy = AddressPolicy::NamedByOperator;
+pub(crate) const POLICY: AddressPolicy = AddressPolicy::NamedByOperator;
 
 /// The way to all EHRs.
 pub struct EhrClient {
-    lanes: HashMap<ConnectionName, Lane>,
-    secrets: Arc<Secrets>,
-    clock: Arc<dyn Clock>,
-}
-
-/// What belongs to one connection.
-struct Lane {
-    connection: Arc<Connection>,
-    gate: Gate,
-    client: reqwest::Client,
+    lanes: HashMap<ConnectionName, Arc<Lane>>,
+    keeper: Keeper,
 }
 
 impl fmt::Debug for EhrClient {
@@ -56,6 +51,10 @@ impl fmt::Debug for EhrClient {
 
 impl EhrClient {
     /// Makes the gates and clients of these connections. Nothing is dialled yet.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "each connection shares them: what is kept is given"
+    )]
     pub fn new(
         connections: impl IntoIterator<Item = Arc<Connection>>,
         secrets: Arc<Secrets>,
@@ -63,6 +62,7 @@ impl EhrClient {
     ) -> Result<Self, ClientBuildError> {
         let mut clients = Clients::default();
         let mut lanes = HashMap::new();
+        let keeper = Keeper::default();
         for connection in connections {
             let failed = |message: String| ClientBuildError {
                 code: codes::EHR_OTHER,
@@ -85,21 +85,39 @@ impl EhrClient {
                     compression: Compression::Gzip,
                 })
                 .map_err(|error| failed(format!("no HTTP client: {error}")))?;
-            let gate = Gate::new(&connection.limits, Arc::clone(&clock));
-            lanes.insert(
-                connection.name.clone(),
-                Lane {
-                    connection,
-                    gate,
-                    client,
-                },
-            );
+            let evaluator = needs_evaluator(&connection)
+                .then(Evaluator::start)
+                .transpose()
+                .map_err(|error| failed(format!("no threads for expressions: {error}")))?;
+            let lane = Lane {
+                gate: Gate::new(&connection.limits, Arc::clone(&clock)),
+                client,
+                session: Session::of(&connection.authentication),
+                secrets: Arc::clone(&secrets),
+                clock: Arc::clone(&clock),
+                keeper: Arc::clone(&keeper),
+                evaluator,
+                connection,
+            };
+            lanes.insert(lane.connection.name.clone(), Arc::new(lane));
         }
-        Ok(Self {
-            lanes,
-            secrets,
-            clock,
-        })
+        Ok(Self { lanes, keeper })
+    }
+
+    /// Says where secrets are kept that EHRs give. Without it, connections whose refresh tokens rotate are refused: what they
+    /// give would be lost. The first one that is said counts.
+    #[must_use]
+    pub fn keeping(self, credentials: Arc<dyn Credentials>) -> Self {
+        // An error means that there is one.
+        let _ = self.keeper.set(credentials);
+        self
+    }
+}
+
+fn needs_evaluator(connection: &Connection) -> bool {
+    match &connection.authentication {
+        Authentication::Login(login) => matches!(login.token, TokenSource::Expression(_)),
+        _ => false,
     }
 }
 
@@ -111,131 +129,124 @@ impl Ehr for EhrClient {
             .lanes
             .get(&request.connection)
             .ok_or_else(|| asked.error(Cause::UnknownConnection))?;
-        let mut headers = lane.headers(&request).map_err(|cause| asked.error(cause))?;
+        lane.judge(&request).map_err(|cause| asked.error(cause))?;
         let pass = lane.gate.enter().await;
-        let authentication = &lane.connection.authentication;
-        authenticate(&mut headers, authentication, &self.secrets)
-            .await
-            .map_err(|error| asked.error(Cause::Secret(error)))?;
-        let timeout = request.timeout.unwrap_or(lane.connection.request_timeout);
-        let exchange = lane.exchange(request, headers, &pass, &*self.clock);
-        let answer = tokio::time::timeout(timeout, exchange)
-            .await
-            .unwrap_or_else(|_| {
-                let words = format!("no whole answer within {timeout:?}");
-                Err(Cause::Trouble(Trouble::TimedOut(words)))
-            })
-            .map_err(|cause| asked.error(cause))?;
-        if let (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Some(secret)) =
-            (answer.status, reference(authentication))
-        {
-            self.secrets.forget(secret).await;
+        match &lane.session {
+            None => lane.send_with_secret(&request, &asked, &pass).await,
+            Some(session) => {
+                lane.send_with_session(&request, &asked, pass, session)
+                    .await
+            }
         }
-        Ok(answer)
+    }
+
+    async fn session_ended(&self, connection: &ConnectionName, sent_at: Duration) {
+        if let Some(lane) = self.lanes.get(connection)
+            && let Some(session) = &lane.session
+        {
+            session.ended(lane, sent_at).await;
+        }
     }
 }
 
 impl Lane {
-    /// Judges the URL and gathers the headers but for the authentication. The request's win over the connection's.
-    fn headers(&self, request: &EhrRequest) -> Result<HeaderMap, Cause> {
+    /// Whether the request may be sent at all.
+    fn judge(&self, request: &EhrRequest) -> Result<(), Cause> {
         if request.url.origin() != self.connection.base_url.origin() {
             return Err(Cause::OtherHost(self.connection.base_url.origin()));
         }
-        POLICY
-            .check_url(&request.url)
-            .map_err(|refusal| Cause::Trouble(Trouble::AddressRefused(refusal)))?;
+        match request.headers.keys().find(|name| is_framing_header(name)) {
+            Some(name) => Err(Cause::Header(name.clone())),
+            None => POLICY
+                .check_url(&request.url)
+                .map_err(|refusal| Cause::Trouble(Trouble::AddressRefused(refusal))),
+        }
+    }
+
+    /// Proves who asks by what the user has. A refused secret is read anew by the next request.
+    async fn send_with_secret(
+        &self,
+        request: &EhrRequest,
+        asked: &Asked,
+        pass: &Pass,
+    ) -> Result<EhrResponse, EhrError> {
+        let authentication = &self.connection.authentication;
+        let proof = proof(authentication, &self.secrets)
+            .await
+            .map_err(|error| asked.error(Cause::Secret(error)))?;
+        let answer = self.attempt(request, asked, pass, proof.as_ref()).await?;
+        if let StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN = answer.status {
+            let headers = self.connection.headers.iter();
+            let secrets = headers.filter_map(|(_, source)| match source {
+                HeaderSource::Secret(reference) => Some(reference),
+                HeaderSource::Literal(_) => None,
+            });
+            for secret in secrets.chain(reference(authentication)) {
+                self.secrets.forget(secret).await;
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Proves who asks by a session. After a 401, once more by another one.
+    async fn send_with_session(
+        self: &Arc<Self>,
+        request: &EhrRequest,
+        asked: &Asked,
+        pass: Pass,
+        session: &Session,
+    ) -> Result<EhrResponse, EhrError> {
+        let (token, pass) = session.token(self, pass).await?;
+        let proof = Some(token.proof());
+        let answer = self.attempt(request, asked, &pass, proof).await?;
+        if answer.status != StatusCode::UNAUTHORIZED {
+            token.accepted();
+            return Ok(answer);
+        }
+        let AfterRefusal::Again(token, pass) = session.after_refusal(self, pass, &token).await?
+        else {
+            return Ok(answer);
+        };
+        let proof = Some(token.proof());
+        let answer = self.attempt(request, asked, &pass, proof).await?;
+        if answer.status == StatusCode::UNAUTHORIZED {
+            session.refused_again(self, &token).await;
+        } else {
+            token.accepted();
+        }
+        Ok(answer)
+    }
+
+    /// Sends it once. The request's headers win over the connection's, and the proof wins over both.
+    async fn attempt(
+        &self,
+        request: &EhrRequest,
+        asked: &Asked,
+        pass: &Pass,
+        proof: Option<&Proof>,
+    ) -> Result<EhrResponse, EhrError> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        for (name, value) in &self.connection.headers {
-            headers.insert(name.clone(), value.clone());
-        }
+        write_headers(&mut headers, &self.connection.headers, &self.secrets)
+            .await
+            .map_err(|error| asked.error(Cause::Secret(error)))?;
         for name in request.headers.keys() {
-            if is_framing_header(name) {
-                return Err(Cause::Header(name.clone()));
-            }
             headers.remove(name);
             for value in request.headers.get_all(name) {
                 headers.append(name.clone(), value.clone());
             }
         }
-        Ok(headers)
-    }
-
-    async fn exchange(
-        &self,
-        request: EhrRequest,
-        headers: HeaderMap,
-        pass: &Pass,
-        clock: &dyn Clock,
-    ) -> Result<EhrResponse, Cause> {
-        let mut sent = reqwest::Request::new(request.method, without_user(request.url));
+        let mut url = without_user(request.url.clone());
+        if let Some(proof) = proof {
+            proof.write(&mut headers, &mut url);
+        }
+        let mut sent = reqwest::Request::new(request.method.clone(), url);
         *sent.headers_mut() = headers;
-        let mut response = self
-            .client
-            .execute(sent)
-            .await
-            .map_err(|error| self.trouble(&error))?;
-        self.heed(&response, pass, clock);
-        let body = self.read_body(&mut response).await?;
-        Ok(EhrResponse {
-            status: response.status(),
-            headers: std::mem::take(response.headers_mut()),
-            body,
-        })
-    }
-
-    /// Lets the gate know how the EHR bears us.
-    fn heed(&self, response: &reqwest::Response, pass: &Pass, clock: &dyn Clock) {
-        let status = response.status();
-        let asked = retry_after(response.headers(), clock.now());
-        let is_pause = match status {
-            StatusCode::TOO_MANY_REQUESTS => true,
-            StatusCode::SERVICE_UNAVAILABLE => asked.is_some_and(|wait| !wait.is_zero()),
-            _ => false,
-        };
-        if is_pause {
-            let pause = self.gate.pause(pass, asked);
-            tracing::warn!(
-                connection.name = %self.connection.name,
-                status = status.as_u16(),
-                pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
-                "connection {} asked to wait; no request is sent to it for {pause:?}",
-                self.connection.name,
-            );
-        } else if status.is_success() {
-            self.gate.served(pass);
-        }
-    }
-
-    /// Reads the decompressed body and stops at the limit, whatever the answer promised.
-    async fn read_body(&self, response: &mut reqwest::Response) -> Result<Bytes, Cause> {
         let limit = self.connection.body_limit_bytes;
-        let over = || Cause::BodyLimit(limit);
-        if response
-            .content_length()
-            .is_some_and(|length| length > limit)
-        {
-            return Err(over());
-        }
-        let mut body = BytesMut::new();
-        loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) => {
-                    let length = body.len().saturating_add(chunk.len());
-                    if u64::try_from(length).unwrap_or(u64::MAX) > limit {
-                        return Err(over());
-                    }
-                    body.extend_from_slice(&chunk);
-                }
-                Ok(None) => return Ok(body.freeze()),
-                Err(error) => return Err(self.trouble(&error)),
-            }
-        }
-    }
-
-    fn trouble(&self, error: &reqwest::Error) -> Cause {
-        let connect_timeout: Duration = self.connection.connect_timeout;
-        Cause::Trouble(Trouble::from_client(error, connect_timeout))
+        let timeout = request.timeout.unwrap_or(self.connection.request_timeout);
+        self.exchange(sent, pass, limit, timeout)
+            .await
+            .map_err(|cause| asked.error(cause))
     }
 }
 

@@ -9,6 +9,9 @@
 //! book. The book keeps the latest grants, as many as the largest rate needs (16 bytes each), so the windows are exact
 //! and not an approximation by tokens.
 //!
+//! A request that needs a token first has the token asked for in its own slot and with its own leave, and takes another leave
+//! for itself: token requests count, and nobody waits for a slot while he has one.
+//!
 //! What to mind: a request that is dropped while it waits leaves the queue and costs nothing. One that was granted
 //! counts, sent or not. The window holds here, when requests leave; between here and there the network may push two
 //! of them closer together, so an EHR that counts to the limit exactly wants a rate a little below it.
@@ -32,6 +35,8 @@ pub(crate) struct Gate {
     longest_pause: Duration,
     queue: tokio::sync::Mutex<()>,
     slots: Arc<Semaphore>,
+    /// How many grants the book keeps: as many as the largest rate needs, and those that may be given back.
+    remembered: usize,
     book: Mutex<Book>,
 }
 
@@ -46,6 +51,7 @@ struct Book {
 }
 
 /// The leave to make one request. Its slot is free again when it is dropped.
+#[derive(Debug)]
 pub(crate) struct Pass {
     granted_at: Duration,
     _slot: OwnedSemaphorePermit,
@@ -63,6 +69,10 @@ impl Gate {
             longest_pause: limits.longest_retry_after,
             queue: tokio::sync::Mutex::default(),
             slots: Arc::new(Semaphore::new(slots)),
+            remembered: match limits.rates.iter().map(requests).max() {
+                Some(largest) => largest.saturating_add(slots),
+                None => 0,
+            },
             book: Mutex::default(),
         }
     }
@@ -86,6 +96,32 @@ impl Gate {
                 Err(wait) => self.clock.sleep(wait).await,
             }
         }
+    }
+
+    /// The leave was used, for a token: waits for another one, in the same slot. Whoever has a slot goes before the queue,
+    /// because the queue's head may wait for that very slot.
+    pub(crate) async fn again(&self, pass: &mut Pass) {
+        loop {
+            match self.grant() {
+                Ok(granted_at) => {
+                    pass.granted_at = granted_at;
+                    return;
+                }
+                Err(wait) => self.clock.sleep(wait).await,
+            }
+        }
+    }
+
+    /// The leave was not used for so long that its place in the windows is not true any more: gives it back and waits for
+    /// another one, in the same slot.
+    pub(crate) async fn anew(&self, pass: &mut Pass) {
+        {
+            let mut book = self.book();
+            if let Some(index) = book.grants.iter().rposition(|at| *at == pass.granted_at) {
+                book.grants.remove(index);
+            }
+        }
+        self.again(pass).await;
     }
 
     /// The EHR asked to wait. `asked` is what it said, if it said how long and longer than nothing; else the gate
@@ -127,7 +163,7 @@ impl Gate {
         if !wait.is_zero() {
             return Err(wait);
         }
-        let remembered = self.rates.iter().map(requests).max().unwrap_or(0);
+        let remembered = self.remembered;
         book.grants.push_back(now);
         while book.grants.len() > remembered {
             book.grants.pop_front();

@@ -7,7 +7,9 @@
 //! How it works:
 //!
 //! - [`EhrClient`] implements [`rounds_domain::ports::Ehr`]. Each connection has one gate (law 6) that every request
-//!   passes: rolling-window rates, requests under way, and the pauses that the EHR asks for with 429 and 503.
+//!   passes: rolling-window rates, requests under way, and the pauses that the EHR asks for with 429 and 503. It also has the
+//!   connection's session, if there is one: an access token or a login, asked for once however many requests need it.
+//! - [`SigningKey`] signs the assertions of SMART Backend Services.
 //! - [`WebhookClient`] implements [`rounds_domain::ports::Destinations`]: signed POSTs, Redox's token and challenge.
 //! - [`Secrets`] reads what the plan only refers to, and keeps it for a minute.
 //! - [`AddressPolicy`] says which addresses may be dialled. It is asked for literals in the URL and again by the name
@@ -24,6 +26,7 @@ mod dial;
 mod ehr;
 mod gate;
 mod headers;
+mod keys;
 mod retry_after;
 mod secrets;
 mod system;
@@ -35,6 +38,7 @@ mod webhook;
 pub use address::{AddressKind, AddressPolicy, AddressRefusal};
 pub use dial::ClientBuildError;
 pub use ehr::EhrClient;
+pub use keys::{KeyError, SigningAlgorithm, SigningKey, check_private_key, public_key_set};
 pub use secrets::{SecretError, Secrets};
 pub use system::{SystemClock, SystemRandomness};
 pub use webhook::{WebhookClient, check_signing_secret};

@@ -216,6 +216,14 @@ impl Store for EdgeStore {
         self.parts.store.known_versions(action, records).await
     }
 
+    async fn versions_shown(
+        &self,
+        feed: &FeedKey,
+        records: &[RecordId],
+    ) -> Result<Vec<Option<Version>>, StoreError> {
+        self.parts.store.versions_shown(feed, records).await
+    }
+
     async fn known_records(
         &self,
         action: &ActionName,

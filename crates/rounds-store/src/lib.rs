@@ -4,9 +4,10 @@
 //! way is one transaction (law 1). A crash therefore leaves every change at exactly one place of its way, and going on
 //! is nothing but claiming what is due.
 //!
-//! [`SqliteStore`] implements the two ports [`Store`](rounds_domain::ports::Store), what the engine needs, and
-//! [`Operations`](rounds_domain::ports::Operations), what people ask and do, on one `SQLite` database in a data
-//! directory. Its module [`sqlite`] tells how. The conformance suite under `tests/it/conformance` says what any
+//! [`SqliteStore`] implements three ports on one `SQLite` database in a data directory:
+//! [`Store`](rounds_domain::ports::Store), what the engine needs,
+//! [`Operations`](rounds_domain::ports::Operations), what people ask and do, and
+//! [`Credentials`](rounds_domain::ports::Credentials), the secrets that EHRs gave. Its module [`sqlite`] tells how. The conformance suite under `tests/it/conformance` says what any
 //! backend must do; a second one passes it before it is believed.
 //!
 //! # Order without searching

@@ -181,12 +181,52 @@ pub enum Command {
     /// Changes on their way to becoming notifications: waiting, parked after a failure, or given up.
     #[command(subcommand)]
     Containers(ContainersCommand),
+    /// Make keys for SMART Backend Services, and show their public halves.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Explain an error code; without one, list all of them.
     #[command(after_help = "Examples:\n  rounds explain R0311\n  rounds explain")]
     Explain {
         /// The code, such as R0311.
         code: Option<String>,
     },
+}
+
+/// What `keys` does.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a private key, as PKCS #8 in PEM. Its name (kid) is said on stderr.
+    #[command(
+        after_help = "Examples:\n  rounds keys generate --algorithm ES384 --out key.pem\n  rounds keys generate --algorithm RS384 > key.pem\n\nA file is made for its owner alone, and none is ever overwritten. ES384 is the smaller; some EHRs take RS384 only."
+    )]
+    Generate {
+        /// How it will sign.
+        #[arg(long, value_name = "ALGORITHM", value_enum, ignore_case = true)]
+        algorithm: AlgorithmArgument,
+        /// Where to; without it the key goes to stdout.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Print the public halves of private keys as one JWK Set, for registration with an EHR.
+    #[command(
+        after_help = "Examples:\n  rounds keys jwks key.pem > jwks.json\n  rounds keys jwks key-2026.pem key-2027.pem    the old one and the new one, while keys are changed"
+    )]
+    Jwks {
+        /// Private keys, PEM or JWK.
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// How a key signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AlgorithmArgument {
+    /// ECDSA on the curve P-384.
+    #[value(name = "ES384")]
+    Es384,
+    /// RSA with 3072 bits.
+    #[value(name = "RS384")]
+    Rs384,
 }
 
 /// What `run` takes.

@@ -33,6 +33,11 @@ pub const OUTPUT: Code = Code::new("R0711");
 /// A dry run that would take from a queue.
 pub const TAKES_FROM_QUEUE: Code = Code::new("R0352");
 
+/// A key file cannot be written, or is there already.
+pub const KEY_NOT_WRITTEN: Code = Code::new("R0338");
+/// A key file cannot be read.
+pub const KEY_UNREADABLE: Code = Code::new("R0339");
+
 /// What went wrong, where it is handled: the operation and its operand, the mend, and what the shell is told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]

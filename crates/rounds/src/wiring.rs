@@ -1,12 +1,12 @@
 //! What carries a plan out, put together: real time, real chance, real HTTP.
 
 use crate::Problem;
-use rounds_domain::plan::Plan;
-use rounds_domain::ports::{Clock, Store};
+use rounds_domain::plan::{Authentication, Plan, SecretReference};
+use rounds_domain::ports::{Clock, Credentials, Store};
 use rounds_engine::Ports;
 use rounds_http::{
     EhrClient, SecretError, Secrets, SystemClock, SystemRandomness, WebhookClient,
-    check_signing_secret,
+    check_private_key, check_signing_secret,
 };
 use rounds_map::Evaluator;
 use std::sync::Arc;
@@ -52,6 +52,8 @@ impl Surroundings {
             let is_signing = signing.clone().any(|known| *known == reference);
             let outcome = if is_signing {
                 check_signing_secret(&self.secrets, &reference).await
+            } else if is_private_key(plan, &reference) {
+                check_private_key(&self.secrets, &reference).await
             } else {
                 self.secrets.check(&reference).await
             };
@@ -61,23 +63,29 @@ impl Surroundings {
     }
 
     /// Everything that the engine is given to carry out this plan.
-    pub fn ports(&self, plan: &Plan, store: Arc<dyn Store>) -> Result<Ports, Problem> {
+    /// `credentials` keeps the secrets that EHRs give; None where nothing outlives the process.
+    pub fn ports(
+        &self,
+        plan: &Plan,
+        store: Arc<dyn Store>,
+        credentials: Option<Arc<dyn Credentials>>,
+    ) -> Result<Ports, Problem> {
         let (connections, destinations) = (
             plan.connections.values().cloned(),
             plan.destinations.values().cloned(),
         );
         let secrets = || Arc::clone(&self.secrets);
+        let mut ehr = EhrClient::new(connections, secrets(), Arc::clone(&self.clock))?;
+        if let Some(credentials) = credentials {
+            ehr = ehr.keeping(credentials);
+        }
         Ok(Ports {
             clock: Arc::clone(&self.clock),
             randomness: Arc::new(
                 SystemRandomness::new()
                     .map_err(|error| Problem::cannot_start("reading random bits", &error))?,
             ),
-            ehr: Arc::new(EhrClient::new(
-                connections,
-                secrets(),
-                Arc::clone(&self.clock),
-            )?),
+            ehr: Arc::new(ehr),
             destinations: Arc::new(WebhookClient::new(
                 destinations,
                 secrets(),
@@ -88,4 +96,13 @@ impl Surroundings {
                 .map_err(|error| Problem::cannot_start("starting the evaluator", &error))?,
         })
     }
+}
+
+fn is_private_key(plan: &Plan, reference: &SecretReference) -> bool {
+    plan.connections
+        .values()
+        .any(|connection| match &connection.authentication {
+            Authentication::SmartBackend(smart) => smart.private_key == *reference,
+            _ => false,
+        })
 }

@@ -25,10 +25,14 @@
 //! - A deleted appointment vanishes from searches and is seen in `_history` only, so the story deletes none.
 //! - The order without `_sort` is not by time.
 
+mod clinosim;
 mod configuration;
+mod python;
 mod sekmet;
 mod story;
 mod verdict;
+
+pub(crate) use clinosim::clinosim;
 
 use crate::{give, say};
 use anyhow::{Context, Result, ensure};

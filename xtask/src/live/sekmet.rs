@@ -1,16 +1,15 @@
 //! sekmet-fhir: installed into a virtual environment, started on loopback, driven by its own workflows and by FHIR's REST interface.
 
+use super::python::{Environment, output};
 use super::verdict::{History, Key};
-use crate::say;
 use crate::shared::process::Process;
 use crate::shared::wait::{Look, wait_for};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use reqwest::header::{CONTENT_TYPE, IF_MATCH};
 use serde_json::Value;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
 
@@ -22,44 +21,14 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 /// The story makes some thirty versions. A history that does not fit is an error and not cut off.
 const HISTORY_SIZE: usize = 1000;
 
-/// The virtual environment that has sekmet-fhir in it.
-pub(super) struct Installation {
-    /// The folder with its programs.
-    programs: PathBuf,
-}
+/// sekmet-fhir, installed.
+pub(super) struct Installation(Environment);
 
 impl Installation {
-    /// Makes it in `folder`, or finds it there from the last time.
+    /// Installs it in `folder`, or finds it there from the last time.
     pub(super) async fn ready(folder: &Path) -> Result<Self> {
-        let environment = folder.join("sekmet-environment");
-        let programs = environment.join("bin");
-        // Written last: a half-made environment is made again, as is one for other versions.
-        let finished = environment.join("installed.txt");
-        if fs::read_to_string(&finished).is_ok_and(|installed| installed == REQUIREMENTS) {
-            return Ok(Self { programs });
-        }
-        say("live sekmet: installing sekmet-fhir into target/live (a quarter of a minute)");
-        let mut command = Command::new("python3");
-        command.args(["-m", "venv", "--clear"]).arg(&environment);
-        output(command).await.context(
-            "making a Python environment; on Debian: apt-get install python3 python3-venv",
-        )?;
-        let requirements = environment.join("requirements.txt");
-        fs::write(&requirements, REQUIREMENTS)
-            .with_context(|| format!("writing {}", requirements.display()))?;
-        let mut command = Command::new(programs.join("pip"));
-        command
-            .args([
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--requirement",
-            ])
-            .arg(&requirements);
-        output(command).await.context("installing sekmet-fhir")?;
-        fs::write(&finished, REQUIREMENTS)
-            .with_context(|| format!("writing {}", finished.display()))?;
-        Ok(Self { programs })
+        let environment = Environment::ready(folder, "sekmet", REQUIREMENTS).await?;
+        Ok(Self(environment))
     }
 
     /// Starts it with nothing in it, and waits until it answers. What it writes goes into `folder`.
@@ -71,7 +40,7 @@ impl Installation {
         );
         fs::write(folder.join("settings.yaml"), settings).context("writing sekmet's settings")?;
         let log = folder.join("sekmet.log");
-        let mut command = Command::new(self.programs.join("sekmet"));
+        let mut command = self.0.command("sekmet");
         command
             .args(["serve", "--host", "127.0.0.1", "--port"])
             .arg(port.to_string())
@@ -90,7 +59,7 @@ impl Installation {
             client,
             log,
             folder: folder.to_owned(),
-            programs: self.programs,
+            environment: self.0,
         };
         wait_for("sekmet to answer", START_LIMIT, async || {
             server.process.still_runs()?;
@@ -112,7 +81,7 @@ pub(super) struct Server {
     client: reqwest::Client,
     log: PathBuf,
     folder: PathBuf,
-    programs: PathBuf,
+    environment: Environment,
 }
 
 impl Server {
@@ -153,7 +122,7 @@ impl Server {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.programs.join("sekmet"));
+        let mut command = self.environment.command("sekmet");
         command.args(arguments).current_dir(&self.folder);
         command
     }
@@ -192,6 +161,37 @@ impl Server {
             );
         }
         History::read(&bundle)
+    }
+
+    /// The resource types that its capability statement has.
+    pub(super) async fn resource_types(&self) -> Result<Vec<String>> {
+        let capabilities = self.get("metadata").await?;
+        let resources = capabilities["rest"][0]["resource"].as_array();
+        let types: Vec<String> = (resources.into_iter().flatten())
+            .filter_map(|resource| resource["type"].as_str().map(str::to_owned))
+            .collect();
+        ensure!(!types.is_empty(), "the server has no resource types");
+        Ok(types)
+    }
+
+    /// Sends a batch, of which everything must succeed.
+    pub(super) async fn batch(&self, bundle: &Value) -> Result<()> {
+        let answer = self
+            .client
+            .post(&self.base_url)
+            .header(CONTENT_TYPE, "application/fhir+json")
+            .body(bundle.to_string())
+            .send()
+            .await;
+        let answer = answer.and_then(reqwest::Response::error_for_status);
+        let body = answer.context("sending a batch")?.bytes().await;
+        let body: Value = serde_json::from_slice(&body.context("reading a batch's answer")?)
+            .context("a batch's answer")?;
+        for entry in body["entry"].as_array().into_iter().flatten() {
+            let status = entry["response"]["status"].as_str().unwrap_or_default();
+            ensure!(status.starts_with('2'), "an entry of a batch: {status}");
+        }
+        Ok(())
     }
 
     async fn get(&self, path: &str) -> Result<Value> {
@@ -239,23 +239,6 @@ fn free_port() -> Result<u16> {
         .local_addr()
         .context("looking for a free port")?
         .port())
-}
-
-/// Runs a command to its end and gives its stdout; the error has the end of its stderr.
-async fn output(mut command: Command) -> Result<String> {
-    let program = command.as_std().get_program().display().to_string();
-    let finished = command.stdin(Stdio::null()).kill_on_drop(true).output();
-    let finished = finished
-        .await
-        .with_context(|| format!("starting {program}"))?;
-    if !finished.status.success() {
-        let said = [finished.stdout, finished.stderr].concat();
-        let said = String::from_utf8_lossy(&said);
-        let lines: Vec<&str> = said.trim_end().lines().collect();
-        let last = lines[lines.len().saturating_sub(15)..].join("\n  ");
-        bail!("{program} ended with {}:\n  {last}", finished.status);
-    }
-    String::from_utf8(finished.stdout).with_context(|| format!("reading what {program} said"))
 }
 
 #[cfg(test)]

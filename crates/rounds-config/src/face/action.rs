@@ -1,6 +1,6 @@
 //! A polled API action: when, whom to tell, and what is told.
 
-use super::feed::{ChangesKeys, TrailingKeys};
+use super::feed::{AlsoKeys, ChangesKeys, TrailingKeys};
 use crate::codes;
 use crate::kinds::{
     BodyTree, CronFields, Length, Many, Marked, Names, OneOrMany, Pairs, Percent, PositiveLength,
@@ -27,6 +27,8 @@ keys! {
         optional timeout: PositiveLength = "30s",
         /// The change query.
         required changes: ChangesKeys = "{\"get\": \"/appointments\", \"start\": \"now\", \"records\": \".[]\", \"id\": \".id\"}",
+        /// Further change queries that tell of the same records, by name: an API's list of deleted ones, of cancelled ones.
+        optional also: Names<AlsoKeys>,
         /// The change query once more, a horizon later: finds what shows up late.
         optional trailing: TrailingKeys = "{\"every\": \"10m\", \"horizon\": \"2h\"}",
         /// A slow look at everything or at a range of dates: finds what the change query never shows, deletions included. In short

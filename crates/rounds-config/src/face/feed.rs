@@ -4,8 +4,8 @@ use super::cursor::CursorKeys;
 use super::paging::PagingKeys;
 use crate::codes;
 use crate::kinds::{
-    Count, CronFields, DaysText, DeletionsWord, Expression, InstantText, Many, OneOrMany, Pairs,
-    Percent, PositiveLength, StartWord, TemplateText, Text, WindowText, Zone,
+    Condition, Count, CronFields, DaysText, DeletionsWord, Expression, ForEach, InstantText, Many,
+    OneOrMany, Pairs, Percent, PositiveLength, StartWord, TemplateText, Text, WindowText, Zone,
 };
 use crate::reading::keys;
 
@@ -21,8 +21,12 @@ keys! {
         optional query: Pairs<OneOrMany<TemplateText>> = "{\"changedsince\": \"{{ cursor }}\"}",
         /// Headers of the request.
         optional headers: Pairs<TemplateText> = "{\"prefer\": \"handling=strict\"}",
+        /// Over what it is asked, each with a cursor of its own: values, or a request that gives them. Templates may use `{{ partition }}`.
+        optional for_each: ForEach = "[\"10\", \"20\"]",
         /// Where the query stands and how that moves. Left out, every round asks for everything.
         optional cursor: CursorKeys,
+        /// Without a cursor: the range of dates that is asked for. Templates may use `{{ from }}` and `{{ to }}`.
+        optional dates: DatesKeys = "{\"from\": \"-1d\", \"to\": \"60d\", \"field\": \".start\"}",
         /// Where the first round starts: `now` (what is there is not told), `beginning` (everything is told), or an instant.
         required start: StartWord = "now",
         /// How an answer is continued. Default: one page.
@@ -37,10 +41,76 @@ keys! {
         optional version: Expression = ".meta.versionId",
         /// jq paths that are left out of the fingerprint.
         optional ignore: Many<Expression> = "[\".fetchedAt\"]",
+        /// jq from a record to whether it is a tombstone, which says that the record is gone. Left out, none is.
+        optional gone: Condition = ".deleted",
         /// Without a cursor: whether a record that is not there any more is `told` or `ignored`. Default ignored.
         optional deletions: DeletionsWord = "told",
         /// With deletions told: if more than this share is gone at once, nothing is told. Default 10%.
         optional hold_back: Percent = "10%",
+    }
+
+    /// The values that a query is asked for one at a time.
+    #[exactly_one(get, post; codes::ONE_OF, "partitions that come from nowhere", "write `get: /path`, or a list of values: `for_each: [10, 20]`")]
+    struct ForEachKeys = "ForEach" {
+        /// The path of a GET request, relative to the base URL.
+        optional get: TemplateText = "/departments",
+        /// The path of a POST request.
+        optional post: TemplateText = "/departments/_search",
+        /// Query parameters; a list repeats its parameter.
+        optional query: Pairs<OneOrMany<TemplateText>> = "{\"active\": \"true\"}",
+        /// Headers of the request.
+        optional headers: Pairs<TemplateText> = "{\"prefer\": \"handling=strict\"}",
+        /// How its answer is continued. Default: one page.
+        optional paging: PagingKeys,
+        /// How many pages it may have. Default 1000.
+        optional max_pages: Count = "1000",
+        /// jq from a page to its entries.
+        required records: Expression = ".departments[]",
+        /// jq from an entry to its value.
+        required id: Expression = ".id",
+        /// How long an answer serves. Default 1h.
+        optional every: PositiveLength = "1d",
+    }
+
+    /// A further change query that tells of the same records. What is left out is the main one's.
+    #[exactly_one(get, post; codes::ONE_OF, "a change query without a request", "write `get: /path` or `post: /path`")]
+    struct AlsoKeys = "Also" {
+        /// The interval between its rounds. Default: the action's.
+        optional every: PositiveLength = "5m",
+        /// The times of its rounds as five cron fields.
+        optional at: CronFields = "*/20 * * * *",
+        /// The time zone of `at` and `between`. Default: the action's `zone`, otherwise UTC.
+        optional zone: Zone = "America/New_York",
+        /// Parts of the week outside which no round is made. Default: those of the action, if the schedule is the action's.
+        optional between: OneOrMany<WindowText> = "Mon-Fri 07:00-19:00",
+        /// The path of a GET request, relative to the base URL; may hold `{{ cursor }}`.
+        optional get: TemplateText = "/appointments/deleted",
+        /// The path of a POST request.
+        optional post: TemplateText = "/appointments/_search",
+        /// Query parameters; a list repeats its parameter.
+        optional query: Pairs<OneOrMany<TemplateText>> = "{\"changedsince\": \"{{ cursor }}\"}",
+        /// Headers of the request.
+        optional headers: Pairs<TemplateText> = "{\"prefer\": \"handling=strict\"}",
+        /// Over what it is asked, each with a cursor of its own: values, or a request that gives them. Templates may use `{{ partition }}`.
+        optional for_each: ForEach = "[\"10\", \"20\"]",
+        /// Where the query stands and how that moves. Left out, every round asks for everything.
+        optional cursor: CursorKeys,
+        /// Where the first round starts. Default: as the main one.
+        optional start: StartWord = "now",
+        /// How an answer is continued. Default: as the main one.
+        optional paging: PagingKeys,
+        /// How many pages a round may have before it fails. Default: as the main one.
+        optional max_pages: Count = "1000",
+        /// jq from a page to its records. Default: the main one's.
+        optional records: Expression = ".[]",
+        /// jq from a record to its identity. Default: the main one's.
+        optional id: Expression = ".id",
+        /// jq from a record to its version. Default: the main one's.
+        optional version: Expression = ".meta.versionId",
+        /// jq paths that are left out of the fingerprint.
+        optional ignore: Many<Expression> = "[\".fetchedAt\"]",
+        /// jq from a record to whether it is a tombstone, which says that the record is gone. `true` if all are.
+        optional gone: Condition = "true",
     }
 
     /// The change query once more, a horizon later.

@@ -23,7 +23,7 @@ keys! {
         optional after: AfterKeys,
         /// jq from a page to whether there are more: `false` ends the answer, `true` keeps a short page from ending it.
         optional more: Expression = ".Done | not",
-        /// Whether next links are followed `as_given`, where another host is an error, or `rebased`: path and query, at `base_url`. Default as_given.
+        /// Whether next links are followed `as_given`, where another host is an error, or `rebased`: path and query, at `base_url`. Default `as_given`.
         optional links: Links = "rebased",
     }
 

@@ -18,6 +18,12 @@ pub(crate) struct Expression {
     pub(crate) filter: Filter,
 }
 
+/// jq that gives true or false; or simply one of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Condition {
+    pub(crate) filter: Filter,
+}
+
 /// A text that is jq if it begins with `=`, and a literal otherwise.
 #[derive(Debug, Clone)]
 pub(crate) enum Marked {
@@ -135,6 +141,21 @@ impl Read for Expression {
 
     fn schema(_: &mut Definitions) -> Value {
         json!({ "type": "string" })
+    }
+}
+
+impl Read for Condition {
+    fn read(node: &Node, findings: &mut Findings<'_>) -> Option<Self> {
+        if let Some(scalar) = node.scalar()
+            && let ScalarType::Boolean(_) = scalar.scalar_type()
+        {
+            return compile(scalar, 0, findings).map(|filter| Self { filter });
+        }
+        Expression::read(node, findings).map(|Expression { filter }| Self { filter })
+    }
+
+    fn schema(_: &mut Definitions) -> Value {
+        json!({ "type": ["string", "boolean"] })
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) enum Auth {
     Keys(Box<AuthKeys>),
 }
 
-/// A header's value: literal, or a secret.
+/// The value of a header or the like: literal, or a secret.
 #[derive(Debug, Clone)]
 pub(crate) enum HeaderValueSource {
     Literal(Scalar),
@@ -210,7 +210,7 @@ impl Read for Auth {
                 wrong_type(
                     node,
                     findings,
-                    "`none`, or one of `bearer`, `basic`, `header`",
+                    "`none`, or one of `bearer`, `basic`, `header`, `query`, `oauth2`, `smart_backend`, `login`",
                 );
                 findings.amend_last(|diagnostic| {
                     diagnostic

@@ -157,6 +157,8 @@ macro_rules! words {
         }
     };
 }
+pub(super) use words;
+
 words!(rounds_domain::plan::WhenMissing {
     "null" => Self::Null,
     "park" => Self::Park,

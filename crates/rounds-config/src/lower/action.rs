@@ -1,6 +1,6 @@
 //! One polled API action.
 
-use super::{Known, feed, lookups, notify, retry, sweeps};
+use super::{Known, also, feed, lookups, notify, retry, sweeps};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::ActionKeys;
@@ -47,6 +47,9 @@ pub(super) fn lower<'c>(
         .changes
         .value()
         .and_then(|changes| feed::lower(changes, schedule.as_ref(), timeout, findings));
+    let also = changes
+        .as_ref()
+        .and_then(|changes| also::lower(keys, changes, timeout, findings));
     let sweeps = changes
         .as_ref()
         .and_then(|changes| sweeps::lower(keys, changes, findings));
@@ -58,7 +61,8 @@ pub(super) fn lower<'c>(
         _ => notify::lower(&keys.notify, &lookups.names, findings),
     };
     if let (Some(changes), Some(sweeps), Some(notify)) = (&changes, &sweeps, &notify) {
-        let feeds = std::iter::once(changes).chain(sweeps.iter().map(|feed| &**feed));
+        let beside = also.iter().flatten().chain(sweeps).map(|feed| &**feed);
+        let feeds = std::iter::once(changes).chain(beside);
         sweeps::checks::telling(feeds, notify, keys, findings);
     }
     let to = destinations(name, place, keys, known, findings);
@@ -67,6 +71,7 @@ pub(super) fn lower<'c>(
         name: ActionName::new(name),
         connection: connection?,
         changes: Arc::new(changes?),
+        also: also?,
         sweeps: sweeps?,
         lookups: lookups.lookups,
         notify: notify?,

@@ -93,7 +93,7 @@ impl Lowering<'_, '_, '_> {
         match scalar.scalar_type() {
             ScalarType::Null => Some(Body::Literal(Json::null())),
             ScalarType::Boolean(value) => Some(Body::Literal(Json::boolean(value))),
-            ScalarType::Number => self.number(scalar),
+            ScalarType::Number => number(scalar, self.findings).map(Body::Literal),
             ScalarType::Text => match Marked::of(scalar, self.findings)? {
                 Marked::Literal(literal) => Some(Body::Literal(Json::string(literal.text))),
                 Marked::Expression(compiled) => {
@@ -103,24 +103,23 @@ impl Lowering<'_, '_, '_> {
             },
         }
     }
+}
 
-    /// A number goes into the body digit by digit. One that JSON writes otherwise (`007`, `0x1F`, `.5`) may be meant as
-    /// text, and what a reader of the body would get is a guess, so it is not made.
-    fn number(&mut self, scalar: &Scalar) -> Option<Body> {
-        if let Ok(number) = Json::parse(scalar.text.as_bytes()) {
-            Some(Body::Literal(number))
-        } else {
-            let shown = crate::reading::shortened(&scalar.text);
-            self.findings
-                .error(
-                    codes::BAD_NUMBER,
-                    scalar.place,
-                    format!("`{shown}` is a number that JSON cannot write so"),
-                )
-                .help(format!(
-                    "write `\"{shown}\"` if it is meant as text, otherwise its plain digits"
-                ));
-            None
-        }
+/// A number goes into the body digit by digit. One that JSON writes otherwise (`007`, `0x1F`, `.5`) may be meant as text, and
+/// what a reader of the body would get is a guess, so it is not made.
+pub(super) fn number(scalar: &Scalar, findings: &mut Findings<'_>) -> Option<Json> {
+    if let Ok(number) = Json::parse(scalar.text.as_bytes()) {
+        return Some(number);
     }
+    let shown = crate::reading::shortened(&scalar.text);
+    findings
+        .error(
+            codes::BAD_NUMBER,
+            scalar.place,
+            format!("`{shown}` is a number that JSON cannot write so"),
+        )
+        .help(format!(
+            "write `\"{shown}\"` if it is meant as text, otherwise its plain digits"
+        ));
+    None
 }

@@ -1,13 +1,12 @@
 //! One EHR instance.
 
-use super::request::{HeaderOwner, literal_headers, reserved_header};
+use super::authentication;
 use crate::codes;
 use crate::diagnostic::Findings;
-use crate::face::{AuthKeys, ConnectionKeys};
-use crate::kinds::{Auth, is_public};
-use crate::reading::Given;
+use crate::face::ConnectionKeys;
+use crate::kinds::is_public;
 use rounds_domain::ConnectionName;
-use rounds_domain::plan::{Authentication, Connection, Limits};
+use rounds_domain::plan::{Connection, Limits};
 use url::Url;
 
 pub(super) fn lower(
@@ -16,16 +15,13 @@ pub(super) fn lower(
     findings: &mut Findings<'_>,
 ) -> Option<Connection> {
     let base_url = base_url(keys, findings);
-    let authentication = authentication(&keys.auth, findings);
-    let headers = keys
-        .headers
-        .value()
-        .map(|headers| literal_headers(headers, HeaderOwner::Connection, findings));
+    let authentication = authentication::lower(&keys.auth, base_url.as_ref(), findings);
+    let headers = authentication::headers(&keys.headers, findings);
     Some(Connection {
         name: ConnectionName::new(name),
         base_url: base_url?,
         authentication: authentication?,
-        headers: headers.unwrap_or_default(),
+        headers,
         limits: limits(keys),
         connect_timeout: keys
             .connect_timeout
@@ -66,36 +62,6 @@ fn base_url(keys: &ConnectionKeys, findings: &mut Findings<'_>) -> Option<Url> {
         url.set_path(&path);
     }
     Some(url)
-}
-
-fn authentication(given: &Given<Auth>, findings: &mut Findings<'_>) -> Option<Authentication> {
-    match given {
-        Given::Absent => Some(Authentication::None),
-        Given::Wrong => None,
-        Given::Here(here) => match &here.value {
-            Auth::None => Some(Authentication::None),
-            Auth::Keys(keys) => from_keys(keys, findings),
-        },
-    }
-}
-
-fn from_keys(keys: &AuthKeys, findings: &mut Findings<'_>) -> Option<Authentication> {
-    if let Some(basic) = keys.basic.value() {
-        return Some(Authentication::Basic {
-            username: basic.username.value()?.0.text.clone(),
-            password: basic.password.reference()?,
-        });
-    }
-    if let Some(header) = keys.header.value() {
-        if let Some(name) = header.name.value() {
-            reserved_header(&name.name, &name.scalar, HeaderOwner::Connection, findings);
-        }
-        return Some(Authentication::Header {
-            name: header.name.value()?.name.clone(),
-            value: header.value.reference()?,
-        });
-    }
-    keys.bearer.reference().map(Authentication::Bearer)
 }
 
 fn limits(keys: &ConnectionKeys) -> Limits {

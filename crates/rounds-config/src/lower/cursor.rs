@@ -1,6 +1,6 @@
 //! A cursor, above all one by time: whether its format can be written, read back, and how fine it is.
 
-use super::queue;
+use super::{Reported, queue};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::{ChangesKeys, CursorKeys};
@@ -90,7 +90,7 @@ pub(super) fn lower(
             .value()
             .map_or(Duration::ZERO, |settle| settle.0),
         source: source(keys, findings)?,
-        longest_window: longest_window(keys, overlap, granularity, findings)?,
+        longest_window: longest_window(keys, overlap, granularity, findings).ok()?,
     }))
 }
 
@@ -100,13 +100,13 @@ fn longest_window(
     overlap: Duration,
     granularity: Duration,
     findings: &mut Findings<'_>,
-) -> Option<Option<Duration>> {
+) -> Result<Option<Duration>, Reported> {
     let window = match &keys.window {
-        Given::Absent => return Some(None),
-        Given::Wrong => return None,
+        Given::Absent => return Ok(None),
+        Given::Wrong => return Err(Reported),
         Given::Here(window) => window,
     };
-    let longest = window.value.longest.here()?;
+    let longest = window.value.longest.here().ok_or(Reported)?;
     let least = overlap
         .max(granularity)
         .saturating_add(granularity.saturating_mul(2));
@@ -121,9 +121,9 @@ fn longest_window(
                 "expected more than the overlap and two granules, {least:?}"
             ))
             .help("write the longest span that the EHR allows in one request, such as `7d`; a shorter `overlap` leaves more of it");
-        return None;
+        return Err(Reported);
     }
-    Some(Some(longest.value.0))
+    Ok(Some(longest.value.0))
 }
 
 fn source(keys: &CursorKeys, findings: &mut Findings<'_>) -> Option<TimeSource> {

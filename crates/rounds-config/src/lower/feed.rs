@@ -1,7 +1,7 @@
 //! A change query.
 
 use super::request::{self, RootUse, UsesKnown, Written, place_of};
-use super::{cursor, queue, sweeps};
+use super::{cursor, partitions, queue, sweeps};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::{ChangesKeys, CursorKeys, PagingKeys};
@@ -9,14 +9,14 @@ use crate::kinds::{Count, DeletionsWord, OrderWord};
 use crate::reading::{Given, Here};
 use rounds_domain::FeedName;
 use rounds_domain::plan::{
-    CursorRule, Feed, FeedRole, Links, Missed, Paging, PagingRule, Rows, Schedule, Start, Sweep,
-    SweepScope, VersionRule,
+    CursorRule, Feed, FeedRole, Links, Missed, Paging, PagingRule, Partitions, Rows, Schedule,
+    Start, Sweep, SweepScope, VersionRule,
 };
 use rounds_map::Filter;
 use std::time::Duration;
 
 /// What templates of a change query may use.
-const ROOTS: &[&str] = &["cursor", "until"];
+const ROOTS: &[&str] = &["cursor", "until", "from", "to", partitions::ROOT];
 
 pub(super) fn lower(
     keys: &ChangesKeys,
@@ -39,9 +39,11 @@ pub(super) fn lower(
         request.uses_known,
         findings,
     );
+    check_dates(keys, &request.uses, request.uses_known, findings);
+    partitions::check_uses(&keys.for_each, &request.uses, request.uses_known, findings);
     check_field(keys, findings);
     let cursor = match &keys.cursor {
-        Given::Absent => Some(no_cursor(keys)),
+        Given::Absent => no_cursor(keys, schedule, findings),
         Given::Wrong => None,
         Given::Here(here) => cursor::lower(here, keys, request.rule.as_ref(), findings),
     };
@@ -53,18 +55,30 @@ pub(super) fn lower(
         findings,
     );
     let version = version(keys, findings);
+    let partitions = match &keys.for_each {
+        Given::Absent => None,
+        Given::Wrong => return None,
+        Given::Here(here) => Some(partitions::lower(here, schedule?, timeout, findings)?),
+    };
     let cursor = cursor?;
     let paging = match &cursor {
         CursorRule::Queue(_) => queue::paging(keys, paging, findings),
         _ => paging,
     };
     check_slices(keys, &cursor, &request.uses, request.uses_known, findings);
-    check_deletions(keys, &cursor, paging.as_ref(), findings);
+    check_deletions(
+        keys,
+        &cursor,
+        paging.as_ref(),
+        partitions.as_ref(),
+        findings,
+    );
     Some(Feed {
         name: FeedName::new("changes"),
         role: FeedRole::Changes,
         schedule: schedule?.clone(),
         request: request.rule?,
+        partitions,
         dated_by: cursor::dated_by(&keys.cursor, &cursor),
         cursor,
         start: start?,
@@ -72,16 +86,69 @@ pub(super) fn lower(
         records: keys.records.value()?.filter.clone(),
         id: keys.id.value()?.filter.clone(),
         version: version?,
+        gone: keys.gone.value().map(|gone| gone.filter.clone()),
     })
 }
 
 /// Without a cursor each round is a sweep.
-fn no_cursor(keys: &ChangesKeys) -> CursorRule {
+fn no_cursor(
+    keys: &ChangesKeys,
+    schedule: Option<&Schedule>,
+    findings: &mut Findings<'_>,
+) -> Option<CursorRule> {
     let word = keys.deletions.or(DeletionsWord::Ignored);
-    CursorRule::Sweep(Sweep {
-        scope: SweepScope::Everything,
-        deletions: sweeps::deletions(word, &keys.hold_back, Missed::EveryKnownRecord),
-    })
+    let (scope, missed) = match &keys.dates {
+        Given::Absent => (SweepScope::Everything, Missed::EveryKnownRecord),
+        Given::Wrong => return None,
+        Given::Here(dates) => {
+            let range = sweeps::date_range(&schedule?.zone, dates, findings)?;
+            (SweepScope::Dates(Box::new(range)), Missed::SweptBefore)
+        }
+    };
+    Some(CursorRule::Sweep(Sweep {
+        scope,
+        deletions: sweeps::deletions(word, &keys.hold_back, missed),
+    }))
+}
+
+/// Dates and the request must fit together, and go without a cursor.
+fn check_dates(
+    keys: &ChangesKeys,
+    uses: &[RootUse],
+    uses_known: UsesKnown,
+    findings: &mut Findings<'_>,
+) {
+    let mut of_dates = uses
+        .iter()
+        .filter(|root_use| matches!(root_use.root.as_str(), "from" | "to"));
+    match (&keys.dates, keys.cursor.here()) {
+        (Given::Absent, _) => {
+            for root_use in of_dates {
+                let place = place_of(root_use, findings);
+                findings
+                    .error(
+                        codes::CURSOR_NOT_GIVEN,
+                        place,
+                        format!("`{}` is used and there are no dates", root_use.root),
+                    )
+                    .help("say which: `dates: { from: -30d, to: 90d, field: .start }`");
+            }
+        }
+        (Given::Wrong, _) => {}
+        (Given::Here(dates), Some(cursor)) => {
+            findings
+                .error(codes::MISMATCHED_KEYS, dates.key, "`dates` together with a cursor")
+                .also(cursor.key, "the cursor is here")
+                .help("a query is asked by what changed or by dates; for both, put the dates under `reconcile`");
+        }
+        (Given::Here(dates), None) => {
+            if of_dates.next().is_none() && uses_known == UsesKnown::All {
+                findings
+                    .error(codes::CURSOR_NOT_SENT, dates.key, "the dates are in no part of the request")
+                    .help("put them where the EHR expects them, for example `query: { from: \"{{ from }}\", to: \"{{ to }}\" }`");
+            }
+        }
+    }
 }
 
 /// Parameters that FHIR fixes to one field of every resource (R4, search, 3.1.1.4.3; http, 3.1.0.12).
@@ -120,6 +187,7 @@ fn check_deletions(
     keys: &ChangesKeys,
     cursor: &CursorRule,
     paging: Option<&Paging>,
+    partitions: Option<&Partitions>,
     findings: &mut Findings<'_>,
 ) {
     if let CursorRule::Sweep(sweep) = cursor {
@@ -128,6 +196,9 @@ fn check_deletions(
         let place = keys.deletions.here().map(|here| here.place);
         if let (Some(place), Some(paging)) = (place, paging) {
             sweeps::checks::paging(sweep.deletions, paging, place, findings);
+        }
+        if let Some(place) = place {
+            sweeps::checks::partitions(sweep.deletions, partitions, place, findings);
         }
         return;
     }
@@ -159,7 +230,10 @@ fn check_uses(
 ) {
     match cursor {
         Given::Absent => {
-            for root_use in uses {
+            let of_cursor = uses
+                .iter()
+                .filter(|root_use| matches!(root_use.root.as_str(), "cursor" | "until"));
+            for root_use in of_cursor {
                 let place = place_of(root_use, findings);
                 findings
                     .error(codes::CURSOR_NOT_GIVEN, place, format!("`{}` is used and there is no cursor", root_use.root))

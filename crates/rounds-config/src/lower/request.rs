@@ -2,9 +2,7 @@
 
 use crate::codes;
 use crate::diagnostic::Findings;
-use crate::kinds::{
-    LiteralText, OneOrMany, Pairs, TemplateText, header_name, header_value, problem,
-};
+use crate::kinds::{OneOrMany, Pairs, TemplateText, header_name, header_value, problem};
 use crate::reading::{Given, Here};
 use crate::tree::{Scalar, inside};
 use http::header::AUTHORIZATION;
@@ -178,24 +176,6 @@ pub(super) enum HeaderOwner {
     Destination,
 }
 
-/// Headers with literal values.
-pub(super) fn literal_headers(
-    headers: &Pairs<LiteralText>,
-    owner: HeaderOwner,
-    findings: &mut Findings<'_>,
-) -> Vec<(http::HeaderName, http::HeaderValue)> {
-    let mut lowered = Vec::new();
-    for pair in &headers.pairs {
-        let name = header_name(&pair.key, findings);
-        let value = header_value(&pair.value.0, findings);
-        if let (Some(name), Some(value)) = (name, value) {
-            check_header(&name, &pair.key, &pair.value.0, owner, findings);
-            lowered.push((name, value));
-        }
-    }
-    lowered
-}
-
 /// Reports a header that may not be set here.
 pub(super) fn check_header(
     name: &http::HeaderName,
@@ -228,7 +208,7 @@ pub(super) fn check_header(
     if secret.iter().any(|piece| name.as_str().contains(piece)) && !value.text.contains("{{") {
         let mend = match owner {
             HeaderOwner::Connection => {
-                format!("write `auth: {{ header: {{ name: {name}, value: {{ env: NAME }} }} }}`")
+                format!("write `{name}: {{ env: NAME }}` among the connection's `headers`")
             }
             HeaderOwner::Destination => format!("write `{name}: {{ env: NAME }}`"),
         };

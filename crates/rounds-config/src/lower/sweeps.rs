@@ -11,12 +11,14 @@ pub(super) mod checks;
 use super::action::{When, ZoneUse, schedule, zone_of};
 use super::feed::paging_of;
 use super::request::{self, UsesKnown, Written, place_of};
+use super::{Reported, partitions};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::{ActionKeys, DatesKeys, ReconcileKeys, TrailingKeys};
 use crate::kinds::{DeletionsWord, Percent, Reconcile};
 use crate::reading::{Given, Here};
 use jiff::civil::{Date, date};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use rounds_domain::FeedName;
 use rounds_domain::plan::{
@@ -106,7 +108,7 @@ fn reconcile(
     let schedule = schedule(&when, findings);
     let has_own_request = !keys.get.is_absent() || !keys.post.is_absent();
     let asked = if has_own_request {
-        own_request(action, keys, findings)
+        own_request(action, keys, changes, findings)
     } else {
         request_of_changes(keys, given, changes, findings)
     };
@@ -130,18 +132,31 @@ fn reconcile(
             given => paging_of(given, &keys.max_pages, default, findings),
         }
     };
-    let word = keys.deletions.or(DeletionsWord::Told);
-    checks::hold_back(word, &keys.deletions, &keys.hold_back, findings);
     let (request, scope, missed) = asked?;
+    let partitions = changes.partitions.clone().filter(|_| {
+        let paths =
+            std::iter::once(&request.path).chain(request.query.iter().map(|(_, value)| value));
+        let mut templates = paths.chain(request.headers.iter().map(|(_, value)| value));
+        templates.any(|template| template.roots().iter().any(|root| root == partitions::ROOT))
+    });
+    // Which records are gone cannot be said of one partition.
+    let default = match &partitions {
+        Some(_) => DeletionsWord::Ignored,
+        None => DeletionsWord::Told,
+    };
+    let word = keys.deletions.or(default);
+    checks::hold_back(word, &keys.deletions, &keys.hold_back, findings);
     let paging = paging?;
     let deletions = deletions(word, &keys.hold_back, missed);
     let place = keys.deletions.here().map_or(given.key, |here| here.place);
     checks::paging(deletions, &paging, place, findings);
+    checks::partitions(deletions, partitions.as_ref(), place, findings);
     Some(Feed {
         name: FeedName::new("reconcile"),
         role: FeedRole::Reconcile,
         schedule: schedule?,
         request,
+        partitions,
         cursor: CursorRule::Sweep(Sweep { scope, deletions }),
         paging,
         records: match &keys.records {
@@ -156,6 +171,7 @@ fn reconcile(
 fn own_request(
     action: &ActionKeys,
     keys: &ReconcileKeys,
+    changes: &Feed,
     findings: &mut Findings<'_>,
 ) -> Option<(RequestRule, SweepScope, Missed)> {
     if let (Some(_), Some(post)) = (keys.get.here(), keys.post.here()) {
@@ -174,11 +190,6 @@ fn own_request(
             .help("this sweep has a request of its own: take `since` out, or `get` and `post`");
         return None;
     }
-    let roots: &[&str] = if keys.dates.is_absent() {
-        &[]
-    } else {
-        &["from", "to"]
-    };
     let written = Written {
         get: &keys.get,
         post: &keys.post,
@@ -186,14 +197,16 @@ fn own_request(
         headers: &keys.headers,
         timeout: action.request_timeout(),
     };
-    let request = request::lower(&written, &["from", "to"], findings);
+    let mut known = vec!["from", "to"];
+    known.extend(changes.partitions.as_ref().map(|_| partitions::ROOT));
+    let request = request::lower(&written, &known, findings);
     let scope = match &keys.dates {
         Given::Wrong => return None,
         Given::Absent => {
             for root_use in request
                 .uses
                 .iter()
-                .filter(|used| !roots.contains(&used.root.as_str()))
+                .filter(|used| used.root != partitions::ROOT)
             {
                 let place = place_of(root_use, findings);
                 findings
@@ -207,12 +220,16 @@ fn own_request(
             SweepScope::Everything
         }
         Given::Here(dates) => {
-            if request.uses.is_empty() && request.uses_known == UsesKnown::All {
+            let mut of_dates = request
+                .uses
+                .iter()
+                .filter(|used| used.root != partitions::ROOT);
+            if of_dates.next().is_none() && request.uses_known == UsesKnown::All {
                 findings
                     .error(codes::CURSOR_NOT_SENT, dates.key, "the dates are in no part of the request")
                     .help("put them where the EHR expects them, for example `query: { from: \"{{ from }}\", to: \"{{ to }}\" }`");
             }
-            SweepScope::Dates(Box::new(date_range(action, dates, findings)?))
+            SweepScope::Dates(Box::new(date_range(&zone_of(action), dates, findings)?))
         }
     };
     // It asks in its own way, so some records may never be part of it.
@@ -287,8 +304,8 @@ fn reach_of_changes(start: Start, cursor: &TimeCursor) -> Timestamp {
     }
 }
 
-fn date_range(
-    action: &ActionKeys,
+pub(super) fn date_range(
+    zone_otherwise: &TimeZone,
     given: &Here<DatesKeys>,
     findings: &mut Findings<'_>,
 ) -> Option<DateRange> {
@@ -317,18 +334,18 @@ fn date_range(
     Some(DateRange {
         from_days: from.value.0,
         to_days: to.value.0,
-        zone: (keys.zone.value()).map_or_else(|| zone_of(action), |zone| zone.0.clone()),
+        zone: (keys.zone.value()).map_or_else(|| zone_otherwise.clone(), |zone| zone.0.clone()),
         format,
         field: keys.field.value()?.filter.clone(),
-        longest_days: longest_days(keys, findings)?,
+        longest_days: longest_days(keys, findings).ok()?,
     })
 }
 
 /// Slices share the day between them, so one day would never get any further.
-fn longest_days(keys: &DatesKeys, findings: &mut Findings<'_>) -> Option<Option<i32>> {
+fn longest_days(keys: &DatesKeys, findings: &mut Findings<'_>) -> Result<Option<i32>, Reported> {
     match &keys.longest {
-        Given::Absent => Some(None),
-        Given::Wrong => None,
+        Given::Absent => Ok(None),
+        Given::Wrong => Err(Reported),
         Given::Here(longest) if longest.value.0 < 2 => {
             findings
                 .error(
@@ -338,9 +355,9 @@ fn longest_days(keys: &DatesKeys, findings: &mut Findings<'_>) -> Option<Option<
                 )
                 .expected("neighbours share the day between them")
                 .help("write the most days that the EHR allows in one request, such as `190d`");
-            None
+            Err(Reported)
         }
-        Given::Here(longest) => Some(Some(longest.value.0)),
+        Given::Here(longest) => Ok(Some(longest.value.0)),
     }
 }
 

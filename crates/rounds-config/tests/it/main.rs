@@ -1,5 +1,6 @@
 //! The configuration as its users meet it.
 
+mod authentication;
 mod bounds;
 mod cases;
 mod cost;

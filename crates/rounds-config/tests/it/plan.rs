@@ -4,8 +4,8 @@ use crate::{FULL, SMALL, rendered};
 use rounds_config::{Sources, load, secret_references};
 use rounds_domain::plan::{
     Action, BodyRule, Cadence, CursorRule, DateRange, Deletions, Destination, EventRule, FeedRole,
-    Links, Missed, OrderBy, PagingRule, Plan, Queue, RetrySchedule, Rows, Start, Sweep, SweepScope,
-    TimeCursor, TimeFormat, TimeSource, VersionRule, WhenMissing,
+    HeaderSource, Links, Missed, OrderBy, PagingRule, Plan, Queue, RetrySchedule, Rows, Start,
+    Sweep, SweepScope, TimeCursor, TimeFormat, TimeSource, VersionRule, WhenMissing,
 };
 use rounds_map::Json;
 use std::sync::Arc;
@@ -44,6 +44,7 @@ fn every_documented_key_reaches_the_plan() {
             "appointments",
             "orders",
             "results",
+            "visits",
             "slots",
             "messages",
             "rooms"
@@ -70,7 +71,10 @@ fn urls_and_headers_reach_the_plan_whole() {
         .collect();
     insta::assert_debug_snapshot!("full_urls", urls);
     let fakedata = &plan.connections[&rounds_domain::ConnectionName::new("fakedata")];
-    assert_eq!(fakedata.headers[0].1, "application/fhir+json");
+    let HeaderSource::Literal(accept) = &fakedata.headers[0].1 else {
+        panic!("it is no secret");
+    };
+    assert_eq!(accept, "application/fhir+json");
     let my_app = &plan.destinations[&rounds_domain::DestinationName::new("my-app")];
     insta::assert_debug_snapshot!("full_destination_headers", my_app.headers);
 }

@@ -484,6 +484,41 @@ const STOPS: &[Stop] = &[
         "headers: { \"x tenant\": x }\n    verification_token:",
     ),
     (
+        "partition_that_is_not_sent",
+        "      start: now",
+        "      for_each: [1, 2]\n      start: now",
+    ),
+    (
+        "partition_without_partitions",
+        "get: /appointments",
+        "get: \"/appointments/{{ partition }}\"",
+    ),
+    (
+        "partition_twice",
+        "get: /appointments",
+        "for_each: [a, b, a]\n      get: \"/appointments/{{ partition }}\"",
+    ),
+    (
+        "no_partition",
+        "get: /appointments",
+        "for_each: []\n      get: \"/appointments/{{ partition }}\"",
+    ),
+    (
+        "partitions_from_nowhere",
+        "get: /appointments",
+        "for_each: { records: \".[]\", id: .id }\n      get: \"/appointments/{{ partition }}\"",
+    ),
+    (
+        "dates_with_a_cursor",
+        "      start: now",
+        "      dates: { from: 0d, to: 1d, field: .start }\n      start: now",
+    ),
+    (
+        "from_in_a_change_query",
+        "get: /appointments",
+        "get: \"/appointments/{{ from }}\"",
+    ),
+    (
         "zone_without_use",
         "every: 1m",
         "every: 1m\n    zone: Europe/Berlin",
@@ -497,6 +532,126 @@ const STOPS: &[Stop] = &[
         "bad_address",
         "verification_token:",
         "allow_addresses: [app.example.org]\n    verification_token:",
+    ),
+    (
+        "auth_query_without_value",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { query: { name: api_key } }",
+    ),
+    (
+        "auth_literal_query",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { query: { name: api_key, value: very-secret } }",
+    ),
+    (
+        "auth_two_kinds",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { bearer: { env: A }, login: { post: /login, token: .token } }",
+    ),
+    (
+        "oauth2_without_token_url",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { client_id: rounds, client_secret: { env: S } } }",
+    ),
+    (
+        "oauth2_with_two_token_urls",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { client_id: rounds, client_secret: { env: S }, token_url: /token, discover: true } }",
+    ),
+    (
+        "oauth2_without_secret",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { client_id: rounds, token_url: /token } }",
+    ),
+    (
+        "oauth2_forgotten_grant",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { client_id: rounds, client_secret: { env: S }, token_url: /token, refresh_token: { env: R } } }",
+    ),
+    (
+        "oauth2_password_without_user",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { grant: password, client_id: rounds, token_url: /token, password: { env: P } } }",
+    ),
+    (
+        "oauth2_unknown_grant",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { grant: client_credential, client_id: rounds, client_secret: { env: S }, token_url: /token } }",
+    ),
+    (
+        "oauth2_unknown_client",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { client: basic-raw, client_id: rounds, client_secret: { env: S }, token_url: /token } }",
+    ),
+    (
+        "oauth2_reserved_parameter",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { client_id: rounds, client_secret: { env: S }, token_url: /token, parameters: { client_secret: very-secret } } }",
+    ),
+    (
+        "oauth2_discover_maybe",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { client_id: rounds, client_secret: { env: S }, discover: maybe } }",
+    ),
+    (
+        "oauth2_plain_token_url",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { client_id: rounds, client_secret: { env: S }, token_url: \"http://auth.example.org/token\" } }",
+    ),
+    (
+        "oauth2_token_path_that_leaves",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { oauth2: { client_id: rounds, client_secret: { env: S }, token_url: ../token } }",
+    ),
+    (
+        "smart_scope_of_a_person",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { smart_backend: { client_id: rounds, private_key: { file: key.pem }, scope: patient/*.read offline_access } }",
+    ),
+    (
+        "smart_key_in_the_file",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { smart_backend: { client_id: rounds, private_key: very-secret, scope: system/*.read } }",
+    ),
+    (
+        "login_without_request",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { login: { token: .token } }",
+    ),
+    (
+        "login_get_with_body",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { login: { get: /login, json: { user: rounds, password: { env: P } }, token: .token } }",
+    ),
+    (
+        "login_two_bodies",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { login: { post: /login, json: { user: rounds }, form: { user: rounds }, token: .token } }",
+    ),
+    (
+        "login_literal_password",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { login: { post: /login, json: { user: rounds, Password: very-secret }, token: .token } }",
+    ),
+    (
+        "login_bad_token",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { login: { post: /login, token: .token[ } }",
+    ),
+    (
+        "login_token_from_nowhere",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { login: { post: /login, token: {} } }",
+    ),
+    (
+        "login_prefix_without_header",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: { login: { post: /login, token: .token, send: { query: sid, prefix: \"Bearer \" } } }",
+    ),
+    (
+        "secret_authorization_header",
+        "auth: { bearer: { env: FAKEDATA_TOKEN } }",
+        "auth: none\n    headers: { authorization: { env: A } }",
     ),
     ("over_the_limit", "rate: 10/s", "rate: 50/h"),
     ("near_the_limit", "rate: 10/s", "rate: 100/h"),
@@ -536,7 +691,13 @@ fn the_tour_visits_every_code_but_those_of_files() {
         .map(|diagnostic| diagnostic.code)
         .collect();
     // These are about files and folders, or take more than one change, and have tests of their own.
-    visited.extend([codes::TOO_LARGE, codes::UNREADABLE, codes::DELETION_UNSEEN]);
+    visited.extend([
+        codes::TOO_LARGE,
+        codes::UNREADABLE,
+        codes::DELETION_UNSEEN,
+        codes::VERSIONS_DISAGREE,
+        codes::FEED_NAME_TAKEN,
+    ]);
     let missed: Vec<_> = codes::ALL
         .iter()
         .filter(|code| !visited.contains(*code))
@@ -648,6 +809,51 @@ fn a_deletion_that_nobody_sees_is_a_warning() {
         ),
     ]);
     assert!(load(&sources).diagnostics.is_empty());
+}
+
+#[test]
+fn several_change_queries_tell_of_the_same_records_in_the_same_words() {
+    let found = |also: &str, version: &str| {
+        let also = format!("    every: 1m\n    also: {also}");
+        let sources = changed_in(&[
+            ("    every: 1m", &also),
+            ("      id: .id\n", &format!("      id: .id\n{version}")),
+            (
+                "        Visit:",
+                "        Gone: '= .change.kind == \"deleted\"'\n        Visit:",
+            ),
+            ("      model: Scheduling\n", ""),
+        ]);
+        (load(&sources).plan.is_some(), rendered(&sources))
+    };
+    let (is_right, report) = found("{ cancelled: { get: /cancelled } }", "");
+    assert!(!is_right);
+    insta::assert_snapshot!("versions_that_disagree", report);
+    let (is_right, report) = found(
+        "{ cancelled: { get: /cancelled } }",
+        "      version: .updated\n",
+    );
+    assert!(is_right, "{report}");
+    let (is_right, report) = found("{ deleted: { get: /deleted, gone: true } }", "");
+    assert!(is_right, "{report}");
+    for (name, wrong) in [
+        (
+            "feed_name_taken",
+            "{ reconcile: { get: /all, gone: true } }",
+        ),
+        (
+            "also_with_two_schedules",
+            "{ deleted: { every: 1m, at: '1 * * * *', get: /deleted, gone: true } }",
+        ),
+        (
+            "also_between_without_interval",
+            "{ deleted: { between: Mon-Fri, get: /deleted, gone: true } }",
+        ),
+    ] {
+        let (is_right, report) = found(wrong, "");
+        assert!(!is_right);
+        insta::assert_snapshot!(name, report);
+    }
 }
 
 #[test]

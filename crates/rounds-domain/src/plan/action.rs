@@ -15,6 +15,8 @@ pub struct Action {
     pub connection: ConnectionName,
     /// Its change query.
     pub changes: Arc<Feed>,
+    /// Further change queries that tell of the same records, such as one for those that were cancelled or deleted.
+    pub also: Vec<Arc<Feed>>,
     /// What finds that which the change query does not show. They tell into the same ledger as the change query.
     pub sweeps: Vec<Arc<Feed>>,
     /// Follow-up requests, each after those whose answers it uses.
@@ -28,9 +30,11 @@ pub struct Action {
 }
 
 impl Action {
-    /// All its feeds, the change query first.
+    /// All its feeds, the change queries first.
     pub fn feeds(&self) -> impl Iterator<Item = &Arc<Feed>> {
-        std::iter::once(&self.changes).chain(&self.sweeps)
+        std::iter::once(&self.changes)
+            .chain(&self.also)
+            .chain(&self.sweeps)
     }
 }
 

@@ -1,6 +1,6 @@
 //! One EHR instance.
 
-use super::SecretReference;
+use super::{Authentication, HeaderSource};
 use crate::ConnectionName;
 use std::fmt;
 use std::time::Duration;
@@ -16,8 +16,8 @@ pub struct Connection {
     pub base_url: Url,
     /// How requests prove who asks.
     pub authentication: Authentication,
-    /// Further headers of every request; values are literal.
-    pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
+    /// Further headers of every request; values are literal or secrets.
+    pub headers: Vec<(http::HeaderName, HeaderSource)>,
     /// What the EHR allows.
     pub limits: Limits,
     /// How long a connection attempt may take.
@@ -51,29 +51,6 @@ impl fmt::Debug for Connection {
             .field("body_limit_bytes", &self.body_limit_bytes)
             .finish()
     }
-}
-
-/// How requests to an EHR prove who asks.
-#[derive(Debug, Clone)]
-pub enum Authentication {
-    /// Not at all.
-    None,
-    /// `Authorization: Bearer ...`.
-    Bearer(SecretReference),
-    /// `Authorization: Basic ...`.
-    Basic {
-        /// The user name.
-        username: String,
-        /// The password.
-        password: SecretReference,
-    },
-    /// A header of its own, such as `x-api-key`.
-    Header {
-        /// Its name.
-        name: http::HeaderName,
-        /// Its value.
-        value: SecretReference,
-    },
 }
 
 /// What an EHR allows one credential.

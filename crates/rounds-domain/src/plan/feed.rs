@@ -1,6 +1,6 @@
 //! One query of an action: the request, its cursor, its pages, its records.
 
-use super::{Queue, Schedule, Sweep};
+use super::{Partitions, Queue, Schedule, Sweep};
 use crate::FeedName;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -18,6 +18,8 @@ pub struct Feed {
     pub schedule: Schedule,
     /// What is asked.
     pub request: RequestRule,
+    /// Over what it is asked; None for one query that shows all.
+    pub partitions: Option<Partitions>,
     /// Where it stands and how that moves.
     pub cursor: CursorRule,
     /// Where its first round starts.
@@ -30,6 +32,8 @@ pub struct Feed {
     pub id: Filter,
     /// From a record to its version.
     pub version: VersionRule,
+    /// Whether a record says that it is gone: true for a tombstone. None where this query shows no tombstones.
+    pub gone: Option<Filter>,
     /// How a record says when it changed; None where it does not. For a time cursor with a field that cursor, for a sweep the
     /// change query's.
     pub dated_by: Option<DateField>,
@@ -38,7 +42,7 @@ pub struct Feed {
 /// What a feed is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FeedRole {
-    /// The change query: what it shows first is told first.
+    /// A change query: what it shows first is told first.
     Changes,
     /// The change query once more, a horizon later: finds what showed up late.
     Trailing,

@@ -5,10 +5,12 @@
 //! wrong any more: whatever can be checked was checked before.
 
 mod action;
+mod authentication;
 mod connection;
 mod destination;
 mod feed;
 mod header;
+mod partition;
 mod queue;
 mod retry;
 mod schedule;
@@ -16,13 +18,18 @@ mod secret;
 mod sweep;
 
 pub use action::{Action, BodyRule, EventRule, Lookup, Notify, OrderBy, WhenMissing};
-pub use connection::{Authentication, Connection, Limits, Rate};
+pub use authentication::{
+    Authentication, ClientProof, Grant, JsonSource, Login, LoginBody, OAuth2, SessionPlace,
+    SmartBackend, TextSource, TokenSource, TokenUrl,
+};
+pub use connection::{Connection, Limits, Rate};
 pub use destination::{AddressRange, Challenge, Destination, DestinationTimeouts, HeaderSource};
 pub use feed::{
     CursorRule, DateField, Feed, FeedRole, Links, Paging, PagingRule, RequestRule, Rows, Start,
     TimeCursor, TimeFormat, TimeSource, VersionRule,
 };
 pub use header::is_framing_header;
+pub use partition::{PartitionQuery, Partitions};
 pub use queue::{Queue, Recover};
 pub use retry::RetrySchedule;
 pub use schedule::{Cadence, Schedule, WeekdayRange, Window};

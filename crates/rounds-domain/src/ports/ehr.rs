@@ -12,6 +12,13 @@ use url::Url;
 pub trait Ehr: Send + Sync + 'static {
     /// Sends one request and reads its whole answer. Any status is an answer; redirects are not followed.
     async fn send(&self, request: EhrRequest) -> Result<EhrResponse, EhrError>;
+
+    /// Says that the answer to a request, which was handed to [`Ehr::send`] at `sent_at` of the monotonic clock, means that
+    /// the connection's session has ended, though its status did not say so (401 is understood without this). The next
+    /// request gets a session anew, unless that happened since `sent_at`. Means nothing where there are no sessions.
+    async fn session_ended(&self, connection: &ConnectionName, sent_at: Duration) {
+        let _ = (connection, sent_at);
+    }
 }
 
 /// One request. Its URL may name a patient, so Debug shows the origin only.

@@ -4,12 +4,14 @@
 //! years of rounds, faults and crashes run in seconds, from a seed, the same way twice.
 
 mod clock;
+mod credentials;
 mod destination;
 mod ehr;
 mod operations;
 mod store;
 
 pub use clock::{Clock, Randomness};
+pub use credentials::{Credential, Credentials};
 pub use destination::{ChallengeFailure, Destinations, Message};
 pub use ehr::{Ehr, EhrError, EhrRequest, EhrResponse, Transience};
 pub use operations::{

@@ -7,7 +7,7 @@ use crate::plan::Missed;
 use crate::{
     ActionName, Code, CommitReceipt, ConnectionName, Container, ContainerSettlement, DeliveryJob,
     DeliverySettlement, DestinationName, Document, FeedKey, FeedState, InstanceId, Knowledge,
-    MissedRecord, RecordId, RoundCommit,
+    MissedRecord, RecordId, RoundCommit, Version,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -28,6 +28,13 @@ pub trait Store: Send + Sync + 'static {
         action: &ActionName,
         records: &[RecordId],
     ) -> Result<Vec<Knowledge>, StoreError>;
+
+    /// What this feed showed last of these records, in order: noted where a commit says so ([`RoundCommit::views`]).
+    async fn versions_shown(
+        &self,
+        feed: &FeedKey,
+        records: &[RecordId],
+    ) -> Result<Vec<Option<Version>>, StoreError>;
 
     /// The states of these records that the ledger keeps, in order: what `previous` would be.
     async fn known_records(

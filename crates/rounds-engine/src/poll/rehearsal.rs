@@ -11,7 +11,7 @@ use rounds_domain::ports::{
 use rounds_domain::{
     ActionName, Change, ChangeKind, CommitReceipt, ConnectionName, Container, ContainerSettlement,
     DeliveryJob, DeliverySettlement, DestinationName, Document, FeedKey, FeedState, InstanceId,
-    Knowledge, MissedRecord, RecordId, Resolution, RoundCommit,
+    Knowledge, MissedRecord, Presence, RecordId, Resolution, RoundCommit, Version,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -55,10 +55,10 @@ impl Rehearsal {
             round: 0,
             record_id: change.record_id.clone(),
             version: change.version,
-            kind: if previous.is_some() {
-                ChangeKind::Updated
-            } else {
-                ChangeKind::Created
+            kind: match (change.presence, previous) {
+                (Presence::Gone, _) => ChangeKind::Deleted,
+                (Presence::There, Some(_)) => ChangeKind::Updated,
+                (Presence::There, None) => ChangeKind::Created,
             },
             ordering_key: change.ordering_key.clone(),
             record: change.record.clone(),
@@ -114,6 +114,14 @@ impl Store for Rehearsal {
         records: &[RecordId],
     ) -> Result<Vec<Knowledge>, StoreError> {
         self.store.known_versions(action, records).await
+    }
+
+    async fn versions_shown(
+        &self,
+        feed: &FeedKey,
+        records: &[RecordId],
+    ) -> Result<Vec<Option<Version>>, StoreError> {
+        self.store.versions_shown(feed, records).await
     }
 
     async fn known_records(

@@ -10,16 +10,14 @@
 
 use super::cursor::Position;
 use super::failure::{self, failure};
+use super::gone::version_of_absence;
 use super::read::{self, Identity, ReadRecord, dates_of, day_of};
 use super::{Interruption, Round};
 use crate::ids::new_container_id;
 use jiff::civil::Date;
 use rounds_domain::plan::{Action, CursorRule, Deletions, Feed, Missed, Sweep, SweepScope};
-use rounds_domain::{
-    Change, MissedRecord, Presence, RecordId, Resolution, RoundEnd, RoundFailure, Version,
-};
+use rounds_domain::{Change, MissedRecord, Presence, RecordId, Resolution, RoundEnd, RoundFailure};
 use rounds_map::Json;
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// How many missed records are looked at at once.
@@ -210,17 +208,6 @@ fn is_before_sweep(feed: &Feed, position: Position) -> bool {
         ) => at < *since,
         _ => false,
     }
-}
-
-/// The absence of a record is a state like another. It is not that of any content.
-fn version_of_absence(last: Version) -> Version {
-    let digest = Sha256::new()
-        .chain_update("absent\0")
-        .chain_update(last.0)
-        .finalize();
-    let mut version = [0; 16];
-    version.copy_from_slice(&digest[..16]);
-    Version(version)
 }
 
 /// An answer that has fewer matches than it says there are does not show what is gone.

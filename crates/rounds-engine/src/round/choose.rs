@@ -13,7 +13,7 @@ use super::{Interruption, Round, heard};
 use crate::observe::{Choice, ChosenRecord};
 use jiff::Timestamp;
 use rounds_domain::plan::{CursorRule, Deletions, FeedRole, Start};
-use rounds_domain::{Code, Cursor, Knowledge, RecordId, Resolution};
+use rounds_domain::{Code, Cursor, Knowledge, Presence, RecordId, Resolution, Version};
 
 /// The code of a container whose record has no identity.
 const UNIDENTIFIED: Code = Code::new("R0401");
@@ -27,26 +27,29 @@ impl Round<'_> {
         clock: SourceClock,
         read_at: Timestamp,
     ) -> Result<(), Interruption> {
-        let records = self.in_reach(records, asked);
+        let mut records = self.in_reach(records, asked);
         self.counts.records += count(&records);
         if let Some(failure) = heard::ignored_by_its_records(self.feed, asked, &records) {
             return Err(failure.into());
         }
+        self.complete_tombstones(&mut records).await?;
         let ids: Vec<RecordId> = records.iter().map(|record| record.id.clone()).collect();
         let known = self
             .ports
             .store
             .known_versions(&self.action.name, &ids)
             .await?;
+        let views = self.views(&ids).await?;
         let marks_shown = self.marks_shown();
         let mut found = Vec::new();
-        for (record, known) in records.into_iter().zip(known) {
+        for ((record, known), view) in records.into_iter().zip(known).zip(views) {
             let id = (record.identity == Identity::Given).then(|| record.id.clone());
-            if let Some(id) = id.as_ref().filter(|_| marks_shown) {
+            let is_there = record.presence == Presence::There;
+            if let Some(id) = id.as_ref().filter(|_| marks_shown && is_there) {
                 self.pending.show(id.clone());
             }
             let (document, position) = (record.record.clone(), record.position);
-            let choice = self.choose_one(record, known, clock, read_at);
+            let choice = self.choose_one(record, known, view, clock, read_at);
             if let (Some(id), Position::At(at)) = (&id, position)
                 && self.feed.role != FeedRole::Changes
                 && matches!(choice, Choice::Created | Choice::Updated)
@@ -84,6 +87,7 @@ impl Round<'_> {
         &mut self,
         record: ReadRecord,
         known: Knowledge,
+        view: View,
         clock: SourceClock,
         read_at: Timestamp,
     ) -> Choice {
@@ -99,7 +103,11 @@ impl Round<'_> {
             Age::Future => self.counts.future_dated += 1,
             Age::Settled => {}
         }
-        if self.is_silent(&record, known) {
+        let is_new_here = view != View::Shows(record.version);
+        if view != View::Alone && is_new_here {
+            self.pending.view(record.id.clone(), record.version);
+        }
+        if !is_new_here || self.is_silent(&record, known) {
             self.counts.unchanged += 1;
             return Choice::Unchanged;
         }
@@ -113,6 +121,17 @@ impl Round<'_> {
             _ => self.counts.changed += 1,
         }
         choice
+    }
+
+    /// What this feed showed last of these records, if others tell of the same ones as first hand.
+    async fn views(&mut self, ids: &[RecordId]) -> Result<Vec<View>, Interruption> {
+        if self.action.also.is_empty() || self.feed.role != FeedRole::Changes {
+            return Ok(vec![View::Alone; ids.len()]);
+        }
+        let shown = self.ports.store.versions_shown(&self.key, ids).await?;
+        Ok((shown.into_iter())
+            .map(|shown| shown.map_or(View::Nothing, View::Shows))
+            .collect())
     }
 
     fn is_silent(&self, record: &ReadRecord, known: Knowledge) -> bool {
@@ -178,6 +197,17 @@ impl Round<'_> {
             _ => false,
         }
     }
+}
+
+/// What a change query showed last of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum View {
+    /// It is the action's only one: the ledger says what was told.
+    Alone,
+    /// It never showed the record.
+    Nothing,
+    /// This version.
+    Shows(Version),
 }
 
 impl Seen {

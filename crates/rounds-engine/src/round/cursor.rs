@@ -44,7 +44,7 @@ pub(crate) struct SourceClock {
 impl SourceClock {
     /// Up to when a cursor may move. A time cursor never goes back, so a source whose clock once showed a year to come would
     /// blind its feed for good; who follows the earlier of both clocks only asks for some things again.
-    fn believed(self) -> Timestamp {
+    pub(super) fn believed(self) -> Timestamp {
         self.now.min(self.ours)
     }
 }

@@ -3,6 +3,8 @@
 use rounds_domain::ports::{EhrError, EhrResponse};
 use rounds_domain::{Code, RoundFailure};
 
+/// The list of partitions cannot be used.
+pub(crate) const PARTITIONS: Code = Code::new("R0324");
 /// The EHR refused the credentials.
 pub(crate) const REFUSED_CREDENTIALS: Code = Code::new("R0311");
 /// The EHR said that it was asked too often.

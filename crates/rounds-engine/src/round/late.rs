@@ -6,13 +6,14 @@
 //! ever show that. Both are counted, so that a user sees whether `horizon` is too short, or the EHR keeps changes to itself.
 
 use super::cursor::{Position, SourceClock};
+use super::feed_key;
 use super::read::position_of;
 use crate::Ports;
 use crate::moment::earlier;
 use jiff::Timestamp;
 use rounds_domain::plan::{Action, CursorRule, Feed, FeedRole};
 use rounds_domain::ports::StoreError;
-use rounds_domain::{Cursor, FeedKey, FeedState, RecordId, RoundCounts};
+use rounds_domain::{Cursor, FeedState, Partition, RecordId, RoundCounts};
 use rounds_map::Json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub(super) async fn passed_before(
     ports: &Ports,
     action: &Action,
     feed: &Feed,
+    partition: Option<&Partition>,
 ) -> Result<Option<Timestamp>, StoreError> {
     let trailing = || {
         action
@@ -45,10 +47,9 @@ pub(super) async fn passed_before(
     let CursorRule::Time(rule) = &faster.cursor else {
         return Ok(None);
     };
-    let key = FeedKey {
-        action: action.name.clone(),
-        feed: faster.name.clone(),
-    };
+    let mut key = feed_key(action, faster);
+    // A sweep without partitions, behind a change query that has them, goes by the query's latest tour.
+    key.partition = partition.filter(|_| faster.partitions.is_some()).cloned();
     let states = ports.store.feed_states(&[key]).await?;
     Ok(states.first().and_then(|state: &FeedState| {
         let Some(Cursor::Time(cursor)) = &state.cursor else {

@@ -20,14 +20,17 @@ mod choose;
 pub(crate) mod cursor;
 mod exchange;
 pub(crate) mod failure;
+mod gone;
 mod heard;
 pub(crate) mod instant;
 mod late;
 mod pages;
+mod partitions;
 mod pending;
 mod queue;
 mod read;
 mod slices;
+pub(crate) mod tour;
 
 use crate::Ports;
 use crate::observe::Observer;
@@ -40,13 +43,15 @@ use failure::failure;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use pages::Pages;
+pub(crate) use partitions::PartitionLists;
 use pending::Pending;
 use read::PageContent;
 use rounds_domain::plan::{Action, Connection, CursorRule, Feed, FeedRole};
 use rounds_domain::ports::{EhrRequest, EhrResponse, StoreError};
 use rounds_domain::{
-    Change, Cursor, FeedKey, RecordId, RoundCommit, RoundCounts, RoundEnd, RoundFailure,
+    Change, Cursor, FeedKey, Partition, RecordId, RoundCommit, RoundCounts, RoundEnd, RoundFailure,
 };
+use rounds_map::Json;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +68,8 @@ pub(crate) struct RoundOutcome {
     pub(crate) cursor_before: Option<Cursor>,
     /// Where the feed stands now.
     pub(crate) cursor: Option<Cursor>,
+    /// The source's clock when the round began, as far as it is believed; None where nothing was answered.
+    pub(crate) source_clock: Option<Timestamp>,
 }
 
 /// Makes one round of a feed and commits it. Where the feed stands is read from the store each time: a commit that was said
@@ -72,10 +79,12 @@ pub(crate) async fn run(
     connection: &Connection,
     action: &Arc<Action>,
     feed: &Arc<Feed>,
+    partition: Option<&Partition>,
     missed_ticks: u64,
     observer: &mut dyn Observer,
 ) -> Result<RoundOutcome, StoreError> {
-    let key = feed_key(action, feed);
+    let mut key = feed_key(action, feed);
+    key.partition = partition.cloned();
     let states = ports.store.feed_states(std::slice::from_ref(&key)).await?;
     let known = states
         .first()
@@ -90,8 +99,9 @@ pub(crate) async fn run(
         purpose: Purpose::of(feed, known),
         known,
         advance: Advance::new(feed, known),
-        settle: settle_of(&action.changes),
-        passed: late::passed_before(ports, action, feed).await?,
+        settle: settle_of(action, feed),
+        passed: late::passed_before(ports, action, feed, partition).await?,
+        source_clock: None,
         asked_dates: None,
         started_at: ports.clock.now(),
         missed_ticks,
@@ -148,6 +158,8 @@ struct Round<'a> {
     settle: Duration,
     /// Up to where the faster feeds have looked.
     passed: Option<Timestamp>,
+    /// The source's clock when the round began, as far as it is believed.
+    source_clock: Option<Timestamp>,
     asked_dates: Option<(Date, Date)>,
     started_at: Timestamp,
     missed_ticks: u64,
@@ -225,14 +237,15 @@ impl Round<'_> {
     ) -> Result<SourceClock, Interruption> {
         let feed = Arc::clone(through);
         self.asked_dates = asked.dates;
-        let first =
-            request::build(self.connection, &feed.request, &asked.scope).map_err(|error| {
+        let first = request::build(self.connection, &feed.request, &self.scope_of(asked)).map_err(
+            |error| {
                 failure(
                     request::RequestError::CODE,
                     format!("the request for changes cannot be made: {error}"),
                     "check `changes` with `rounds poll ACTION --dry-run`",
                 )
-            })?;
+            },
+        )?;
         let mut pages = Pages::new(&feed.paging, &self.connection.base_url, first);
         let is_taken = matches!(feed.cursor, CursorRule::Queue(_));
         let mut clock = None;
@@ -247,6 +260,7 @@ impl Round<'_> {
                 now: (page.clock.or_else(|| exchange::date_of(&response))).unwrap_or(sent_at),
                 ours: sent_at,
             });
+            self.source_clock.get_or_insert(clock.believed());
             // A server may keep its result still from the first page on: a later page shows what was then. A queue cannot.
             let read_at = if is_taken {
                 sent_at
@@ -282,6 +296,15 @@ impl Round<'_> {
             now: self.started_at,
             ours: self.started_at,
         }))
+    }
+
+    /// What the request's templates may use.
+    fn scope_of(&self, asked: &Asked) -> Json {
+        let Some(partition) = &self.key.partition else {
+            return asked.scope.clone();
+        };
+        let partition = ("partition", Json::string(partition.expose()));
+        Json::object(asked.scope.members().chain([partition]))
     }
 
     async fn read_page(
@@ -364,6 +387,7 @@ impl Round<'_> {
             containers: self.containers,
             cursor_before: self.known.cloned(),
             cursor: cursor.or_else(|| self.known.cloned()),
+            source_clock: self.source_clock,
         })
     }
 
@@ -388,6 +412,7 @@ impl Round<'_> {
     ) -> Result<Option<Cursor>, StoreError> {
         // An earlier part was contested: its records must be asked for again.
         let cursor = cursor.filter(|_| self.contested == 0 || self.is_sweep());
+        let views = self.pending.take_views();
         let counts = self.counts.since(&self.counted);
         self.counted = self.counts;
         let receipt = self
@@ -398,6 +423,7 @@ impl Round<'_> {
                 lane: self.action.connection.clone(),
                 changes,
                 shown,
+                views,
                 out_of_sight,
                 cursor: cursor.clone(),
                 started_at: self.started_at,
@@ -417,8 +443,13 @@ impl Round<'_> {
     }
 }
 
-fn settle_of(changes: &Feed) -> Duration {
-    match &changes.cursor {
+/// A change query has its own; sweeps go by that of the change query that they stand behind.
+fn settle_of(action: &Action, feed: &Feed) -> Duration {
+    let asked = match feed.role {
+        FeedRole::Changes => feed,
+        FeedRole::Trailing | FeedRole::Reconcile => &*action.changes,
+    };
+    match &asked.cursor {
         CursorRule::Time(rule) => rule.settle,
         _ => Duration::ZERO,
     }
@@ -426,8 +457,5 @@ fn settle_of(changes: &Feed) -> Duration {
 
 /// The key of an action's feed.
 pub(crate) fn feed_key(action: &Action, feed: &Feed) -> FeedKey {
-    FeedKey {
-        action: action.name.clone(),
-        feed: feed.name.clone(),
-    }
+    FeedKey::whole(action.name.clone(), feed.name.clone())
 }

@@ -5,7 +5,7 @@ use super::read::ReadRecord;
 use crate::Ports;
 use crate::ids::new_container_id;
 use jiff::Timestamp;
-use rounds_domain::{Change, Presence, RecordId, Resolution};
+use rounds_domain::{Change, RecordId, Resolution, Version};
 use std::collections::HashMap;
 
 /// A drain is committed in parts of at most this many changes...
@@ -22,6 +22,7 @@ pub(super) struct Pending {
     by_record: HashMap<RecordId, usize>,
     bytes: usize,
     shown: Vec<RecordId>,
+    views: Vec<(RecordId, Version)>,
 }
 
 /// Whether a record became a change of its own.
@@ -57,6 +58,7 @@ impl Pending {
             earlier.version = record.version;
             earlier.ordering_key = record.ordering_key;
             earlier.record = record.record;
+            earlier.presence = record.presence;
             earlier.read_at = read_at;
             *earlier_position = position;
             return Put::Merged;
@@ -69,7 +71,7 @@ impl Pending {
             version: record.version,
             ordering_key: record.ordering_key,
             record: record.record,
-            presence: Presence::There,
+            presence: record.presence,
             read_at,
             resolution,
         };
@@ -82,11 +84,22 @@ impl Pending {
         self.shown.push(record);
     }
 
+    /// Notes what this feed shows of a record, where several tell of the same ones.
+    pub(super) fn view(&mut self, record: RecordId, version: Version) {
+        self.views.push((record, version));
+    }
+
+    /// Takes what was noted so.
+    pub(super) fn take_views(&mut self) -> Vec<(RecordId, Version)> {
+        std::mem::take(&mut self.views)
+    }
+
     /// Whether it is time to commit a part.
     pub(super) fn is_large(&self) -> bool {
         self.changes.len() >= PART_CHANGES
             || self.bytes >= PART_BYTES
             || self.shown.len() >= PART_SHOWN
+            || self.views.len() >= PART_SHOWN
     }
 
     /// Whether anything was found.
@@ -94,9 +107,11 @@ impl Pending {
         !self.changes.is_empty()
     }
 
-    /// Takes everything: the changes, and what a sweep showed.
+    /// Takes the changes, and what a sweep showed.
     pub(super) fn take(&mut self) -> (Vec<Change>, Vec<RecordId>) {
+        let views = std::mem::take(&mut self.views);
         let all = std::mem::take(self);
+        self.views = views;
         let changes = all.changes.into_iter().map(|(change, _)| change).collect();
         (changes, all.shown)
     }

@@ -27,15 +27,16 @@ impl Round<'_> {
             return Ok(());
         }
         if let Some(Cursor::Queue(QueueState::Taking { since })) = self.known {
-            match &queue.recover {
-                Some(recover) => self.recover(recover, *since).await?,
-                None => tracing::warn!(
+            if let Some(recover) = &queue.recover {
+                self.recover(recover, *since).await?;
+            } else {
+                tracing::warn!(
                     code = "R0351",
                     action = %self.action.name,
                     feed = %self.feed.name,
                     %since,
                     "a round that took from the EHR's queue did not end well; what it took last may be lost, and there is no `recover` to ask for it again"
-                ),
+                );
             }
         }
         let taking = Cursor::Queue(QueueState::Taking {

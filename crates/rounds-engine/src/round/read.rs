@@ -3,6 +3,7 @@
 use super::bundle::Bundle;
 use super::cursor::Position;
 use super::failure::{self, failure};
+use super::gone;
 use super::instant;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -11,7 +12,7 @@ use rounds_domain::plan::{
     VersionRule,
 };
 use rounds_domain::ports::EhrResponse;
-use rounds_domain::{Document, OrderingKey, RecordId, RoundFailure, Version};
+use rounds_domain::{Document, OrderingKey, Presence, RecordId, RoundFailure, Version};
 use rounds_map::{Filter, Json, JsonKind};
 use sha2::{Digest, Sha256};
 
@@ -49,6 +50,8 @@ pub(super) struct ReadRecord {
     pub(super) identity: Identity,
     /// Its state.
     pub(super) version: Version,
+    /// Whether it is a tombstone.
+    pub(super) presence: Presence,
     /// When it changed.
     pub(super) position: Position,
     /// Its date, where the feed goes over dates and the record has one.
@@ -182,8 +185,14 @@ pub(super) fn record(action: &Action, feed: &Feed, json: &Json) -> ReadRecord {
             Identity::Missing,
         )
     };
+    let presence = presence_of(feed, json);
+    let version = version_of(feed, json);
     ReadRecord {
-        version: version_of(feed, json),
+        version: match presence {
+            Presence::There => version,
+            Presence::Gone => gone::version_of_absence(version),
+        },
+        presence,
         position: position_of(feed, json),
         day: dates_of(feed).and_then(|range| day_of(range, json)),
         ordering_key: ordering_key_of(action, &id, json),
@@ -203,6 +212,17 @@ fn version_of(feed: &Feed, record: &Json) -> Version {
     }
     let counted = counting.and_then(|counting| counting.one(record).ok());
     Version(counted.as_ref().unwrap_or(record).fingerprint())
+}
+
+fn presence_of(feed: &Feed, record: &Json) -> Presence {
+    let says_gone = (feed.gone.as_ref())
+        .and_then(|gone| gone.optional(record).ok().flatten())
+        .and_then(|gone| gone.as_bool());
+    if says_gone == Some(true) {
+        Presence::Gone
+    } else {
+        Presence::There
+    }
 }
 
 /// When a record says that it changed.
@@ -237,7 +257,7 @@ pub(super) fn day_of(range: &DateRange, record: &Json) -> Option<Date> {
 }
 
 /// Keys of different kinds never meet: two actions share order only by an expression, where the user asked for it.
-fn ordering_key_of(action: &Action, id: &RecordId, record: &Json) -> OrderingKey {
+pub(super) fn ordering_key_of(action: &Action, id: &RecordId, record: &Json) -> OrderingKey {
     let by_record = || format!("record:{}:{}", action.name, id.expose());
     OrderingKey::new(match &action.notify.order_by {
         OrderBy::Record => by_record(),

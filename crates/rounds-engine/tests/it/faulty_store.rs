@@ -7,7 +7,7 @@ use rounds_domain::ports::{Claimed, DestinationState, Store, StoreError, StoreEr
 use rounds_domain::{
     ActionName, CommitReceipt, ConnectionName, Container, ContainerSettlement, DeliveryJob,
     DeliverySettlement, DestinationName, Document, FeedKey, FeedState, InstanceId, Knowledge,
-    MissedRecord, RecordId, RoundCommit,
+    MissedRecord, RecordId, RoundCommit, Version,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -106,6 +106,14 @@ impl Store for FaultyStore {
         records: &[RecordId],
     ) -> Result<Vec<Knowledge>, StoreError> {
         self.store.known_versions(action, records).await
+    }
+
+    async fn versions_shown(
+        &self,
+        feed: &FeedKey,
+        records: &[RecordId],
+    ) -> Result<Vec<Option<Version>>, StoreError> {
+        self.store.versions_shown(feed, records).await
     }
 
     async fn known_records(

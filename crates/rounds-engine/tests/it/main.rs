@@ -1,6 +1,7 @@
 //! Stories over the whole engine: a plan from YAML, the real store, a simulated clock, an EHR and a receiver
 //! that do what the story says.
 
+mod also;
 mod ascending;
 mod cases;
 mod changes;
@@ -13,6 +14,7 @@ mod heard;
 mod more_pages;
 mod moving;
 mod paging;
+mod partitions;
 mod poll;
 mod queues;
 mod slices;

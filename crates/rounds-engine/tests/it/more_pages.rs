@@ -183,7 +183,8 @@ async fn a_log_by_number_is_drained_in_one_round() {
     });
     world.run_for(1).await;
     assert_eq!(world.told().len(), 10);
-    assert_eq!(world.ehr.asked("/api/changes"), 3);
+    // A second round may have begun already; it asks once.
+    assert!((3..=4).contains(&world.ehr.asked("/api/changes")));
     assert_eq!(
         world.feed("log").await.cursor,
         Some(Cursor::Number("10".into()))
@@ -248,11 +249,8 @@ async fn the_newest_come_first_and_pages_are_read_up_to_the_cursor() {
     newest_first(&world, &Arc::default());
     history(&world);
     world.run_for(1).await;
-    assert_eq!(
-        world.ehr.asked("/api/newest"),
-        1,
-        "the rest is from before the start"
-    );
+    // One page for each round, of which a second may have begun: the rest is from before the start.
+    assert!((1..=2).contains(&world.ehr.asked("/api/newest")));
     for id in 0..12 {
         world.clinic.put(id, "p", "new", world.now());
     }
@@ -428,7 +426,7 @@ async fn a_clock_in_the_answer_that_cannot_be_read_fails_the_round() {
     assert_eq!(feed.cursor, None);
 }
 
-/// As ModMed and Unity work: whole days of a local calendar, and "after" the day that is asked for.
+/// As `ModMed` and Unity work: whole days of a local calendar, and "after" the day that is asked for.
 #[tokio::test(start_paused = true)]
 async fn a_filter_by_days_that_means_after_is_asked_a_day_before() {
     let config = OWN_CLOCK

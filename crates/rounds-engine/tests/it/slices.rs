@@ -16,7 +16,7 @@ connections:
 actions:
   appointments:
     connection: ehr
-    every: 1h
+    at: "0 * * * *"
     timeout: 5s
     changes:
       get: /changes

@@ -353,10 +353,7 @@ impl World {
 
 /// A feed by the names of its action and its own.
 pub(crate) fn feed_key(action: &str, feed: &str) -> FeedKey {
-    FeedKey {
-        action: ActionName::new(action),
-        feed: FeedName::new(feed),
-    }
+    FeedKey::whole(ActionName::new(action), FeedName::new(feed))
 }
 
 /// A plan from YAML; a config that does not pass is the story's fault.

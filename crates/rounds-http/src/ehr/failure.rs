@@ -1,50 +1,123 @@
 //! Why no answer came, in words.
 
+mod session;
+
 use crate::codes;
+use crate::keys::KeyError;
 use crate::secrets::SecretError;
 use crate::trouble::Trouble;
-use http::HeaderName;
-use rounds_domain::ports::{EhrError, EhrRequest, Transience};
+use http::{HeaderName, StatusCode};
+use rounds_domain::ports::{EhrError, EhrRequest, StoreError, Transience};
 use rounds_domain::{Code, ConnectionName};
-use url::Origin;
+use url::{Origin, Url};
 
 /// What of a request may be said: not its path and not its query.
-pub(super) struct Asked {
+pub(crate) struct Asked {
     connection: ConnectionName,
     method: http::Method,
     origin: String,
+    purpose: Purpose,
+}
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// What the engine asks for.
+    Records,
+    /// The SMART configuration.
+    Discovery,
+    /// An access token.
+    Token,
+    /// A session.
+    Login,
+}
+
+impl Purpose {
+    /// Stands behind the connection's name.
+    const fn in_words(self) -> &'static str {
+        match self {
+            Self::Records => "",
+            Self::Discovery => " for its SMART configuration",
+            Self::Token => " for a token",
+            Self::Login => " to log in",
+        }
+    }
 }
 
 /// Why there is no answer.
-pub(super) enum Cause {
+pub(crate) enum Cause {
     UnknownConnection,
     OtherHost(Origin),
     Header(HeaderName),
     Secret(SecretError),
     BodyLimit(u64),
     Trouble(Trouble),
+    /// The token endpoint says no.
+    TokenRefused {
+        status: StatusCode,
+        /// The standard's word for it.
+        word: Option<&'static str>,
+        /// What else may be the reason.
+        hint: Option<String>,
+    },
+    /// Nobody gives tokens or sessions now.
+    TokensUnavailable {
+        status: StatusCode,
+        word: Option<&'static str>,
+    },
+    /// The token endpoint's answer is none.
+    NoToken(String),
+    /// The private key cannot be used.
+    Key(KeyError),
+    /// The EHR does not say where tokens are asked for.
+    NotDiscovered(String),
+    /// The login was refused.
+    LoginRefused(StatusCode),
+    /// The login's answer holds no session.
+    NoSession(String),
+    /// A refresh token could not be read or kept.
+    NotKept(StoreError),
+    /// There is no place to keep refresh tokens.
+    NoKeeper,
 }
 
 impl Asked {
     pub(super) fn of(request: &EhrRequest) -> Self {
+        Self::new(
+            &request.connection,
+            &request.method,
+            &request.url,
+            Purpose::Records,
+        )
+    }
+
+    pub(crate) fn new(
+        connection: &ConnectionName,
+        method: &http::Method,
+        url: &Url,
+        purpose: Purpose,
+    ) -> Self {
         Self {
-            connection: request.connection.clone(),
-            method: request.method.clone(),
-            origin: request.url.origin().ascii_serialization(),
+            connection: connection.clone(),
+            method: method.clone(),
+            origin: url.origin().ascii_serialization(),
+            purpose,
         }
     }
 
     /// The error that the engine gets.
-    pub(super) fn error(&self, cause: Cause) -> EhrError {
+    pub(crate) fn error(&self, cause: Cause) -> EhrError {
         let (code, what, hint, transience) = told(cause);
         let Self {
             connection,
             method,
             origin,
+            purpose,
         } = self;
+        let purpose = purpose.in_words();
         EhrError {
             code,
-            message: format!("{method} to {origin} (connection {connection}): {what}"),
+            message: format!("{method} to {origin} (connection {connection}){purpose}: {what}"),
             hint,
             transience,
         }
@@ -91,6 +164,15 @@ fn told(cause: Cause) -> (Code, String, Option<String>, Transience) {
             Lasting,
         ),
         Cause::Trouble(trouble) => told_trouble(trouble),
+        Cause::TokenRefused { .. }
+        | Cause::TokensUnavailable { .. }
+        | Cause::NoToken(_)
+        | Cause::Key(_)
+        | Cause::NotDiscovered(_)
+        | Cause::LoginRefused(_)
+        | Cause::NoSession(_)
+        | Cause::NotKept(_)
+        | Cause::NoKeeper => session::told(cause),
     }
 }
 

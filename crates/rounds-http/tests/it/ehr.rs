@@ -8,7 +8,7 @@ use crate::test_clock::TestClock;
 use crate::{CONFIDENTIAL, SECRET, assert_discreet, clock, environment, secrets};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use rounds_domain::ConnectionName;
-use rounds_domain::plan::{Authentication, Connection, Limits};
+use rounds_domain::plan::{Authentication, Connection, HeaderSource, Limits};
 use rounds_domain::ports::{Ehr, EhrError, EhrRequest, EhrResponse};
 use rounds_http::{EhrClient, Secrets};
 use std::sync::Arc;
@@ -78,11 +78,11 @@ async fn an_exchange_carries_what_it_should_and_gives_the_whole_answer() {
     connection.headers = vec![
         (
             HeaderName::from_static("x-site"),
-            HeaderValue::from_static("north"),
+            HeaderSource::Literal(HeaderValue::from_static("north")),
         ),
         (
             HeaderName::from_static("x-zone"),
-            HeaderValue::from_static("default"),
+            HeaderSource::Literal(HeaderValue::from_static("default")),
         ),
     ];
     let mut request = request_to(&server);

@@ -4,6 +4,7 @@
 #[allow(dead_code, reason = "shared with the unit tests, which use more of it")]
 mod test_clock;
 
+mod authentication;
 mod ehr;
 mod server;
 mod tls;

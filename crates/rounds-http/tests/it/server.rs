@@ -89,6 +89,20 @@ impl Server {
 
     /// Gives the n-th connection (from 0) its answer.
     pub(crate) async fn start(answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Self {
+        Self::run(move |number, _| answer(number)).await
+    }
+
+    /// Gives each request its answer.
+    pub(crate) async fn answering(
+        answer: impl Fn(&Received) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        Self::run(move |_, request| request.map_or_else(|| Answer::Reset(Vec::new()), &answer))
+            .await
+    }
+
+    async fn run(
+        answer: impl Fn(usize, Option<&Received>) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("the address that was bound");
         let received = Arc::new(Mutex::new(Vec::new()));
@@ -113,7 +127,8 @@ impl Server {
                         let now = at_once.fetch_add(1, Ordering::SeqCst) + 1;
                         most_at_once.fetch_max(now, Ordering::SeqCst);
                         // A client that hangs up early is part of many stories.
-                        let _ = serve(stream, &received, answer(number), &pushed_bytes).await;
+                        let answer = |request: Option<&Received>| answer(number, request);
+                        let _ = serve(stream, &received, answer, &pushed_bytes).await;
                         at_once.fetch_sub(1, Ordering::SeqCst);
                     });
                 }
@@ -206,14 +221,16 @@ pub(crate) async fn until<F: Future<Output = bool>>(mut holds: impl FnMut() -> F
 async fn serve(
     mut stream: TcpStream,
     received: &Mutex<Vec<Received>>,
-    answer: Answer,
+    answer: impl Fn(Option<&Received>) -> Answer,
     pushed_bytes: &AtomicUsize,
 ) -> std::io::Result<()> {
     let remember = |request: Received| {
         let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
         received.push(request);
     };
-    if let Some(request) = read_request(&mut stream).await? {
+    let request = read_request(&mut stream).await?;
+    let answer = answer(request.as_ref());
+    if let Some(request) = request {
         remember(request);
     }
     match answer {

@@ -5,14 +5,14 @@ use super::error::{Result, Trouble};
 use super::names::Names;
 use jiff::Timestamp;
 use rounds_domain::{
-    ActionName, Cursor, FeedKey, FeedName, FeedState, Phi, QueueState, RoundCommit, RoundEnd,
-    RoundFailure,
+    ActionName, Cursor, FeedKey, FeedName, FeedState, Partition, Phi, QueueState, RoundCommit,
+    RoundCounts, RoundEnd, RoundFailure,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 const COLUMNS: &str = "cursor_kind, cursor_value, last_started_at, last_succeeded_at, failures_in_a_row, \
      failure_code, failure_message, failure_hint, missed_ticks, rounds, future_dated, name, round, \
-     late, longest_late, undeclared, deleted, held_back";
+     late, longest_late, undeclared, deleted, held_back, partitions, failing";
 
 /// The value that marks a queue among the feeds without a position of ours.
 const QUEUE: &str = "queue";
@@ -23,7 +23,7 @@ pub(crate) fn states(connection: &Connection, feeds: &[FeedKey]) -> Result<Vec<F
         .iter()
         .map(
             |feed| match Names::Actions.find(connection, feed.action.as_str())? {
-                Some(action) => Ok(find(connection, action, &feed.feed)?
+                Some(action) => Ok(find(connection, action, feed)?
                     .map(|stored| stored.state)
                     .unwrap_or_default()),
                 None => Ok(FeedState::default()),
@@ -39,16 +39,13 @@ pub(crate) fn of_action(
     name: &ActionName,
 ) -> Result<Vec<(FeedKey, FeedState)>> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM feeds WHERE action = ?1 ORDER BY name"
+        "SELECT {COLUMNS} FROM feeds WHERE action = ?1 AND partition = '' ORDER BY name"
     ))?;
     let mut rows = statement.query([action])?;
     let mut feeds = Vec::new();
     while let Some(row) = rows.next()? {
         let feed = FeedName::new(row.get::<_, String>(11)?);
-        let key = FeedKey {
-            action: name.clone(),
-            feed,
-        };
+        let key = FeedKey::whole(name.clone(), feed);
         feeds.push((key, read(row)?.state));
     }
     Ok(feeds)
@@ -56,23 +53,18 @@ pub(crate) fn of_action(
 
 /// Notes in a feed what a commit brings, and says the number of its round.
 pub(crate) fn record(connection: &Connection, action: i64, commit: &RoundCommit) -> Result<u64> {
-    let former = find(connection, action, &commit.feed.feed)?;
+    let former = find(connection, action, &commit.feed)?;
     let same_round = former
         .as_ref()
         .filter(|stored| stored.state.last_started_at == Some(nearest(commit.started_at)));
-    let (round, future_dated, held_back) = match same_round {
-        Some(stored) => (
-            stored.round,
-            stored.state.future_dated,
-            stored.state.held_back,
-        ),
-        None => (begin_round(connection, action)?, 0, 0),
+    let (round, of_round) = match same_round {
+        Some(stored) => (stored.round, OfRound::of(&stored.state)),
+        None => (begin_round(connection, action)?, OfRound::default()),
     };
     let mut state = former.map(|stored| stored.state).unwrap_or_default();
     state.last_started_at = Some(commit.started_at);
     state.missed_ticks += commit.missed_ticks;
-    state.future_dated = future_dated + commit.counts.future_dated;
-    state.held_back = held_back + commit.counts.held_back;
+    of_round.note(&commit.counts, &mut state);
     state.late += commit.counts.late;
     state.longest_late = state.longest_late.max(commit.counts.longest_late);
     state.undeclared += commit.counts.undeclared;
@@ -90,7 +82,7 @@ pub(crate) fn record(connection: &Connection, action: i64, commit: &RoundCommit)
             state.failure = Some(failure.clone());
         }
     }
-    write(connection, action, &commit.feed.feed, &state, round)?;
+    write(connection, action, &commit.feed, &state, round)?;
     Ok(round)
 }
 
@@ -98,15 +90,22 @@ pub(crate) fn record(connection: &Connection, action: i64, commit: &RoundCommit)
 pub(crate) fn move_cursor(
     connection: &Connection,
     action: i64,
-    feed: &FeedName,
+    feed: &FeedKey,
     cursor: &Cursor,
 ) -> Result<()> {
     let (kind, value) = cursor_columns(Some(cursor));
     connection
         .prepare_cached(
-            "UPDATE feeds SET cursor_kind = ?3, cursor_value = ?4 WHERE action = ?1 AND name = ?2",
+            "UPDATE feeds SET cursor_kind = ?4, cursor_value = ?5
+                 WHERE action = ?1 AND name = ?2 AND partition = ?3",
         )?
-        .execute(params![action, feed.as_str(), kind, value])?;
+        .execute(params![
+            action,
+            feed.feed.as_str(),
+            partition_of(feed),
+            kind,
+            value
+        ])?;
     Ok(())
 }
 
@@ -114,7 +113,7 @@ pub(crate) fn move_cursor(
 pub(crate) fn round_begun_at(
     connection: &Connection,
     action: i64,
-    feed: &FeedName,
+    feed: &FeedKey,
     started_at: Timestamp,
 ) -> Result<Option<u64>> {
     Ok(find(connection, action, feed)?
@@ -139,6 +138,39 @@ fn cursor_columns(cursor: Option<&Cursor>) -> (Option<&'static str>, Option<Stri
     }
 }
 
+/// What a feed's state says of its current or last round only.
+#[derive(Default)]
+struct OfRound {
+    future_dated: u64,
+    held_back: u64,
+    partitions: u64,
+    failing_partitions: u64,
+}
+
+impl OfRound {
+    const fn of(state: &FeedState) -> Self {
+        Self {
+            future_dated: state.future_dated,
+            held_back: state.held_back,
+            partitions: state.partitions,
+            failing_partitions: state.failing_partitions,
+        }
+    }
+
+    /// Adds what a part of the round counted.
+    const fn note(self, counts: &RoundCounts, state: &mut FeedState) {
+        state.future_dated = self.future_dated + counts.future_dated;
+        state.held_back = self.held_back + counts.held_back;
+        state.partitions = self.partitions + counts.partitions;
+        state.failing_partitions = self.failing_partitions + counts.failing_partitions;
+    }
+}
+
+/// How a partition is written: nothing for the feed itself.
+fn partition_of(feed: &FeedKey) -> &str {
+    feed.partition.as_ref().map_or("", Partition::expose)
+}
+
 struct Stored {
     state: FeedState,
     round: u64,
@@ -161,11 +193,12 @@ fn begin_round(connection: &Connection, action: i64) -> Result<u64> {
     Ok(statement.query_row([action], |row| row.get(0))?)
 }
 
-fn find(connection: &Connection, action: i64, feed: &FeedName) -> Result<Option<Stored>> {
+fn find(connection: &Connection, action: i64, feed: &FeedKey) -> Result<Option<Stored>> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM feeds WHERE action = ?1 AND name = ?2"
+        "SELECT {COLUMNS} FROM feeds WHERE action = ?1 AND name = ?2 AND partition = ?3"
     ))?;
-    let found = statement.query_row(params![action, feed.as_str()], |row| Ok(read(row)));
+    let key = params![action, feed.feed.as_str(), partition_of(feed)];
+    let found = statement.query_row(key, |row| Ok(read(row)));
     found.optional()?.transpose()
 }
 
@@ -196,6 +229,8 @@ fn read(row: &Row<'_>) -> Result<Stored> {
             undeclared: row.get(15)?,
             deleted: row.get(16)?,
             held_back: row.get(17)?,
+            partitions: row.get(18)?,
+            failing_partitions: row.get(19)?,
         },
         round: row.get(12)?,
     })
@@ -238,7 +273,7 @@ fn read_cursor(row: &Row<'_>) -> Result<Option<Cursor>> {
 fn write(
     connection: &Connection,
     action: i64,
-    feed: &FeedName,
+    feed: &FeedKey,
     state: &FeedState,
     round: u64,
 ) -> Result<()> {
@@ -247,14 +282,17 @@ fn write(
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO feeds
-                 (action, name, cursor_kind, cursor_value, round, last_started_at, last_succeeded_at,
+                 (action, name, partition, cursor_kind, cursor_value, round, last_started_at, last_succeeded_at,
                   failures_in_a_row, failure_code, failure_message, failure_hint,
-                  missed_ticks, rounds, future_dated, late, longest_late, undeclared, deleted, held_back)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+                  missed_ticks, rounds, future_dated, late, longest_late, undeclared, deleted, held_back,
+                  partitions, failing)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+                  ?21, ?22)",
         )?
         .execute(params![
             action,
-            feed.as_str(),
+            feed.feed.as_str(),
+            partition_of(feed),
             cursor_kind,
             cursor_value,
             round,
@@ -272,6 +310,8 @@ fn write(
             state.undeclared,
             state.deleted,
             state.held_back,
+            state.partitions,
+            state.failing_partitions,
         ])?;
     Ok(())
 }

@@ -24,10 +24,12 @@ pub(crate) struct Entry {
     /// When this version was committed, and in which round of the action.
     pub(crate) seen_at: At,
     pub(crate) round: u64,
+    /// Whether it was told that the record is gone.
+    pub(crate) is_told_gone: bool,
 }
 
 /// The one look-up that every record of every round costs.
-pub(crate) const KNOWN: &str = "SELECT version, body, presumed, seen_at, round FROM ledger WHERE action = ?1 AND record_id = ?2";
+pub(crate) const KNOWN: &str = "SELECT version, body, presumed, seen_at, round, absence IS 'told' FROM ledger WHERE action = ?1 AND record_id = ?2";
 
 /// The row of a record.
 pub(crate) fn entry(
@@ -43,6 +45,7 @@ pub(crate) fn entry(
             is_presumed: row.get(2)?,
             seen_at: row.get(3)?,
             round: row.get(4)?,
+            is_told_gone: row.get(5)?,
         })
     });
     Ok(found.optional()?)
@@ -183,7 +186,7 @@ pub(crate) fn missed(
     let Some(action) = Names::Actions.find(connection, feed.action.as_str())? else {
         return Ok(Vec::new());
     };
-    let Some(number) = feeds::round_begun_at(connection, action, &feed.feed, round)? else {
+    let Some(number) = feeds::round_begun_at(connection, action, feed, round)? else {
         return Ok(Vec::new());
     };
     // No sweep has the number 0, so "swept before" is "more than 0".

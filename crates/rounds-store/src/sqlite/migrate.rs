@@ -25,6 +25,18 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "sweeps",
         sql: include_str!("../../migrations/0002_sweeps.sql"),
     },
+    Migration {
+        name: "views",
+        sql: include_str!("../../migrations/0003_views.sql"),
+    },
+    Migration {
+        name: "partitions",
+        sql: include_str!("../../migrations/0004_partitions.sql"),
+    },
+    Migration {
+        name: "credentials",
+        sql: include_str!("../../migrations/0005_credentials.sql"),
+    },
 ];
 
 /// `Roun` in ASCII: what the header of our databases says that they are (`SQLite`'s `application_id`).
@@ -327,10 +339,11 @@ mod tests {
         migrate(&mut old, MIGRATIONS)?;
         migrate(&mut new, MIGRATIONS)?;
         assert_eq!(schema(&old)?, schema(&new)?);
-        assert_eq!(
-            indexes(&schema(&new)?),
-            before,
-            "no table and no index got lost on the way"
+        let after = indexes(&schema(&new)?);
+        let lost: Vec<_> = before.iter().filter(|name| !after.contains(name)).collect();
+        assert!(
+            lost.is_empty(),
+            "tables or indexes got lost on the way: {lost:?}"
         );
         Ok(())
     }

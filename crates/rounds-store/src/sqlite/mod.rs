@@ -25,6 +25,7 @@ mod connection;
 mod containers;
 #[cfg(test)]
 mod cost;
+mod credentials;
 mod deliveries;
 mod destinations;
 mod directory;
@@ -41,6 +42,7 @@ mod order;
 mod port;
 mod prune;
 mod rounds;
+mod views;
 
 use directory::DirectoryLock;
 use error::{Result, Trouble};

@@ -2,20 +2,21 @@
 
 use super::error::Result;
 use super::{
-    SqliteStore, containers, deliveries, destinations, feeds, ledger, operations, prune, rounds,
+    SqliteStore, containers, credentials, deliveries, destinations, feeds, ledger, operations,
+    prune, rounds, views,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rounds_domain::plan::Missed;
 use rounds_domain::ports::{
-    Claimed, ContainerDetail, ContainerFilter, ContainerSummary, DeliveryFilter, DeliverySummary,
-    DestinationState, NotificationDetail, NotificationFilter, NotificationSummary, Operations,
-    Overview, PageRequest, Selection, Store, StoreError,
+    Claimed, ContainerDetail, ContainerFilter, ContainerSummary, Credential, Credentials,
+    DeliveryFilter, DeliverySummary, DestinationState, NotificationDetail, NotificationFilter,
+    NotificationSummary, Operations, Overview, PageRequest, Selection, Store, StoreError,
 };
 use rounds_domain::{
     ActionName, CommitReceipt, ConnectionName, Container, ContainerId, ContainerSettlement,
     DeliveryId, DeliveryJob, DeliverySettlement, DestinationName, Document, FeedKey, FeedState,
-    InstanceId, Knowledge, MissedRecord, NotificationId, RecordId, RoundCommit,
+    InstanceId, Knowledge, MissedRecord, NotificationId, RecordId, RoundCommit, Version,
 };
 use rusqlite::Connection;
 use std::time::Duration;
@@ -64,6 +65,20 @@ impl Store for SqliteStore {
         let records = records.to_vec();
         self.read(operation, move |connection| {
             ledger::knowledge(connection, &action, &records)
+        })
+        .await
+    }
+
+    async fn versions_shown(
+        &self,
+        feed: &FeedKey,
+        records: &[RecordId],
+    ) -> Answer<Vec<Option<Version>>> {
+        let operation = format!("reading what {feed} showed");
+        let feed = feed.clone();
+        let records = records.to_vec();
+        self.read(operation, move |connection| {
+            views::of_feed(connection, &feed, &records)
         })
         .await
     }
@@ -176,6 +191,31 @@ impl Store for SqliteStore {
     async fn prune(&self, finished_before: Timestamp, limit: usize) -> Answer<usize> {
         self.write("removing what is finished", move |connection| {
             prune::prune(connection, finished_before, limit)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Credentials for SqliteStore {
+    async fn credential(&self, connection: &ConnectionName) -> Answer<Option<Credential>> {
+        let operation = format!("reading the secret that is kept for {connection}");
+        let name = connection.clone();
+        self.read(operation, move |connection| {
+            credentials::credential(connection, &name)
+        })
+        .await
+    }
+
+    async fn keep_credential(
+        &self,
+        connection: &ConnectionName,
+        credential: Credential,
+    ) -> Answer<()> {
+        let operation = format!("keeping a secret for {connection}");
+        let name = connection.clone();
+        self.write(operation, move |connection| {
+            credentials::keep(connection, &name, &credential)
         })
         .await
     }

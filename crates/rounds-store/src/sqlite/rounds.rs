@@ -9,11 +9,12 @@ use super::codec::{At, CodeText, ContainerWord, KindWord, VersionBytes};
 use super::error::Result;
 use super::ledger::{self, Absence, Entry, NewEntry, Standing};
 use super::names::Names;
-use super::{bodies, feeds, order};
+use super::{bodies, feeds, order, views};
 use rounds_domain::{
     Change, ChangeKind, CommitReceipt, ContainerState, Cursor, Presence, Resolution, RoundCommit,
 };
 use rusqlite::{Connection, params};
+use std::collections::HashSet;
 
 /// Ledger, containers and feed of a round or of a part of it.
 pub(crate) fn commit(connection: &Connection, commit: &RoundCommit) -> Result<CommitReceipt> {
@@ -28,12 +29,24 @@ pub(crate) fn commit(connection: &Connection, commit: &RoundCommit) -> Result<Co
         committed_at: At(commit.committed_at),
     };
     let mut receipt = CommitReceipt::default();
+    let mut contested = HashSet::new();
     let mut new_records = 0;
     for change in &commit.changes {
         let known = ledger::entry(connection, action, &change.record_id)?;
-        match standing_of(connection, &place, change, known.as_ref())? {
+        let was_shown = !commit.views.is_empty()
+            && views::find(connection, action, &commit.feed.feed, &change.record_id)?
+                == Some(change.version);
+        let verdict = if was_shown {
+            Verdict::Known
+        } else {
+            standing_of(connection, &place, change, known.as_ref())?
+        };
+        match verdict {
             Verdict::Known => receipt.known += 1,
-            Verdict::Contested => receipt.contested += 1,
+            Verdict::Contested => {
+                receipt.contested += 1;
+                contested.insert(&change.record_id);
+            }
             Verdict::New => {
                 new_records += u64::from(known.is_none());
                 receipt.containers += u64::from(!is_silent(&change.resolution));
@@ -46,12 +59,17 @@ pub(crate) fn commit(connection: &Connection, commit: &RoundCommit) -> Result<Co
             .prepare_cached("UPDATE actions SET known_records = known_records + ?2 WHERE id = ?1")?
             .execute(params![action, new_records])?;
     }
+    for (record, version) in &commit.views {
+        if !contested.contains(record) {
+            views::note(connection, action, &commit.feed.feed, record, *version)?;
+        }
+    }
     ledger::mark_shown(connection, action, round, &commit.shown)?;
     ledger::mark_out_of_sight(connection, action, &commit.out_of_sight)?;
     if let Some(cursor) = &commit.cursor
         && (receipt.contested == 0 || !is_position(cursor))
     {
-        feeds::move_cursor(connection, action, &commit.feed.feed, cursor)?;
+        feeds::move_cursor(connection, action, &commit.feed, cursor)?;
     }
     Ok(receipt)
 }
@@ -89,6 +107,10 @@ fn standing_of(
     };
     let only_presumed = known.is_presumed && change.resolution != Resolution::Presume;
     if known.version == change.version && !only_presumed {
+        return Ok(Verdict::Known);
+    }
+    // A tombstone after a sweep that missed the record, or the other way round: it is gone once.
+    if change.presence == Presence::Gone && known.is_told_gone {
         return Ok(Verdict::Known);
     }
     if is_told(connection, change)? {

@@ -28,10 +28,7 @@ pub(crate) fn action() -> ActionName {
 }
 
 pub(crate) fn feed() -> FeedKey {
-    FeedKey {
-        action: action(),
-        feed: FeedName::new("changes"),
-    }
+    FeedKey::whole(action(), FeedName::new("changes"))
 }
 
 pub(crate) fn app() -> DestinationName {
@@ -86,6 +83,7 @@ pub(crate) fn round(seconds: i64, changes: Vec<Change>) -> RoundCommit {
         lane: lane(),
         changes,
         shown: Vec::new(),
+        views: Vec::new(),
         out_of_sight: Vec::new(),
         cursor: None,
         started_at: at(seconds),

@@ -4,6 +4,7 @@ pub mod check;
 pub mod containers;
 pub mod deliveries;
 pub mod explain;
+pub mod keys;
 pub mod notifications;
 pub mod poll;
 pub mod run;
@@ -30,6 +31,7 @@ pub async fn perform(arguments: Box<Arguments>, terminal: &mut Terminal) -> Resu
         Command::Notifications(command) => notifications::perform(&common, command, terminal).await,
         Command::Deliveries(command) => deliveries::perform(&common, command, terminal).await,
         Command::Containers(command) => containers::perform(&common, command, terminal).await,
+        Command::Keys(command) => keys::perform(&command, terminal),
         Command::Explain { code } => explain::perform(code.as_deref(), terminal),
     }
 }

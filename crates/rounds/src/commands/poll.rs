@@ -11,7 +11,7 @@ use crate::problem::{TAKES_FROM_QUEUE, UNKNOWN_ACTION};
 use crate::wiring::Surroundings;
 use crate::{Ended, Problem, configuration, data};
 use rounds_domain::plan::Plan;
-use rounds_domain::ports::Store;
+use rounds_domain::ports::{Credentials, Store};
 use rounds_domain::{ActionName, FeedKey, FeedName, RoundEnd};
 use rounds_engine::{PollError, PollMode};
 use rounds_store::{SqliteStore, StoreOptions};
@@ -23,12 +23,19 @@ pub async fn poll(
     plan: &Plan,
     surroundings: &Surroundings,
     store: Arc<dyn Store>,
+    credentials: Option<Arc<dyn Credentials>>,
     feed: &FeedKey,
     mode: PollMode,
 ) -> Result<PollPage, Problem> {
-    let ports = surroundings.ports(plan, store)?;
+    let ports = surroundings.ports(plan, store, credentials)?;
     match rounds_engine::poll(plan, &ports, feed, mode).await {
-        Ok(report) => Ok(PollPage::of(feed, mode, report)),
+        Ok(report) => {
+            let mut page = PollPage::of(feed, mode, report);
+            if let Some(parameter) = secret_parameter(plan, feed) {
+                page.hide_parameter(parameter);
+            }
+            Ok(page)
+        }
         Err(PollError::Store(error)) => Err(error.into()),
         Err(PollError::UnknownAction(action)) => Err(unknown_action(plan, &action)),
         Err(PollError::UnknownFeed(feed)) => Err(unknown_feed(plan, &feed)),
@@ -48,10 +55,10 @@ pub async fn perform(
     terminal: &mut Terminal,
 ) -> Result<Ended, Problem> {
     let plan = configuration::load(&common.config, terminal)?;
-    let feed = FeedKey {
-        action: ActionName::new(options.action.as_str()),
-        feed: FeedName::new(options.feed.as_str()),
-    };
+    let feed = FeedKey::whole(
+        ActionName::new(options.action.as_str()),
+        FeedName::new(options.feed.as_str()),
+    );
     // Before the data directory is taken, or made.
     let Some(action) = plan.actions.iter().find(|known| known.name == feed.action) else {
         return Err(unknown_action(&plan, &feed.action));
@@ -64,8 +71,9 @@ pub async fn perform(
     } else {
         PollMode::Commit
     };
-    let store = open(&common.data_dir, mode)?;
-    let page = poll(&plan, &Surroundings::real(), store, &feed, mode).await?;
+    let (store, credentials) = open(&common.data_dir, mode)?;
+    let surroundings = Surroundings::real();
+    let page = poll(&plan, &surroundings, store, credentials, &feed, mode).await?;
     terminal.give(&page)?;
     Ok(match &page.end {
         RoundEnd::Failed(_) => Ended::Unavailable,
@@ -73,14 +81,31 @@ pub async fn perform(
     })
 }
 
-/// A dry run reads what is there, or does as if it were the first; a real one takes the data directory for itself.
-fn open(data_directory: &Path, mode: PollMode) -> Result<Arc<dyn Store>, Problem> {
+/// The query parameter that no URL of the page may show: an EHR may repeat it in its links.
+fn secret_parameter<'p>(plan: &'p Plan, feed: &FeedKey) -> Option<&'p str> {
+    let mut actions = plan.actions.iter();
+    let action = actions.find(|action| action.name == feed.action)?;
+    let connection = plan.connections.get(&action.connection)?;
+    connection.authentication.secret_parameter()
+}
+
+/// A store, and what keeps the secrets that EHRs give.
+type Opened = (Arc<dyn Store>, Option<Arc<dyn Credentials>>);
+
+/// A dry run reads what is there, or does as if it were the first; a real one takes the data directory for itself. A refresh
+/// token that the EHR replaces is kept in a dry run too, or nobody would have a good one any more; where there is no data
+/// directory yet, none is spent.
+fn open(data_directory: &Path, mode: PollMode) -> Result<Opened, Problem> {
     let options = StoreOptions::default();
-    Ok(Arc::new(match (mode, data::look(data_directory)?) {
+    let store = match (mode, data::look(data_directory)?) {
         (PollMode::Commit, _) => SqliteStore::open(data_directory, &options)?,
         (PollMode::DryRun, Database::There) => SqliteStore::open_for_operator(data_directory)?,
-        (PollMode::DryRun, Database::NotYet) => SqliteStore::in_memory(&options)?,
-    }))
+        (PollMode::DryRun, Database::NotYet) => {
+            return Ok((Arc::new(SqliteStore::in_memory(&options)?), None));
+        }
+    };
+    let store = Arc::new(store);
+    Ok((Arc::clone(&store) as Arc<dyn Store>, Some(store)))
 }
 
 fn unknown_action(plan: &Plan, action: &ActionName) -> Problem {

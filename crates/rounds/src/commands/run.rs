@@ -6,7 +6,7 @@ use crate::signals::Stopping;
 use crate::wiring::Surroundings;
 use crate::{Ended, Problem, configuration, problem};
 use rounds_domain::plan::{Cadence, Plan};
-use rounds_domain::ports::{Clock, Operations, Store};
+use rounds_domain::ports::{Clock, Credentials, Operations, Store};
 use rounds_engine::{Drained, Engine};
 use rounds_store::{SqliteStore, StoreOptions};
 use std::sync::Arc;
@@ -38,7 +38,11 @@ pub async fn perform(
 
     // What carries it out. Nothing is dialled yet.
     let surroundings = Surroundings::real();
-    let ports = surroundings.ports(&plan, Arc::clone(&store) as Arc<dyn Store>)?;
+    let ports = surroundings.ports(
+        &plan,
+        Arc::clone(&store) as Arc<dyn Store>,
+        Some(Arc::clone(&store) as Arc<dyn Credentials>),
+    )?;
     let engine = Engine::new(Arc::clone(&plan), ports);
 
     // What it is going to do, for the log.

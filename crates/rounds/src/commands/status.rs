@@ -70,6 +70,10 @@ pub struct FeedStatus {
     pub deleted: u64,
     /// Records that the last sweep did not show and that were too many to be told as gone.
     pub held_back: u64,
+    /// Partitions that the last round asked; 0 where the feed has none.
+    pub partitions: u64,
+    /// Of those, how many failed.
+    pub failing_partitions: u64,
     /// Why the last round failed, if it did.
     pub failure: Option<Failure>,
 }
@@ -146,6 +150,8 @@ fn action(overview: ActionOverview) -> ActionStatus {
         undeclared: state.undeclared,
         deleted: state.deleted,
         held_back: state.held_back,
+        partitions: state.partitions,
+        failing_partitions: state.failing_partitions,
         failure: state.failure.map(|failure| Failure {
             code: failure.code.as_str(),
             message: failure.message,
@@ -214,6 +220,13 @@ impl FeedStatus {
                 out,
                 "\n{title}: {} changed without a new date; the change query cannot show such changes",
                 self.undeclared
+            )?;
+        }
+        if self.failing_partitions > 0 {
+            writeln!(
+                out,
+                "\n{title}: {} of {} partitions failed in the last round; the others go on\n  help: the log says why; `rounds poll {action} --feed {} --dry-run` asks them one after the other",
+                self.failing_partitions, self.partitions, self.feed
             )?;
         }
         if self.held_back > 0 {

@@ -89,7 +89,7 @@ impl Stage {
             .map_err(|error| failed("the temporary folder", &error))?;
         let store = Arc::new(SqliteStore::open(folder.path(), &StoreOptions::default())?);
         let surroundings = tokens.surroundings();
-        let ports = surroundings.ports(&plan, Arc::clone(&store) as Arc<dyn Store>)?;
+        let ports = surroundings.ports(&plan, Arc::clone(&store) as Arc<dyn Store>, None)?;
         let engine = Engine::new(plan, ports);
         let (stop, stopped) = oneshot::channel();
         let engine = tokio::spawn(async move {
@@ -162,10 +162,7 @@ impl Stage {
     pub(super) async fn first_round(&self) -> Result<(), Problem> {
         let clock = &self.surroundings.clock;
         let deadline = clock.monotonic() + self.interval + FIRST_ROUND;
-        let feed = FeedKey {
-            action: ActionName::new(ACTION),
-            feed: FeedName::new("changes"),
-        };
+        let feed = FeedKey::whole(ActionName::new(ACTION), FeedName::new("changes"));
         loop {
             let states = self.store.feed_states(std::slice::from_ref(&feed)).await?;
             if states.iter().any(|state| state.last_succeeded_at.is_some()) {

@@ -3,6 +3,7 @@
 mod command_line;
 mod demo;
 mod hostile;
+mod keys;
 mod poll;
 mod reliability;
 mod run;

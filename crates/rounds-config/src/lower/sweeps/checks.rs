@@ -5,8 +5,9 @@ use crate::diagnostic::Findings;
 use crate::face::ActionKeys;
 use crate::kinds::{DeletionsWord, Percent};
 use crate::reading::Given;
+use crate::source::Place;
 use rounds_domain::plan::{
-    BodyRule, CursorRule, Deletions, EventRule, Feed, Notify, Paging, PagingRule, Rows,
+    BodyRule, CursorRule, Deletions, EventRule, Feed, Notify, Paging, PagingRule, Partitions, Rows,
 };
 use rounds_map::{Body, Filter};
 
@@ -39,7 +40,7 @@ pub(in crate::lower) fn hold_back(
 pub(in crate::lower) fn paging(
     deletions: Deletions,
     paging: &Paging,
-    place: crate::source::Place,
+    place: Place,
     findings: &mut Findings<'_>,
 ) {
     let moves = matches!(
@@ -57,6 +58,21 @@ pub(in crate::lower) fn paging(
             .error(codes::BAD_SWEEP, place, "deletions from pages whose records may move meanwhile")
             .expected("a record that moves between two pages would look deleted")
             .help("page by `next_link`, `link_header` or `token`; or write `rows: stay` if the EHR holds the answer still; or `deletions: ignored`");
+    }
+}
+
+/// Which records are gone can be said of all partitions together only.
+pub(in crate::lower) fn partitions(
+    deletions: Deletions,
+    partitions: Option<&Partitions>,
+    place: Place,
+    findings: &mut Findings<'_>,
+) {
+    if let (Deletions::Told { .. }, Some(_)) = (deletions, partitions) {
+        findings
+            .error(codes::BAD_PARTITIONS, place, "deletions are told, and the sweep is made partition by partition")
+            .expected("a record that moves from one partition to another would look deleted")
+            .help("write `deletions: ignored`, or give the sweep a request that shows all partitions at once");
     }
 }
 
@@ -92,6 +108,7 @@ pub(in crate::lower) fn telling<'f>(
     findings: &mut Findings<'_>,
 ) {
     let tells_deletions = feeds.into_iter().any(|feed| match &feed.cursor {
+        _ if feed.gone.is_some() => true,
         CursorRule::Sweep(sweep) => sweep.deletions != Deletions::Ignored,
         _ => false,
     });
@@ -115,7 +132,9 @@ pub(in crate::lower) fn telling<'f>(
         .reconcile
         .here()
         .map(|here| here.key)
-        .or_else(|| keys.changes.value()?.deletions.here().map(|here| here.key));
+        .or_else(|| keys.changes.value()?.deletions.here().map(|here| here.key))
+        .or_else(|| keys.changes.value()?.gone.here().map(|here| here.key))
+        .or_else(|| keys.also.here().map(|here| here.key));
     if let (true, false, Some(place)) = (tells_deletions, shows_kind, place) {
         findings
             .warning(codes::DELETION_UNSEEN, place, "deletions are told, and the body does not say that they are deletions")

@@ -4,10 +4,7 @@ use jiff::tz::TimeZone;
 use rounds_domain::{ActionName, FeedName};
 
 fn changes_of(action: &str) -> FeedKey {
-    FeedKey {
-        action: ActionName::new(action),
-        feed: FeedName::new("changes"),
-    }
+    FeedKey::whole(ActionName::new(action), FeedName::new("changes"))
 }
 
 fn at(text: &str) -> Timestamp {

@@ -301,7 +301,7 @@ async fn what_cannot_be_asked_is_refused() {
     let mut connection = connection_to(&server);
     connection.headers = vec![(
         HeaderName::from_static("content-length"),
-        HeaderValue::from_static("5"),
+        HeaderSource::Literal(HeaderValue::from_static("5")),
     )];
     let error =
         EhrClient::new([Arc::new(connection)], secrets(), clock()).expect_err("it cannot be set");

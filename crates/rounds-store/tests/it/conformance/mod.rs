@@ -4,20 +4,22 @@
 //! backend joins by a line there.
 
 mod containers;
+mod credentials;
 mod deliveries;
 mod operations;
 mod rounds;
 mod sweeps;
 mod upkeep;
+mod views;
 
-use rounds_domain::ports::{Operations, Store};
+use rounds_domain::ports::{Credentials, Operations, Store};
 use rounds_store::{SqliteStore, StoreOptions};
 use tempfile::TempDir;
 
 /// A way to have a store.
 pub(crate) trait Backend {
     /// The store.
-    type Store: Store + Operations;
+    type Store: Store + Operations + Credentials;
 
     /// An empty store.
     async fn open(&self) -> Self::Store;
@@ -162,6 +164,10 @@ suite! {
         sweeps::what_is_gone_is_told_once_and_may_come_back,
         sweeps::what_is_out_of_sight_is_not_missed_until_it_is_shown_again,
         sweeps::what_sweeps_found_is_added_up,
+        views::feeds_that_show_two_states_of_a_record_do_not_take_turns,
+        views::a_contested_change_leaves_no_view,
+        credentials::the_last_secret_of_each_connection_outlives_the_process,
+        credentials::a_kept_secret_is_not_shown,
         upkeep::a_new_process_finds_everything_and_claims_released,
         upkeep::the_installation_keeps_its_name,
         upkeep::finished_ones_are_pruned_and_others_stay,

@@ -4,8 +4,8 @@ use crate::output::duration_in_words;
 use jiff::Timestamp;
 use rounds_domain::plan::{
     Action, BodyRule, Cadence, CursorRule, Deletions, Feed, FeedRole, Links, OrderBy, Paging,
-    PagingRule, Queue, Schedule, Start, Sweep, SweepScope, TimeCursor, TimeFormat, TimeSource,
-    VersionRule, WhenMissing, Window,
+    PagingRule, Partitions, Queue, Schedule, Start, Sweep, SweepScope, TimeCursor, TimeFormat,
+    TimeSource, VersionRule, WhenMissing, Window,
 };
 use rounds_domain::{FeedKey, InstanceId};
 use serde::Serialize;
@@ -29,12 +29,16 @@ pub struct ActionDeeds {
     pub zone: Option<String>,
     /// When the next round is due; none before the first start.
     pub next_round_at: Option<Timestamp>,
+    /// Over what it is asked, if it has partitions.
+    pub partitions: Option<String>,
     /// How it knows where it stands.
     pub cursor: CursorDeeds,
     /// Where the first round starts.
     pub start: String,
     /// How pages are followed.
     pub pages: String,
+    /// Further change queries that tell of the same records.
+    pub also: Vec<SweepDeeds>,
     /// What finds that which the change query does not show.
     pub sweeps: Vec<SweepDeeds>,
     /// What makes a version of a record.
@@ -100,15 +104,14 @@ impl ActionDeeds {
                 .filter(|_| is_zoned)
                 .map(str::to_owned),
             next_round_at: instance.and_then(|instance| {
-                let key = FeedKey {
-                    action: action.name.clone(),
-                    feed: changes.name.clone(),
-                };
+                let key = FeedKey::whole(action.name.clone(), changes.name.clone());
                 rounds_engine::next_tick_at(schedule, &key, instance, now)
             }),
+            partitions: changes.partitions.as_ref().map(partitions),
             cursor: cursor(&changes.cursor),
             start: start(changes.start),
             pages: pages(&changes.paging),
+            also: action.also.iter().map(|feed| also(feed)).collect(),
             sweeps: action.sweeps.iter().map(|feed| sweep(feed)).collect(),
             version: match &changes.version {
                 VersionRule::Field(_) => "a field of the record",
@@ -149,8 +152,18 @@ impl ActionDeeds {
             None => writeln!(out, "  next round  soon after the first `rounds run`")?,
         }
         writeln!(out, "  cursor      {}", self.cursor.words)?;
+        if let Some(partitions) = &self.partitions {
+            writeln!(out, "  for each    {partitions}")?;
+        }
         writeln!(out, "  start       {}", self.start)?;
         writeln!(out, "  pages       {}", self.pages)?;
+        for also in &self.also {
+            writeln!(
+                out,
+                "  also        {}, {}: {}",
+                also.feed, also.cadence, also.words
+            )?;
+        }
         for sweep in &self.sweeps {
             writeln!(
                 out,
@@ -219,7 +232,8 @@ fn cursor(rule: &CursorRule) -> CursorDeeds {
         CursorRule::Sweep(sweep) => (
             "none",
             format!(
-                "none: each round asks for everything and compares it with what is known; {}",
+                "none: each round asks for {} and compares it with what is known; {}",
+                scope(sweep),
                 deletions(sweep)
             ),
             None,
@@ -243,6 +257,29 @@ fn queue_in_words(queue: &Queue) -> String {
     }
 }
 
+fn partitions(partitions: &Partitions) -> String {
+    match partitions {
+        Partitions::Listed(listed) => format!("each of {} values on its own", listed.len()),
+        Partitions::Asked(query) => format!(
+            "each entry of a list on its own; the list is asked for every {}",
+            duration_in_words(query.every)
+        ),
+    }
+}
+
+fn also(feed: &Feed) -> SweepDeeds {
+    let gone = if feed.gone.is_some() {
+        "; its tombstones are told as deleted"
+    } else {
+        ""
+    };
+    SweepDeeds {
+        feed: feed.name.to_string(),
+        cadence: cadence(&feed.schedule),
+        words: format!("{}{gone}", cursor(&feed.cursor).words),
+    }
+}
+
 fn sweep(feed: &Feed) -> SweepDeeds {
     let words = match (&feed.cursor, feed.role) {
         (CursorRule::Time(TimeCursor { settle, .. }), FeedRole::Trailing) => format!(
@@ -250,22 +287,7 @@ fn sweep(feed: &Feed) -> SweepDeeds {
             duration_in_words(*settle)
         ),
         (CursorRule::Sweep(sweep), _) => {
-            let scope = match &sweep.scope {
-                SweepScope::Everything => "everything".to_owned(),
-                SweepScope::ChangesSince { since, .. } => {
-                    format!("everything that changed since {since}")
-                }
-                SweepScope::Dates(range) => {
-                    let slices = range.longest_days.map_or_else(String::new, |longest| {
-                        format!(", in slices of {longest} days at most")
-                    });
-                    format!(
-                        "dates from {:+} to {:+} days around today{slices}",
-                        range.from_days, range.to_days
-                    )
-                }
-            };
-            format!("{scope}; {}", deletions(sweep))
+            format!("{}; {}", scope(sweep), deletions(sweep))
         }
         (other, _) => cursor(other).words,
     };
@@ -273,6 +295,24 @@ fn sweep(feed: &Feed) -> SweepDeeds {
         feed: feed.name.to_string(),
         cadence: cadence(&feed.schedule),
         words,
+    }
+}
+
+fn scope(sweep: &Sweep) -> String {
+    match &sweep.scope {
+        SweepScope::Everything => "everything".to_owned(),
+        SweepScope::ChangesSince { since, .. } => {
+            format!("everything that changed since {since}")
+        }
+        SweepScope::Dates(range) => {
+            let slices = range.longest_days.map_or_else(String::new, |longest| {
+                format!(", in slices of {longest} days at most")
+            });
+            format!(
+                "dates from {:+} to {:+} days around today{slices}",
+                range.from_days, range.to_days
+            )
+        }
     }
 }
 

@@ -173,6 +173,31 @@ const fn choice(choice: Choice) -> (&'static str, &'static str) {
     }
 }
 
+impl PollPage {
+    /// Takes the value of a query parameter out of all URLs.
+    pub fn hide_parameter(&mut self, parameter: &str) {
+        for request in &mut self.requests {
+            request.url = without_value(&request.url, parameter);
+        }
+    }
+}
+
+/// The URL with `...` for the value of a query parameter. A name may be percent-encoded, so it is compared decoded.
+fn without_value(url: &str, parameter: &str) -> String {
+    let Some((path, query)) = url.split_once('?') else {
+        return url.to_owned();
+    };
+    let is_it = |pair: &str| {
+        let mut parsed = url::form_urlencoded::parse(pair.as_bytes());
+        parsed.next().is_some_and(|(name, _)| name == parameter)
+    };
+    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, _)) if is_it(pair) => format!("{name}=..."),
+        _ => pair.to_owned(),
+    });
+    format!("{path}?{}", pairs.collect::<Vec<_>>().join("&"))
+}
+
 impl From<&Exchange> for ExchangeRow {
     fn from(exchange: &Exchange) -> Self {
         Self {
@@ -341,6 +366,32 @@ impl PollPage {
                     count => format!("{count} containers wait"),
                 }
             ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_value;
+
+    #[test]
+    fn a_secret_parameter_shows_no_value() {
+        for (url, shown) in [
+            ("https://a.example/b", "https://a.example/b"),
+            (
+                "https://a.example/b?x=1&key=s3&y",
+                "https://a.example/b?x=1&key=...&y",
+            ),
+            (
+                "https://a.example/b?k%65y=s3",
+                "https://a.example/b?k%65y=...",
+            ),
+            (
+                "https://a.example/b?monkey=1",
+                "https://a.example/b?monkey=1",
+            ),
+        ] {
+            assert_eq!(without_value(url, "key"), shown);
         }
     }
 }

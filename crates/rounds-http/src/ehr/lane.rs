@@ -1,0 +1,124 @@
+//! What belongs to one connection: its gate, its client, its session.
+
+use super::POLICY;
+use super::failure::Cause;
+use crate::authentication::Session;
+use crate::gate::{Gate, Pass};
+use crate::retry_after::retry_after;
+use crate::secrets::Secrets;
+use crate::trouble::Trouble;
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use rounds_domain::plan::Connection;
+use rounds_domain::ports::{Clock, Credentials, EhrResponse};
+use rounds_map::Evaluator;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// Where secrets are kept that EHRs give, once somebody has said so.
+pub(crate) type Keeper = Arc<OnceLock<Arc<dyn Credentials>>>;
+
+/// What belongs to one connection.
+pub(crate) struct Lane {
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) gate: Gate,
+    pub(crate) client: reqwest::Client,
+    pub(crate) session: Option<Session>,
+    pub(crate) secrets: Arc<Secrets>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) keeper: Keeper,
+    /// There where a login's answer is read by an expression.
+    pub(crate) evaluator: Option<Evaluator>,
+}
+
+impl Lane {
+    /// Sends a request and reads its whole answer, within this time and these bytes.
+    pub(crate) async fn exchange(
+        &self,
+        request: reqwest::Request,
+        pass: &Pass,
+        limit_bytes: u64,
+        timeout: Duration,
+    ) -> Result<EhrResponse, Cause> {
+        POLICY
+            .check_url(request.url())
+            .map_err(|refusal| Cause::Trouble(Trouble::AddressRefused(refusal)))?;
+        let exchange = async {
+            let mut response = self
+                .client
+                .execute(request)
+                .await
+                .map_err(|error| self.trouble(&error))?;
+            self.heed(&response, pass);
+            let body = self.read_body(&mut response, limit_bytes).await?;
+            Ok(EhrResponse {
+                status: response.status(),
+                headers: std::mem::take(response.headers_mut()),
+                body,
+            })
+        };
+        tokio::time::timeout(timeout, exchange)
+            .await
+            .unwrap_or_else(|_| {
+                let words = format!("no whole answer within {timeout:?}");
+                Err(Cause::Trouble(Trouble::TimedOut(words)))
+            })
+    }
+
+    /// Lets the gate know how the EHR bears us.
+    fn heed(&self, response: &reqwest::Response, pass: &Pass) {
+        let status = response.status();
+        let asked = retry_after(response.headers(), self.clock.now());
+        let is_pause = match status {
+            StatusCode::TOO_MANY_REQUESTS => true,
+            StatusCode::SERVICE_UNAVAILABLE => asked.is_some_and(|wait| !wait.is_zero()),
+            _ => false,
+        };
+        if is_pause {
+            let pause = self.gate.pause(pass, asked);
+            tracing::warn!(
+                connection.name = %self.connection.name,
+                status = status.as_u16(),
+                pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+                "connection {} asked to wait; no request is sent to it for {pause:?}",
+                self.connection.name,
+            );
+        } else if status.is_success() {
+            self.gate.served(pass);
+        }
+    }
+
+    /// Reads the decompressed body and stops at the limit, whatever the answer promised.
+    async fn read_body(
+        &self,
+        response: &mut reqwest::Response,
+        limit_bytes: u64,
+    ) -> Result<Bytes, Cause> {
+        let over = || Cause::BodyLimit(limit_bytes);
+        if response
+            .content_length()
+            .is_some_and(|length| length > limit_bytes)
+        {
+            return Err(over());
+        }
+        let mut body = BytesMut::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => {
+                    let length = body.len().saturating_add(chunk.len());
+                    if u64::try_from(length).unwrap_or(u64::MAX) > limit_bytes {
+                        return Err(over());
+                    }
+                    body.extend_from_slice(&chunk);
+                }
+                Ok(None) => return Ok(body.freeze()),
+                Err(error) => return Err(self.trouble(&error)),
+            }
+        }
+    }
+
+    fn trouble(&self, error: &reqwest::Error) -> Cause {
+        let connect_timeout: Duration = self.connection.connect_timeout;
+        Cause::Trouble(Trouble::from_client(error, connect_timeout))
+    }
+}
