@@ -107,7 +107,7 @@ fn explain() {
     snapshots(|| {
         insta::assert_snapshot!(
             "explain_unknown",
-            folder.rounds(&["explain", "R0399"]).whole()
+            folder.rounds(&["explain", "R0100"]).whole()
         );
     });
     let all = folder.rounds(&["explain", "--json"]).json();
