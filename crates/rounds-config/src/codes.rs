@@ -129,6 +129,17 @@ codes! {
     /// Partitions that do not fit the request.
     BAD_PARTITIONS = "R0245";
 
+    /// A body that cannot be sent as it is described.
+    BAD_REQUEST_BODY = "R0260";
+    /// A secret in a body that there is not.
+    UNKNOWN_SECRET = "R0261";
+    /// The place of a page is not in the request, or nobody gives it.
+    PAGE_NOT_SENT = "R0262";
+    /// A rule for answers that does not say enough, or too much.
+    BAD_ANSWER_RULE = "R0263";
+    /// A status that HTTP does not have.
+    BAD_STATUS = "R0264";
+
     /// Nobody says where tokens are asked for, or two do.
     TOKEN_URL = "R0250";
     /// Keys that a grant needs, or does not know.

@@ -10,6 +10,7 @@ mod cursor;
 mod destination;
 mod feed;
 mod paging;
+mod request;
 
 use crate::kinds::{Names, PositiveLength};
 use crate::reading::keys;
@@ -22,6 +23,7 @@ pub(crate) use cursor::{CursorKeys, QueueKeys, RecoverKeys};
 pub(crate) use destination::DestinationKeys;
 pub(crate) use feed::{AlsoKeys, ChangesKeys, DatesKeys, ForEachKeys, ReconcileKeys, TrailingKeys};
 pub(crate) use paging::PagingKeys;
+pub(crate) use request::{AnswerKeys, RequestBodyKeys};
 
 keys! {
     /// What Rounds does: which EHRs it asks, for which changes, and whom it tells.
@@ -53,6 +55,7 @@ mod tests {
             super::feed::ALL,
             super::cursor::ALL,
             super::paging::ALL,
+            super::request::ALL,
             super::destination::ALL,
         ]
         .into_iter()

@@ -1,6 +1,7 @@
 //! What can stand behind a key: the types of values, each with how it is read and what its schema is.
 
 mod amount;
+mod answer;
 mod auth;
 mod collections;
 mod duration;
@@ -13,6 +14,7 @@ mod time;
 mod web;
 
 pub(crate) use amount::{Count, Natural, Percent, RateLimit, Size};
+pub(crate) use answer::{MeaningWord, SessionInBody, StatusText, Wait};
 pub(crate) use auth::{ClientWord, Flag, GrantWord, SessionToken, UrlOrPath, WholeBody};
 pub(crate) use collections::{Many, Named, Names, OneOrMany, Pairs, same_name};
 pub(crate) use duration::{Length, PositiveLength};

@@ -5,6 +5,7 @@
 
 mod action;
 mod also;
+mod answers;
 mod authentication;
 mod body;
 mod connection;
@@ -13,9 +14,11 @@ mod destination;
 mod feed;
 mod lookups;
 mod notify;
+mod paging;
 mod partitions;
 mod queue;
 mod request;
+mod request_body;
 mod sweeps;
 
 use crate::codes;
@@ -103,7 +106,8 @@ pub(crate) fn lower(files: &[ConfigKeys], findings: &mut Findings<'_>) -> Lowere
         lowered
             .intervals
             .insert(ActionName::new(name.as_str()), interval.unwrap_or(*place));
-        let action = action::lower(name, *place, keys, &mut known, findings);
+        let connections = &lowered.plan.connections;
+        let action = action::lower(name, *place, keys, &mut known, connections, findings);
         lowered.plan.actions.extend(action.map(Arc::new));
     }
     for Named { name, value, .. } in destinations.iter().copied() {

@@ -21,6 +21,8 @@ pub fn secret_references(plan: &Plan) -> Vec<(String, SecretReference)> {
 fn of_connection(connection: &Connection) -> Vec<(String, SecretReference)> {
     let mut found = of_authentication(&connection.authentication);
     found.extend(of_headers("headers", &connection.headers));
+    let in_bodies = connection.secrets.iter();
+    found.extend(in_bodies.map(|(name, secret)| (format!("secrets.{name}"), secret)));
     let named = found.into_iter().map(|(key, secret)| {
         (
             format!("connections.{}.{key}", connection.name),

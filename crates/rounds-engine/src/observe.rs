@@ -3,7 +3,7 @@
 //! A round tells an [`Observer`] what it does. The running engine does not look; a round by hand
 //! ([`poll()`](crate::poll())) writes everything down for the person who asked.
 
-use rounds_domain::ports::{EhrError, EhrRequest, EhrResponse};
+use rounds_domain::ports::{BodyPiece, BodySecret, EhrError, EhrRequest, EhrResponse, RequestBody};
 use rounds_domain::{Document, Phi, RecordId};
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ pub struct Exchange {
     pub method: String,
     /// The whole URL: may name a patient, for the terminal of the person who asked only.
     pub url: Phi<String>,
+    /// What was sent along, secrets by their names: for the same eyes only.
+    pub body: Option<Phi<String>>,
     /// The answer's status, or why there was none.
     pub outcome: Result<u16, String>,
     /// The size of the answer.
@@ -32,6 +34,7 @@ impl Exchange {
         Self {
             method: request.method.to_string(),
             url: Phi::new(request.url.to_string()),
+            body: request.body.as_ref().map(shown),
             outcome: answer
                 .as_ref()
                 .map(|response| response.status.as_u16())
@@ -40,6 +43,18 @@ impl Exchange {
             took,
         }
     }
+}
+
+/// A body with the names of its secrets in their places.
+fn shown(body: &RequestBody) -> Phi<String> {
+    let pieces = body.pieces.iter().map(|piece| match piece {
+        BodyPiece::Ready(text) => text.clone(),
+        BodyPiece::Secret { source, .. } => match source {
+            BodySecret::Session => "<session>".to_owned(),
+            BodySecret::Named(name) => format!("<secret.{name}>"),
+        },
+    });
+    Phi::new(pieces.collect())
 }
 
 /// One record and what was decided for it.

@@ -1,10 +1,12 @@
-//! From a rule of the plan to a request: the one place where URLs are made.
+//! From a rule of the plan to a request: the one place where URLs and bodies are made.
+
+mod body;
 
 use http::{HeaderMap, HeaderValue};
 use rounds_domain::Code;
-use rounds_domain::plan::{Connection, RequestRule};
+use rounds_domain::plan::{Connection, RequestBodyRule, RequestRule};
 use rounds_domain::ports::EhrRequest;
-use rounds_map::{Escape, EvaluateError, Json, Template};
+use rounds_map::{BodyError, Escape, EvaluateError, Json, Template};
 use url::Url;
 
 /// Why a request could not be made. Names the template, never a value.
@@ -24,6 +26,9 @@ pub(crate) enum RequestError {
         /// The path's template as the user wrote it.
         template: String,
     },
+    /// A leaf of the body failed.
+    #[error("body: {0}")]
+    Body(#[from] BodyError),
     /// What came out is no header value.
     #[error("header `{header}`: `{template}` gives bytes that a header cannot carry")]
     Header {
@@ -85,8 +90,34 @@ pub(crate) fn build(
         method: rule.method.clone(),
         url,
         headers,
+        accept: rule.format.accept(),
+        body: match &rule.body {
+            Some(body) => Some(body::build(body, scope)?),
+            None => None,
+        },
         timeout: rule.timeout,
     })
+}
+
+/// A paged request at one place of its answer. `page` fills the placeholder of that name; null means the first page of those that
+/// have no place of their own, which is an empty text where a text is needed.
+pub(crate) fn build_at(
+    connection: &Connection,
+    rule: &RequestRule,
+    scope: &Json,
+    page: Json,
+) -> Result<EhrRequest, RequestError> {
+    let is_tree = matches!(
+        rule.body,
+        Some(RequestBodyRule::Json(_) | RequestBodyRule::GraphQl { .. })
+    );
+    let page = if page.is_null() && !is_tree {
+        Json::string("")
+    } else {
+        page
+    };
+    let scope = Json::object(scope.members().chain([("page", page)]));
+    build(connection, rule, &scope)
 }
 
 /// The names of the query parameters that carry something of the round: its cursor, its bound.

@@ -1,8 +1,8 @@
 //! Pieces of a plan for unit tests.
 
 use rounds_domain::plan::{
-    Action, BodyRule, Cadence, CursorRule, Deletions, Feed, FeedRole, Links, Notify, OrderBy,
-    Paging, PagingRule, RequestRule, RetrySchedule, Schedule, Start, Sweep, SweepScope,
+    Action, AnswerFormat, BodyRule, Cadence, CursorRule, Deletions, Feed, FeedRole, Links, Notify,
+    OrderBy, Paging, PagingRule, RequestRule, RetrySchedule, Schedule, Start, Sweep, SweepScope,
     VersionRule,
 };
 use rounds_domain::{ActionName, ConnectionName, FeedName};
@@ -26,6 +26,8 @@ pub(crate) fn action_every(name: &str, seconds: u64) -> Arc<Action> {
             path: Template::compile("/records", &[]).expect("a template"),
             query: Vec::new(),
             headers: Vec::new(),
+            body: None,
+            format: AnswerFormat::Json,
             timeout: None,
         },
         cursor: CursorRule::Sweep(Sweep {
@@ -43,6 +45,7 @@ pub(crate) fn action_every(name: &str, seconds: u64) -> Arc<Action> {
         id: filter(".id"),
         version: VersionRule::Fingerprint { counting: None },
         gone: None,
+        skip: None,
         partitions: None,
         dated_by: None,
     };
@@ -53,6 +56,7 @@ pub(crate) fn action_every(name: &str, seconds: u64) -> Arc<Action> {
         also: Vec::new(),
         sweeps: Vec::new(),
         lookups: Vec::new(),
+        answers: Vec::new(),
         notify: Notify {
             body: BodyRule::Whole,
             order_by: OrderBy::Record,

@@ -44,8 +44,13 @@ use url::Url;
 /// What is written into a request to prove who asks.
 pub(crate) enum Proof {
     Header(HeaderName, HeaderValue),
-    Query { name: String, value: SecretString },
+    Query {
+        name: String,
+        value: SecretString,
+    },
     Cookie(HeaderValue),
+    /// For bodies that ask for it.
+    Body(SecretString),
 }
 
 impl fmt::Debug for Proof {
@@ -55,7 +60,15 @@ impl fmt::Debug for Proof {
 }
 
 impl Proof {
-    /// Writes it over whatever the request holds in its place.
+    /// The session, where it goes into bodies.
+    pub(crate) const fn in_body(&self) -> Option<&SecretString> {
+        match self {
+            Self::Body(session) => Some(session),
+            Self::Header(..) | Self::Query { .. } | Self::Cookie(_) => None,
+        }
+    }
+
+    /// Writes it over whatever the request's head holds in its place.
     pub(crate) fn write(&self, headers: &mut HeaderMap, url: &mut Url) {
         match self {
             Self::Header(name, value) => {
@@ -65,6 +78,7 @@ impl Proof {
             Self::Cookie(value) => {
                 headers.append(COOKIE, value.clone());
             }
+            Self::Body(_) => {}
         }
     }
 }

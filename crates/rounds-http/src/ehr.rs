@@ -4,6 +4,7 @@
 //! it is fresh), then the request. The gate hears of the answer as soon as its head is there; the slot is held until the
 //! body is read.
 
+mod body;
 pub(crate) mod failure;
 pub(crate) mod lane;
 
@@ -17,7 +18,7 @@ use crate::secrets::Secrets;
 use crate::trouble::Trouble;
 use async_trait::async_trait;
 use failure::{Asked, Cause};
-use http::header::ACCEPT;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use lane::{Keeper, Lane};
 use rounds_domain::ConnectionName;
@@ -147,6 +148,17 @@ impl Ehr for EhrClient {
             session.ended(lane, sent_at).await;
         }
     }
+
+    async fn throttled(
+        &self,
+        connection: &ConnectionName,
+        sent_at: Duration,
+        after: Option<Duration>,
+    ) {
+        if let Some(lane) = self.lanes.get(connection) {
+            lane.hold(sent_at, after, "an answer");
+        }
+    }
 }
 
 impl Lane {
@@ -181,7 +193,8 @@ impl Lane {
                 HeaderSource::Secret(reference) => Some(reference),
                 HeaderSource::Literal(_) => None,
             });
-            for secret in secrets.chain(reference(authentication)) {
+            let in_bodies = self.connection.secrets.iter().map(|(_, secret)| secret);
+            for secret in secrets.chain(reference(authentication)).chain(in_bodies) {
                 self.secrets.forget(secret).await;
             }
         }
@@ -226,7 +239,10 @@ impl Lane {
         proof: Option<&Proof>,
     ) -> Result<EhrResponse, EhrError> {
         let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static(request.accept));
+        if let Some(body) = &request.body {
+            headers.insert(CONTENT_TYPE, body.content_type.clone());
+        }
         write_headers(&mut headers, &self.connection.headers, &self.secrets)
             .await
             .map_err(|error| asked.error(Cause::Secret(error)))?;
@@ -240,8 +256,13 @@ impl Lane {
         if let Some(proof) = proof {
             proof.write(&mut headers, &mut url);
         }
+        let body = match &request.body {
+            Some(body) => Some(self.fill(body, proof, asked).await?),
+            None => None,
+        };
         let mut sent = reqwest::Request::new(request.method.clone(), url);
         *sent.headers_mut() = headers;
+        *sent.body_mut() = body.map(reqwest::Body::from);
         let limit = self.connection.body_limit_bytes;
         let timeout = request.timeout.unwrap_or(self.connection.request_timeout);
         self.exchange(sent, pass, limit, timeout)

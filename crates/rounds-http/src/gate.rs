@@ -57,6 +57,13 @@ pub(crate) struct Pass {
     _slot: OwnedSemaphorePermit,
 }
 
+impl Pass {
+    /// When it was given, by the monotonic clock.
+    pub(crate) const fn granted_at(&self) -> Duration {
+        self.granted_at
+    }
+}
+
 impl Gate {
     /// An open gate. A rate of no requests would never open; it counts as one request.
     pub(crate) fn new(limits: &Limits, clock: Arc<dyn Clock>) -> Self {
@@ -125,13 +132,13 @@ impl Gate {
     }
 
     /// The EHR asked to wait. `asked` is what it said, if it said how long and longer than nothing; else the gate
-    /// decides. Gives back how long the gate stays closed.
-    pub(crate) fn pause(&self, pass: &Pass, asked: Option<Duration>) -> Duration {
+    /// decides. `sent_at` is when the request left, or a little before. Gives back how long the gate stays closed.
+    pub(crate) fn pause(&self, sent_at: Duration, asked: Option<Duration>) -> Duration {
         let now = self.clock.monotonic();
         let mut book = self.book();
         let pause = match asked {
             Some(asked) if !asked.is_zero() => asked,
-            _ => book.default_pause(pass, now),
+            _ => book.default_pause(sent_at, now),
         }
         .min(self.longest_pause);
         // A shorter pause does not end a longer one.
@@ -188,10 +195,10 @@ impl Book {
     }
 
     /// Several requests that were under way together and were all refused are one refusal.
-    fn default_pause(&mut self, pass: &Pass, now: Duration) -> Duration {
+    fn default_pause(&mut self, sent_at: Duration, now: Duration) -> Duration {
         if self
             .last_refusal_at
-            .is_none_or(|refused_at| pass.granted_at > refused_at)
+            .is_none_or(|refused_at| sent_at > refused_at)
         {
             self.refusals_in_a_row = self.refusals_in_a_row.saturating_add(1);
             self.last_refusal_at = Some(now);

@@ -1,9 +1,11 @@
 //! What can go wrong with an expression: when it is compiled, and when it is evaluated.
 
-/// Text that is not JSON. Says where, never what.
+/// Text that is not what it should be. Says where, never what.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not JSON at byte {offset}: {reason}")]
+#[error("not {language} at byte {offset}: {reason}")]
 pub struct ParseError {
+    /// What it should be: `JSON` or `XML`.
+    pub language: &'static str,
     /// Byte offset into the text.
     pub offset: usize,
     /// What was expected, in plain words; never a piece of the text.

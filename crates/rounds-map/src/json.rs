@@ -4,8 +4,10 @@
 //! passed through a float: whole numbers are kept as integers of any size, all others as their text. Objects keep the
 //! order of their keys; of a key that comes twice the last value counts, as in jq.
 
+mod lines;
 mod read;
 mod write;
+mod xml;
 
 use crate::ParseError;
 use jaq_json::{Map, Num, Val};
@@ -60,6 +62,27 @@ impl Json {
     /// [`MAX_NUMBER_BYTES`]. What other readers let pass (comments, `NaN`, a byte order mark, two values) is refused.
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
         read::read(text).map(Self)
+    }
+
+    /// Reads one JSON value from each line (ndjson), as an array of them. Empty lines are left out; [`Json::parse`] says what a
+    /// line may hold.
+    pub fn parse_lines(text: &[u8]) -> Result<Self, ParseError> {
+        lines::read(text).map(Self)
+    }
+
+    /// Reads an XML document (XML 1.0) as JSON, by one rule:
+    ///
+    /// - The document is an object with one member, the root element.
+    /// - An element without anything in it is null, as is one that says `xsi:nil="true"`.
+    /// - An element with text only is that text, without blanks around it.
+    /// - Any other element is an object: each attribute is a member `@name`, each child element a member by its name, an
+    ///   array of them if it comes more than once, and text beside them is the member `#text`.
+    /// - Names go without their prefix; declarations of namespaces, comments and processing instructions are left out.
+    ///
+    /// Elements nest at most [`MAX_NESTING`] deep. A document type is refused, so that there is no entity but XML's own five
+    /// and characters by number. Other encodings than UTF-8 are read if the document declares them.
+    pub fn parse_xml(text: &[u8]) -> Result<Self, ParseError> {
+        xml::read(text).map(Self)
     }
 
     /// The JSON null.

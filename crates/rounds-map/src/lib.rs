@@ -53,4 +53,4 @@ pub use evaluator::{Evaluator, Panicked};
 pub use filter::{Filter, Limits};
 pub use json::{Json, JsonKind, MAX_NESTING, MAX_NUMBER_BYTES};
 pub use nearest::nearest;
-pub use template::{Escape, Template};
+pub use template::{Escape, Piece, Template};

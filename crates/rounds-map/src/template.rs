@@ -8,10 +8,10 @@ mod scan;
 use crate::nearest::nearest;
 use crate::{CompileError, EvaluateError, Filter, Json};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use scan::Piece;
+use scan::Piece as Written;
 
 /// How a placeholder's value is written into the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Escape {
     /// As one path segment: everything but letters, digits and `-._~` is percent-encoded. A whole segment that would be
     /// empty, `.` or `..` is an error: URL libraries resolve the last two away even when they are percent-encoded, and
@@ -19,6 +19,57 @@ pub enum Escape {
     PathSegment,
     /// Unchanged. For query values (the URL library encodes the whole value) and headers (checked by the HTTP library).
     Verbatim,
+    /// As text or an attribute's value in XML (XML 1.0, 2.4). Characters that XML cannot hold are left out.
+    Xml,
+    /// As a piece of a JSON string, between its quotes (RFC 8259, section 7).
+    JsonString,
+    /// As a name or value of a form (`application/x-www-form-urlencoded`).
+    FormValue,
+}
+
+impl Escape {
+    /// Writes a value as it has to be written.
+    pub fn write(self, text: &str, out: &mut String) {
+        match self {
+            Self::PathSegment | Self::FormValue => out.extend(utf8_percent_encode(text, SEGMENT)),
+            Self::Verbatim => out.push_str(text),
+            Self::Xml => {
+                for character in text.chars().filter(|character| is_xml(*character)) {
+                    match xml_reference(character) {
+                        Some(reference) => out.push_str(reference),
+                        None => out.push(character),
+                    }
+                }
+            }
+            Self::JsonString => {
+                let quoted = Json::string(text).to_bytes();
+                // What we write ourselves is UTF-8 between two quotes.
+                let inside = quoted.get(1..quoted.len() - 1).unwrap_or_default();
+                out.push_str(&String::from_utf8_lossy(inside));
+            }
+        }
+    }
+}
+
+/// What stands for a character that XML would read as something else.
+const fn xml_reference(character: char) -> Option<&'static str> {
+    Some(match character {
+        '&' => "&amp;",
+        '<' => "&lt;",
+        '>' => "&gt;",
+        '"' => "&quot;",
+        '\'' => "&apos;",
+        // A reader would make blanks of them in an attribute, and of the last a line break everywhere.
+        '\t' => "&#9;",
+        '\n' => "&#10;",
+        '\r' => "&#13;",
+        _ => return None,
+    })
+}
+
+/// Whether XML can hold a character at all (XML 1.0, 2.2).
+const fn is_xml(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
 /// All but what a segment may hold as it is (RFC 3986, section 2.3).
@@ -47,8 +98,8 @@ impl Template {
     /// Compiles `text`; `names` are the roots that placeholders may use; any other is an error with the nearest known one.
     pub fn compile(text: &str, names: &[&str]) -> Result<Self, CompileError> {
         let parts = scan::pieces(text)?.into_iter().map(|piece| match piece {
-            Piece::Literal(literal) => Ok(Part::Literal(literal.to_owned())),
-            Piece::Placeholder { offset, expression } => placeholder(offset, expression, names),
+            Written::Literal(literal) => Ok(Part::Literal(literal.to_owned())),
+            Written::Placeholder { offset, expression } => placeholder(offset, expression, names),
         });
         Ok(Self {
             text: text.into(),
@@ -76,6 +127,40 @@ impl Template {
         roots
     }
 
+    /// The placeholders as they are written, each once, in the order of the text.
+    pub fn placeholders(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Literal(_) => None,
+            Part::Placeholder { written, .. } => Some(written.as_str()),
+        })
+    }
+
+    /// Fills the placeholders from `scope`, and leaves those for later that `is_left` says: they are named as they are written.
+    /// Not for paths, which can only be judged as a whole.
+    pub fn render_in_pieces(
+        &self,
+        scope: &Json,
+        escape: Escape,
+        is_left: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Piece>, EvaluateError> {
+        let mut pieces = Vec::new();
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(literal) => text.push_str(literal),
+                Part::Placeholder { written, .. } if is_left(written) => {
+                    pieces.push(Piece::Text(std::mem::take(&mut text)));
+                    pieces.push(Piece::Left(written.clone()));
+                }
+                Part::Placeholder { written, filter } => {
+                    escape.write(&value(written, filter, scope)?, &mut text);
+                }
+            }
+        }
+        pieces.push(Piece::Text(text));
+        Ok(pieces)
+    }
+
     /// Fills the placeholders from `scope`, an object with the roots as members.
     pub fn render(&self, scope: &Json, escape: Escape) -> Result<String, EvaluateError> {
         let mut out = String::new();
@@ -92,17 +177,7 @@ impl Template {
                     }
                 }
                 Part::Placeholder { written, filter } => {
-                    let value = filter.one(scope)?;
-                    let found = value.kind().with_article();
-                    let text = value.scalar_text();
-                    let text = text.ok_or_else(|| EvaluateError::NotText {
-                        placeholder: written.clone(),
-                        found,
-                    })?;
-                    match escape {
-                        Escape::PathSegment => out.extend(utf8_percent_encode(&text, SEGMENT)),
-                        Escape::Verbatim => out.push_str(&text),
-                    }
+                    escape.write(&value(written, filter, scope)?, &mut out);
                     segment.placeholder = Some(written);
                 }
             }
@@ -112,6 +187,24 @@ impl Template {
         }
         Ok(out)
     }
+}
+
+/// A piece of a text, filled or left for later.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// Filled.
+    Text(String),
+    /// A placeholder, as it is written.
+    Left(String),
+}
+
+/// What a placeholder gives.
+fn value(written: &str, filter: &Filter, scope: &Json) -> Result<String, EvaluateError> {
+    let value = filter.one(scope)?;
+    value.scalar_text().ok_or_else(|| EvaluateError::NotText {
+        placeholder: written.to_owned(),
+        found: value.kind().with_article(),
+    })
 }
 
 /// The path segment that is being written.

@@ -1,13 +1,14 @@
 //! A polled API action: when, whom to tell, and what is told.
 
 use super::feed::{AlsoKeys, ChangesKeys, TrailingKeys};
+use super::request::{AnswerKeys, RequestBodyKeys};
 use crate::codes;
 use crate::kinds::{
     BodyTree, CronFields, Length, Many, Marked, Names, OneOrMany, Pairs, Percent, PositiveLength,
     Reconcile, Reference, TemplateText, Text, WindowText, Zone,
 };
 use crate::reading::keys;
-use rounds_domain::plan::WhenMissing;
+use rounds_domain::plan::{AnswerFormat, WhenMissing};
 
 keys! {
     /// One polled API action: when it is asked, for which changes, what is looked up, and who is told what.
@@ -36,6 +37,8 @@ keys! {
         optional reconcile: Reconcile = "every 1d",
         /// Follow-up requests whose answers are put into the container, by name.
         optional lookups: Names<LookupKeys>,
+        /// What answers mean where their status does not say it, before the connection's own rules; the first that fits counts.
+        optional answers: Many<AnswerKeys>,
         /// What is told of a change. Default: the whole container.
         optional notify: NotifyKeys,
         /// When a container whose lookup or mapping failed is tried again. Default: for about two days.
@@ -55,6 +58,10 @@ keys! {
         optional query: Pairs<OneOrMany<TemplateText>>,
         /// Headers of the request.
         optional headers: Pairs<TemplateText>,
+        /// The body of a POST request.
+        optional body: RequestBodyKeys = "{\"form\": {\"id\": \"{{ record.patientID }}\"}}",
+        /// How the answer is written: `json`, `xml` (read as JSON) or `ndjson`. Default: as the connection's.
+        optional format: AnswerFormat = "xml",
         /// What a 404 or 410 means: `null` (tell with a gap), `park` (wait for it) or `drop` (do not tell). Default null.
         optional when_missing: WhenMissing = "\"null\"",
     }

@@ -3,10 +3,11 @@
 use crate::codes;
 use crate::kinds::{
     BodyTree, ClientWord, Command, EnvironmentName, Flag, GrantWord, HeaderName, HeaderValueSource,
-    LiteralText, OneOrMany, Pairs, PositiveLength, Secret, SessionToken, Text, UrlOrPath, WebUrl,
-    WholeBody,
+    LiteralText, OneOrMany, Pairs, PositiveLength, Secret, SessionInBody, SessionToken, Text,
+    UrlOrPath, WebUrl, WholeBody,
 };
 use crate::reading::keys;
+use rounds_domain::plan::AnswerFormat;
 
 keys! {
     /// How requests to an EHR prove who asks.
@@ -111,7 +112,9 @@ keys! {
         optional json: BodyTree = "{\"Username\": \"rounds\", \"Password\": {\"env\": \"EHR_PASSWORD\"}}",
         /// Text as the request's body, or pieces of it, one after the other: literal ones or secrets.
         optional text: OneOrMany<HeaderValueSource> = "[\"<login user='rounds' password='\", {\"env\": \"EHR_PASSWORD\"}, \"'/>\"]",
-        /// Where the session stands in the answer: a jq expression over its JSON, or `{ body: text }`, `{ header: name }`, `{ cookie: name }`.
+        /// How the answer is written: `json` or `xml` (read as JSON). Default json.
+        optional format: AnswerFormat = "xml",
+        /// Where the session stands in the answer: a jq expression over it, or `{ body: text }`, `{ header: name }`, `{ cookie: name }`.
         required token: SessionToken = ".access_token",
         /// Where the session stands in requests. Default: `Authorization: Bearer`, or the same cookie.
         optional send: SendKeys,
@@ -131,7 +134,7 @@ keys! {
     }
 
     /// Where the session stands in requests.
-    #[exactly_one(header, query, cookie; codes::ONE_OF, "a session that is sent nowhere", "write `send: { header: x-session }`, `{ query: token }` or `{ cookie: name }`")]
+    #[exactly_one(header, query, cookie, body; codes::ONE_OF, "a session that is sent nowhere", "write `send: { header: x-session }`, `{ query: token }`, `{ cookie: name }` or `{ body: session }`")]
     struct SendKeys = "Send" {
         /// A header.
         optional header: HeaderName = "Authorization",
@@ -141,6 +144,8 @@ keys! {
         optional query: Text = "token",
         /// A cookie.
         optional cookie: Text = "JSESSIONID",
+        /// Bodies of requests, where they say `{{ session }}`.
+        optional body: SessionInBody = "session",
     }
 
     /// Where a secret is read from. The secret itself never stands in the file.

@@ -1,9 +1,12 @@
 //! How an EHR is reached: its base URL, authentication and limits.
 
+use super::request::AnswerKeys;
 use crate::kinds::{
-    Auth, Count, HeaderValueSource, OneOrMany, Pairs, PositiveLength, RateLimit, Size, WebUrl,
+    Auth, Count, HeaderValueSource, Many, Names, OneOrMany, Pairs, PositiveLength, RateLimit,
+    Secret, Size, WebUrl,
 };
 use crate::reading::keys;
+use rounds_domain::plan::AnswerFormat;
 
 keys! {
     /// One EHR instance: its base URL, authentication and limits. Every request to it goes through one gate.
@@ -14,6 +17,12 @@ keys! {
         optional auth: Auth = "{\"bearer\": {\"env\": \"FAKEDATA_TOKEN\"}}",
         /// Further headers of every request: literal values or secrets. Token and login requests to the same host have them too.
         optional headers: Pairs<HeaderValueSource> = "{\"accept\": \"application/fhir+json\"}",
+        /// Secrets that bodies of requests may hold, by name, as `{{ secret.NAME }}`.
+        optional secrets: Names<Secret> = "{\"customer_key\": {\"env\": \"CUSTOMER_KEY\"}}",
+        /// How answers are written: `json`, `xml` (read as JSON) or `ndjson`. Default json.
+        optional format: AnswerFormat = "json",
+        /// What answers mean where their status does not say it; the first rule that fits counts.
+        optional answers: Many<AnswerKeys>,
         /// What the EHR allows.
         optional limits: LimitKeys,
         /// How long one whole exchange may take. Default 30s.

@@ -2,12 +2,14 @@
 
 use super::cursor::CursorKeys;
 use super::paging::PagingKeys;
+use super::request::RequestBodyKeys;
 use crate::codes;
 use crate::kinds::{
     Condition, Count, CronFields, DaysText, DeletionsWord, Expression, ForEach, InstantText, Many,
     OneOrMany, Pairs, Percent, PositiveLength, StartWord, TemplateText, Text, WindowText, Zone,
 };
 use crate::reading::keys;
+use rounds_domain::plan::AnswerFormat;
 
 keys! {
     /// A change query: its request, its cursor, its pages and its records.
@@ -21,6 +23,10 @@ keys! {
         optional query: Pairs<OneOrMany<TemplateText>> = "{\"changedsince\": \"{{ cursor }}\"}",
         /// Headers of the request.
         optional headers: Pairs<TemplateText> = "{\"prefer\": \"handling=strict\"}",
+        /// The body of a POST request.
+        optional body: RequestBodyKeys = "{\"form\": {\"since\": \"{{ cursor }}\"}}",
+        /// How the answer is written: `json`, `xml` (read as JSON) or `ndjson`. Default: as the connection's.
+        optional format: AnswerFormat = "xml",
         /// Over what it is asked, each with a cursor of its own: values, or a request that gives them. Templates may use `{{ partition }}`.
         optional for_each: ForEach = "[\"10\", \"20\"]",
         /// Where the query stands and how that moves. Left out, every round asks for everything.
@@ -33,8 +39,10 @@ keys! {
         optional paging: PagingKeys,
         /// How many pages a round may have before it fails. Default 1000.
         optional max_pages: Count = "1000",
-        /// jq from a page to its records.
+        /// jq from a page to its records; `fhir_matches` gives those of a FHIR search.
         required records: Expression = ".[]",
+        /// jq from a record to whether it is none, such as the placeholder that an API gives that has nothing to give. Left out, all are records.
+        optional skip: Condition = ".id == \"\"",
         /// jq from a record to its identity.
         required id: Expression = ".id",
         /// jq from a record to its version. Left out, the fingerprint of its content.
@@ -60,12 +68,18 @@ keys! {
         optional query: Pairs<OneOrMany<TemplateText>> = "{\"active\": \"true\"}",
         /// Headers of the request.
         optional headers: Pairs<TemplateText> = "{\"prefer\": \"handling=strict\"}",
+        /// The body of a POST request.
+        optional body: RequestBodyKeys = "{\"form\": {\"active\": \"true\"}}",
+        /// How the answer is written: `json`, `xml` (read as JSON) or `ndjson`. Default: as the connection's.
+        optional format: AnswerFormat = "xml",
         /// How its answer is continued. Default: one page.
         optional paging: PagingKeys,
         /// How many pages it may have. Default 1000.
         optional max_pages: Count = "1000",
         /// jq from a page to its entries.
         required records: Expression = ".departments[]",
+        /// jq from an entry to whether it is none. Left out, all are entries.
+        optional skip: Condition = ".closed",
         /// jq from an entry to its value.
         required id: Expression = ".id",
         /// How long an answer serves. Default 1h.
@@ -91,6 +105,10 @@ keys! {
         optional query: Pairs<OneOrMany<TemplateText>> = "{\"changedsince\": \"{{ cursor }}\"}",
         /// Headers of the request.
         optional headers: Pairs<TemplateText> = "{\"prefer\": \"handling=strict\"}",
+        /// The body of a POST request.
+        optional body: RequestBodyKeys = "{\"form\": {\"since\": \"{{ cursor }}\"}}",
+        /// How the answer is written: `json`, `xml` (read as JSON) or `ndjson`. Default: as the main one's.
+        optional format: AnswerFormat = "xml",
         /// Over what it is asked, each with a cursor of its own: values, or a request that gives them. Templates may use `{{ partition }}`.
         optional for_each: ForEach = "[\"10\", \"20\"]",
         /// Where the query stands and how that moves. Left out, every round asks for everything.
@@ -103,6 +121,8 @@ keys! {
         optional max_pages: Count = "1000",
         /// jq from a page to its records. Default: the main one's.
         optional records: Expression = ".[]",
+        /// jq from a record to whether it is none, such as the placeholder that an API gives that has nothing to give. Default: the main one's.
+        optional skip: Condition = ".id == \"\"",
         /// jq from a record to its identity. Default: the main one's.
         optional id: Expression = ".id",
         /// jq from a record to its version. Default: the main one's.
@@ -150,6 +170,10 @@ keys! {
         optional query: Pairs<OneOrMany<TemplateText>> = "{\"from\": \"{{ from }}\", \"to\": \"{{ to }}\"}",
         /// Headers of its own request.
         optional headers: Pairs<TemplateText> = "{\"prefer\": \"handling=strict\"}",
+        /// The body of a POST request.
+        optional body: RequestBodyKeys = "{\"form\": {\"from\": \"{{ from }}\"}}",
+        /// How the answer is written: `json`, `xml` (read as JSON) or `ndjson`. Default: as the change query's.
+        optional format: AnswerFormat = "xml",
         /// The range of dates that its own request asks for.
         optional dates: DatesKeys,
         /// How its answer is continued. Default: as the change query's.

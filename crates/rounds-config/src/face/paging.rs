@@ -29,8 +29,8 @@ keys! {
 
     /// Numbered pages.
     struct PageNumberKeys = "PageNumber" {
-        /// The query parameter.
-        required parameter: Text = "page",
+        /// The query parameter. Left out, the request says where by `{{ page }}`.
+        optional parameter: Text = "page",
         /// The number of the first page. Default 1.
         optional first: Natural = "1",
         /// How many records a full page has; a shorter one is the last.
@@ -43,8 +43,8 @@ keys! {
 
     /// Pages that start at an offset.
     struct OffsetKeys = "Offset" {
-        /// The query parameter.
-        required parameter: Text = "offset",
+        /// The query parameter. Left out, the request says where by `{{ page }}`.
+        optional parameter: Text = "offset",
         /// How many records a full page has; a shorter one is the last.
         required size: Count = "50",
         /// The query parameter that asks for the size.
@@ -55,8 +55,8 @@ keys! {
 
     /// Pages that begin after the last record of the one before.
     struct AfterKeys = "After" {
-        /// The query parameter.
-        required parameter: Text = "after",
+        /// The query parameter. Left out, the request says where by `{{ page }}`.
+        optional parameter: Text = "after",
         /// jq from the last record of a page to the parameter's value.
         required from: Expression = ".id",
         /// How many records a full page has; a shorter one is the last.
@@ -67,8 +67,8 @@ keys! {
 
     /// A token for the next page.
     struct PageTokenKeys = "PageToken" {
-        /// The query parameter that carries it.
-        required parameter: Text = "page_token",
+        /// The query parameter that carries it. Left out, the request says where by `{{ page }}`; null in JSON for the first page.
+        optional parameter: Text = "page_token",
         /// jq from a page to the token.
         required from: Expression = ".nextPageToken",
     }

@@ -79,6 +79,8 @@ const fn nothing() -> ReconcileKeys {
         post: Given::Absent,
         query: Given::Absent,
         headers: Given::Absent,
+        body: Given::Absent,
+        format: Given::Absent,
         dates: Given::Absent,
         paging: Given::Absent,
         max_pages: Given::Absent,

@@ -1,6 +1,7 @@
 //! One polled API action.
 
-use super::{Known, also, feed, lookups, notify, retry, sweeps};
+use super::request::Around;
+use super::{Known, also, answers, feed, lookups, notify, retry, sweeps};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::ActionKeys;
@@ -8,7 +9,7 @@ use crate::kinds::{CronFields, OneOrMany, PositiveLength, WindowText, Zone};
 use crate::reading::Given;
 use crate::source::Place;
 use jiff::tz::TimeZone;
-use rounds_domain::plan::{Action, Cadence, RetrySchedule, Schedule};
+use rounds_domain::plan::{Action, AnswerFormat, Cadence, Connection, RetrySchedule, Schedule};
 use rounds_domain::{ActionName, ConnectionName, DestinationName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,8 +23,12 @@ pub(super) fn lower<'c>(
     place: Place,
     keys: &'c ActionKeys,
     known: &mut Known<'c>,
+    connections: &BTreeMap<ConnectionName, Arc<Connection>>,
     findings: &mut Findings<'_>,
 ) -> Option<Action> {
+    let asked = keys.connection.value();
+    let asked = asked
+        .and_then(|reference| connections.get(&ConnectionName::new(reference.0.text.as_str())));
     let connection = if let Some(reference) = keys.connection.value() {
         known
             .connection(&reference.0, findings)
@@ -42,19 +47,24 @@ pub(super) fn lower<'c>(
     };
     let schedule = schedule(&when, findings);
     timeout(keys, findings);
-    let timeout = keys.request_timeout();
+    let around = Around {
+        timeout: keys.request_timeout(),
+        format: asked.map_or(AnswerFormat::Json, |connection| connection.format),
+        connection: asked.map(|connection| &**connection),
+    };
+    let answers = answers::lower(&keys.answers, findings);
     let changes = keys
         .changes
         .value()
-        .and_then(|changes| feed::lower(changes, schedule.as_ref(), timeout, findings));
+        .and_then(|changes| feed::lower(changes, schedule.as_ref(), around, findings));
     let also = changes
         .as_ref()
-        .and_then(|changes| also::lower(keys, changes, timeout, findings));
+        .and_then(|changes| also::lower(keys, changes, around, findings));
     let sweeps = changes
         .as_ref()
-        .and_then(|changes| sweeps::lower(keys, changes, findings));
+        .and_then(|changes| sweeps::lower(keys, changes, around, findings));
     sweeps::checks::intervals(keys, findings);
-    let lookups = lookups::lower(keys.lookups.value(), keys.request_timeout(), findings);
+    let lookups = lookups::lower(keys.lookups.value(), around, findings);
     // Without the lookups' names, whatever reads one would be called unknown.
     let notify = match keys.lookups {
         Given::Wrong => None,
@@ -74,6 +84,7 @@ pub(super) fn lower<'c>(
         also: also?,
         sweeps: sweeps?,
         lookups: lookups.lookups,
+        answers: answers?,
         notify: notify?,
         to,
         retry,

@@ -6,6 +6,7 @@
 
 use super::action::{When, ZoneUse, schedule, zone_of};
 use super::feed;
+use super::request::Around;
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::{ActionKeys, AlsoKeys, ChangesKeys};
@@ -13,7 +14,6 @@ use crate::reading::Given;
 use rounds_domain::FeedName;
 use rounds_domain::plan::{Feed, Schedule, VersionRule};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The names of an action's other feeds.
 const TAKEN: [&str; 3] = ["changes", "trailing", "reconcile"];
@@ -22,7 +22,7 @@ const TAKEN: [&str; 3] = ["changes", "trailing", "reconcile"];
 pub(super) fn lower(
     action: &ActionKeys,
     main: &Feed,
-    timeout: Option<Duration>,
+    around: Around<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<Vec<Arc<Feed>>> {
     let names = match &action.also {
@@ -46,7 +46,7 @@ pub(super) fn lower(
             continue;
         }
         let lowered = (named.value.as_ref())
-            .and_then(|keys| one(action, keys, main, changes, timeout, findings));
+            .and_then(|keys| one(action, keys, main, changes, around, findings));
         match lowered {
             Some(feed) => feeds.push(Arc::new(Feed {
                 name: FeedName::new(named.name.as_str()),
@@ -63,16 +63,11 @@ fn one(
     keys: &AlsoKeys,
     main: &Feed,
     changes: &ChangesKeys,
-    timeout: Option<Duration>,
+    around: Around<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<Feed> {
     let schedule = own_schedule(action, keys, &main.schedule, findings)?;
-    let feed = feed::lower(
-        &completed(keys, changes),
-        Some(&schedule),
-        timeout,
-        findings,
-    )?;
+    let feed = feed::lower(&completed(keys, changes), Some(&schedule), around, findings)?;
     if let (VersionRule::Fingerprint { .. }, None, Some(place)) = (
         &feed.version,
         &feed.gone,
@@ -147,6 +142,8 @@ fn completed(keys: &AlsoKeys, changes: &ChangesKeys) -> ChangesKeys {
         post: keys.post.clone(),
         query: keys.query.clone(),
         headers: keys.headers.clone(),
+        body: keys.body.clone(),
+        format: or_else(&keys.format, &changes.format),
         for_each: keys.for_each.clone(),
         dates: Given::Absent,
         cursor: keys.cursor.clone(),
@@ -154,6 +151,7 @@ fn completed(keys: &AlsoKeys, changes: &ChangesKeys) -> ChangesKeys {
         paging: or_else(&keys.paging, &changes.paging),
         max_pages: or_else(&keys.max_pages, &changes.max_pages),
         records: or_else(&keys.records, &changes.records),
+        skip: or_else(&keys.skip, &changes.skip),
         id: or_else(&keys.id, &changes.id),
         version: version.clone(),
         ignore: ignore.clone(),

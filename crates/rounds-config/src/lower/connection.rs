@@ -1,12 +1,12 @@
 //! One EHR instance.
 
-use super::authentication;
+use super::{answers, authentication};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::ConnectionKeys;
 use crate::kinds::is_public;
 use rounds_domain::ConnectionName;
-use rounds_domain::plan::{Connection, Limits};
+use rounds_domain::plan::{AnswerFormat, Connection, Limits, SecretReference};
 use url::Url;
 
 pub(super) fn lower(
@@ -17,11 +17,15 @@ pub(super) fn lower(
     let base_url = base_url(keys, findings);
     let authentication = authentication::lower(&keys.auth, base_url.as_ref(), findings);
     let headers = authentication::headers(&keys.headers, findings);
+    let answers = answers::lower(&keys.answers, findings);
     Some(Connection {
         name: ConnectionName::new(name),
         base_url: base_url?,
         authentication: authentication?,
         headers,
+        secrets: secrets(keys, findings),
+        format: keys.format.or(AnswerFormat::Json),
+        answers: answers?,
         limits: limits(keys),
         connect_timeout: keys
             .connect_timeout
@@ -36,6 +40,24 @@ pub(super) fn lower(
             .value()
             .map_or(Connection::DEFAULT_BODY_LIMIT_BYTES, |given| given.0),
     })
+}
+
+/// The secrets that bodies may hold, by names that a placeholder can say.
+fn secrets(keys: &ConnectionKeys, findings: &mut Findings<'_>) -> Vec<(String, SecretReference)> {
+    let mut secrets = Vec::new();
+    for named in keys.secrets.value().into_iter().flat_map(|names| &names.0) {
+        if named.name.contains('-') {
+            findings
+                .error(
+                    codes::BAD_NAME,
+                    named.place,
+                    format!("`{}` cannot be read in a placeholder", named.name),
+                )
+                .help(format!("for example `{}`", named.name.replace('-', "_")));
+        }
+        secrets.extend((named.value.iter()).map(|secret| (named.name.clone(), secret.0.clone())));
+    }
+    secrets
 }
 
 fn base_url(keys: &ConnectionKeys, findings: &mut Findings<'_>) -> Option<Url> {

@@ -1,27 +1,34 @@
 //! A change query.
 
-use super::request::{self, RootUse, UsesKnown, Written, place_of};
-use super::{cursor, partitions, queue, sweeps};
+use super::paging::paging_of;
+use super::request::{self, Around, RootUse, UsesKnown, Written, place_of};
+use super::{cursor, paging, partitions, queue, sweeps};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::{ChangesKeys, CursorKeys, PagingKeys};
-use crate::kinds::{Count, DeletionsWord, OrderWord};
+use crate::kinds::{DeletionsWord, OrderWord};
 use crate::reading::{Given, Here};
 use rounds_domain::FeedName;
 use rounds_domain::plan::{
-    CursorRule, Feed, FeedRole, Links, Missed, Paging, PagingRule, Partitions, Rows, Schedule,
-    Start, Sweep, SweepScope, VersionRule,
+    CursorRule, Feed, FeedRole, Missed, Paging, Partitions, Schedule, Start, Sweep, SweepScope,
+    VersionRule,
 };
 use rounds_map::Filter;
-use std::time::Duration;
 
 /// What templates of a change query may use.
-const ROOTS: &[&str] = &["cursor", "until", "from", "to", partitions::ROOT];
+const ROOTS: &[&str] = &[
+    "cursor",
+    "until",
+    "from",
+    "to",
+    partitions::ROOT,
+    paging::ROOT,
+];
 
 pub(super) fn lower(
     keys: &ChangesKeys,
     schedule: Option<&Schedule>,
-    timeout: Option<Duration>,
+    around: Around<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<Feed> {
     let written = Written {
@@ -29,7 +36,9 @@ pub(super) fn lower(
         post: &keys.post,
         query: &keys.query,
         headers: &keys.headers,
-        timeout,
+        body: &keys.body,
+        format: &keys.format,
+        around,
     };
     let request = request::lower(&written, ROOTS, findings);
     check_uses(
@@ -48,6 +57,7 @@ pub(super) fn lower(
         Given::Here(here) => cursor::lower(here, keys, request.rule.as_ref(), findings),
     };
     let start = start(keys, findings);
+    paging::check_uses(&keys.paging, &request.uses, request.uses_known, findings);
     let paging = paging_of(
         &keys.paging,
         &keys.max_pages,
@@ -58,7 +68,7 @@ pub(super) fn lower(
     let partitions = match &keys.for_each {
         Given::Absent => None,
         Given::Wrong => return None,
-        Given::Here(here) => Some(partitions::lower(here, schedule?, timeout, findings)?),
+        Given::Here(here) => Some(partitions::lower(here, schedule?, around, findings)?),
     };
     let cursor = cursor?;
     let paging = match &cursor {
@@ -84,6 +94,7 @@ pub(super) fn lower(
         start: start?,
         paging: paging?,
         records: keys.records.value()?.filter.clone(),
+        skip: keys.skip.value().map(|skip| skip.filter.clone()),
         id: keys.id.value()?.filter.clone(),
         version: version?,
         gone: keys.gone.value().map(|gone| gone.filter.clone()),
@@ -243,7 +254,10 @@ fn check_uses(
         Given::Wrong => {}
         Given::Here(here) => {
             if here.value.queue.here().is_some() {
-                for root_use in uses {
+                let of_cursor = uses.iter().filter(|root_use| {
+                    matches!(root_use.root.as_str(), "cursor" | "until" | "from" | "to")
+                });
+                for root_use in of_cursor {
                     let place = place_of(root_use, findings);
                     findings
                         .error(
@@ -412,102 +426,5 @@ fn counting(
             );
             None
         }
-    }
-}
-
-/// How an answer is continued; `default` is how many pages it may have where nothing is said.
-pub(super) fn paging_of(
-    paging: &Given<PagingKeys>,
-    max_pages: &Given<Count>,
-    default: u32,
-    findings: &mut Findings<'_>,
-) -> Option<Paging> {
-    let (rule, keys) = match paging {
-        Given::Absent => (PagingRule::Single, None),
-        Given::Wrong => return None,
-        Given::Here(here) => (paging_rule(&here.value, findings)?, Some(&here.value)),
-    };
-    let links = keys.and_then(|keys| keys.links.here());
-    let has_links = matches!(
-        rule,
-        PagingRule::NextLink(_) | PagingRule::LinkHeader { .. }
-    );
-    if let (Some(links), false) = (links, has_links) {
-        findings
-            .error(
-                codes::MISMATCHED_KEYS,
-                links.key,
-                "`links` where no links are followed",
-            )
-            .help("take it out: it goes with `next_link` and `link_header`");
-    }
-    let more = match keys.map(|keys| &keys.more) {
-        None | Some(Given::Absent) => None,
-        Some(Given::Wrong) => return None,
-        Some(Given::Here(more)) => Some(more.value.filter.clone()),
-    };
-    Some(Paging {
-        rule,
-        more,
-        links: links.map_or(Links::AsGiven, |links| links.value),
-        max_pages: max_pages.value().map_or(default, |count| count.0),
-    })
-}
-
-fn paging_rule(keys: &PagingKeys, findings: &mut Findings<'_>) -> Option<PagingRule> {
-    let text = |given: &Given<crate::kinds::Text>| given.value().map(|text| text.0.text.clone());
-    if let Some(link) = keys.next_link.value() {
-        return Some(PagingRule::NextLink(link.filter.clone()));
-    }
-    if let Some(relation) = text(&keys.link_header) {
-        return Some(PagingRule::LinkHeader { relation });
-    }
-    if let Some(pages) = keys.page_number.value() {
-        size_parameter_without_size(&pages.size_parameter, &pages.size, findings);
-        return Some(PagingRule::PageNumber {
-            parameter: text(&pages.parameter)?,
-            first: pages.first.value().map_or(1, |first| first.0),
-            size: pages.size.value().map(|size| u64::from(size.0)),
-            size_parameter: text(&pages.size_parameter),
-            rows: pages.rows.or(Rows::Move),
-        });
-    }
-    if let Some(offset) = keys.offset.value() {
-        return Some(PagingRule::Offset {
-            parameter: text(&offset.parameter)?,
-            size: u64::from(offset.size.value()?.0),
-            size_parameter: text(&offset.size_parameter),
-            rows: offset.rows.or(Rows::Move),
-        });
-    }
-    if let Some(after) = keys.after.value() {
-        size_parameter_without_size(&after.size_parameter, &after.size, findings);
-        return Some(PagingRule::After {
-            parameter: text(&after.parameter)?,
-            from: after.from.value()?.filter.clone(),
-            size: after.size.value().map(|size| u64::from(size.0)),
-            size_parameter: text(&after.size_parameter),
-        });
-    }
-    let token = keys.token.value()?;
-    Some(PagingRule::Token {
-        parameter: text(&token.parameter)?,
-        from: token.from.value()?.filter.clone(),
-    })
-}
-
-fn size_parameter_without_size(
-    parameter: &Given<crate::kinds::Text>,
-    size: &Given<Count>,
-    findings: &mut Findings<'_>,
-) {
-    if let (Some(parameter), None) = (parameter.here(), size.here()) {
-        findings
-            .error(
-                codes::MISMATCHED_KEYS,
-                parameter.key,
-                "`size_parameter` without `size`",
-            )
-            .help("say how many records a page has: `size: 50`");
     }
 }

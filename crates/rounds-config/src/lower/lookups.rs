@@ -1,19 +1,18 @@
 //! Lookups: what each uses decides their order.
 
-use super::request::{self, RootUse, Written, place_of};
+use super::request::{self, Around, RootUse, Written, place_of};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::LookupKeys;
 use crate::kinds::{Named, Names};
 use rounds_domain::LookupName;
 use rounds_domain::plan::{Lookup, WhenMissing};
-use std::time::Duration;
 
 /// What a container always has.
 pub(super) const CONTAINER: &[&str] = &["record", "previous", "change"];
 
 /// Names that templates use for other things.
-const OTHERWISE_TAKEN: &[&str] = &["cursor", "until"];
+const OTHERWISE_TAKEN: &[&str] = &["cursor", "until", "secret", "session"];
 
 /// Each is at least one request for every change.
 const MAX_LOOKUPS: usize = 100;
@@ -35,7 +34,7 @@ struct Waiting<'k> {
 
 pub(super) fn lower(
     given: Option<&Names<LookupKeys>>,
-    timeout: Option<Duration>,
+    around: Around<'_>,
     findings: &mut Findings<'_>,
 ) -> Lowered {
     let given: &[Named<LookupKeys>] = given.map_or(&[], |names| &names.0);
@@ -61,7 +60,9 @@ pub(super) fn lower(
             post: &keys.post,
             query: &keys.query,
             headers: &keys.headers,
-            timeout,
+            body: &keys.body,
+            format: &keys.format,
+            around,
         };
         let request = request::lower(&written, &roots, findings);
         let when_missing = keys.when_missing.or(WhenMissing::Null);

@@ -1,7 +1,7 @@
 //! Over what a query is asked.
 
-use super::feed::paging_of;
-use super::request::{self, RootUse, UsesKnown, Written, place_of};
+use super::paging::{self, paging_of};
+use super::request::{self, Around, RootUse, UsesKnown, Written, place_of};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::ForEachKeys;
@@ -26,12 +26,12 @@ pub(super) const ROOT: &str = "partition";
 pub(super) fn lower(
     given: &Here<ForEach>,
     schedule: &Schedule,
-    timeout: Option<Duration>,
+    around: Around<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<Partitions> {
     match &given.value {
         ForEach::Values(values) => listed(values, given.place, findings),
-        ForEach::Keys(keys) => asked(keys, schedule, timeout, findings),
+        ForEach::Keys(keys) => asked(keys, schedule, around, findings),
     }
 }
 
@@ -74,7 +74,7 @@ fn listed(
 fn asked(
     keys: &ForEachKeys,
     schedule: &Schedule,
-    timeout: Option<Duration>,
+    around: Around<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<Partitions> {
     let written = Written {
@@ -82,9 +82,12 @@ fn asked(
         post: &keys.post,
         query: &keys.query,
         headers: &keys.headers,
-        timeout,
+        body: &keys.body,
+        format: &keys.format,
+        around,
     };
-    let request = request::lower(&written, &[], findings);
+    let request = request::lower(&written, &[paging::ROOT], findings);
+    paging::check_uses(&keys.paging, &request.uses, request.uses_known, findings);
     let paging = paging_of(
         &keys.paging,
         &keys.max_pages,
@@ -104,6 +107,7 @@ fn asked(
         start: Start::Beginning,
         paging: paging?,
         records: keys.records.value()?.filter.clone(),
+        skip: keys.skip.value().map(|skip| skip.filter.clone()),
         id: keys.id.value()?.filter.clone(),
         version: VersionRule::Fingerprint { counting: None },
         gone: None,

@@ -1,8 +1,9 @@
 //! A queue that is consumed by reading it, and how what was taken can be asked for again.
 
 use super::cursor::{DEFAULT_OVERLAP, time_format};
-use super::feed::paging_of;
-use super::request::{self, UsesKnown, Written};
+use super::paging::{self, paging_of};
+use super::partitions;
+use super::request::{self, Around, UsesKnown, Written};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::{ChangesKeys, QueueKeys, RecoverKeys};
@@ -67,9 +68,16 @@ fn recover(
         post: &changes.post,
         query: &keys.query,
         headers: &changes.headers,
-        timeout: request.timeout,
+        body: &Given::Absent,
+        format: &Given::Absent,
+        around: Around {
+            timeout: request.timeout,
+            format: request.format,
+            connection: None,
+        },
     };
-    let lowered = request::lower(&written, &["from", "to"], findings);
+    let roots = ["from", "to", partitions::ROOT, paging::ROOT];
+    let lowered = request::lower(&written, &roots, findings);
     let has_from = lowered.uses.iter().any(|root_use| root_use.root == "from");
     if let (false, UsesKnown::All, Some(query)) = (has_from, lowered.uses_known, keys.query.here())
     {
@@ -92,6 +100,7 @@ fn recover(
         .overlap
         .value()
         .map_or(DEFAULT_OVERLAP, |overlap| overlap.0);
+    paging::check_uses(&keys.paging, &lowered.uses, lowered.uses_known, findings);
     let paging = paging_of(
         &keys.paging,
         &changes.max_pages,

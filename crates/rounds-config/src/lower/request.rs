@@ -1,13 +1,16 @@
 //! Requests: paths, queries, headers and the templates in them.
 
+use super::request_body;
 use crate::codes;
 use crate::diagnostic::Findings;
+use crate::face::RequestBodyKeys;
 use crate::kinds::{OneOrMany, Pairs, TemplateText, header_name, header_value, problem};
 use crate::reading::{Given, Here};
 use crate::tree::{Scalar, inside};
 use http::header::AUTHORIZATION;
-use rounds_domain::plan::{RequestRule, is_framing_header};
+use rounds_domain::plan::{AnswerFormat, Connection, RequestRule, is_framing_header};
 use rounds_map::Template;
+use std::time::Duration;
 
 /// A request as the user wrote it.
 pub(super) struct Written<'k> {
@@ -15,7 +18,25 @@ pub(super) struct Written<'k> {
     pub(super) post: &'k Given<TemplateText>,
     pub(super) query: &'k Given<Pairs<OneOrMany<TemplateText>>>,
     pub(super) headers: &'k Given<Pairs<TemplateText>>,
-    pub(super) timeout: Option<std::time::Duration>,
+    pub(super) body: &'k Given<RequestBodyKeys>,
+    pub(super) format: &'k Given<AnswerFormat>,
+    pub(super) around: Around<'k>,
+}
+
+/// What requests of an action have where they say nothing, and what their bodies may hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Around<'c> {
+    pub(super) timeout: Option<Duration>,
+    pub(super) format: AnswerFormat,
+    /// None if it is wrong or not there, which has been reported.
+    pub(super) connection: Option<&'c Connection>,
+}
+
+impl Around<'_> {
+    /// The same with another format for what does not say its own.
+    pub(super) const fn with_format(self, format: AnswerFormat) -> Self {
+        Self { format, ..self }
+    }
 }
 
 /// A root that a template uses, with the text that it stands in.
@@ -64,6 +85,13 @@ pub(super) fn lower(written: &Written<'_>, names: &[&str], findings: &mut Findin
             query.extend(template.map(|template| (pair.key.text.clone(), template)));
         }
     }
+    let body = match written.body {
+        Given::Absent => Some(None),
+        Given::Wrong => None,
+        Given::Here(here) => {
+            request_body::lower(here, written.post.here(), written.around, &mut templates).map(Some)
+        }
+    };
     let mut headers = Vec::new();
     for pair in written
         .headers
@@ -87,18 +115,26 @@ pub(super) fn lower(written: &Written<'_>, names: &[&str], findings: &mut Findin
     let left_out = written.query.value().map_or(0, |pairs| pairs.left_out)
         + written.headers.value().map_or(0, |pairs| pairs.left_out);
     let wrong = matches!(written.query, Given::Wrong) || matches!(written.headers, Given::Wrong);
-    let uses_known = if left_out > 0 || wrong || path.is_none() {
+    let uses_known = if left_out > 0 || wrong || path.is_none() || body.is_none() {
         UsesKnown::Some
     } else {
         templates.uses_known
     };
     let uses = templates.uses;
-    let rule = path.map(|(method, path)| RequestRule {
+    let format = match written.format {
+        Given::Absent => Some(written.around.format),
+        Given::Wrong => None,
+        Given::Here(here) => Some(here.value),
+    };
+    let rule = path.zip(body).zip(format);
+    let rule = rule.map(|(((method, path), body), format)| RequestRule {
         method,
         path,
         query,
         headers,
-        timeout: written.timeout,
+        body,
+        format,
+        timeout: written.around.timeout,
     });
     Lowered {
         rule,
@@ -107,16 +143,24 @@ pub(super) fn lower(written: &Written<'_>, names: &[&str], findings: &mut Findin
     }
 }
 
-struct Templates<'n, 'f, 's> {
-    names: &'n [&'n str],
-    uses: Vec<RootUse>,
+/// The templates of one request.
+pub(super) struct Templates<'n, 'f, 's> {
+    /// What they may use.
+    pub(super) names: &'n [&'n str],
+    pub(super) uses: Vec<RootUse>,
     uses_known: UsesKnown,
-    findings: &'f mut Findings<'s>,
+    pub(super) findings: &'f mut Findings<'s>,
 }
 
 impl Templates<'_, '_, '_> {
     fn compile(&mut self, scalar: &Scalar) -> Option<Template> {
-        match Template::compile(&scalar.text, self.names) {
+        self.compile_with(scalar, &[])
+    }
+
+    /// Compiles a template that may use further names.
+    pub(super) fn compile_with(&mut self, scalar: &Scalar, further: &[&str]) -> Option<Template> {
+        let names = [self.names, further].concat();
+        match Template::compile(&scalar.text, &names) {
             Ok(template) => {
                 let roots = template.roots().into_iter();
                 self.uses.extend(roots.map(|root| RootUse {

@@ -9,8 +9,8 @@
 pub(super) mod checks;
 
 use super::action::{When, ZoneUse, schedule, zone_of};
-use super::feed::paging_of;
-use super::request::{self, UsesKnown, Written, place_of};
+use super::paging::{self, paging_of};
+use super::request::{self, Around, RootUse, UsesKnown, Written, place_of};
 use super::{Reported, partitions};
 use crate::codes;
 use crate::diagnostic::Findings;
@@ -31,6 +31,7 @@ use std::sync::Arc;
 pub(super) fn lower(
     keys: &ActionKeys,
     changes: &Feed,
+    around: Around<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<Vec<Arc<Feed>>> {
     let mut sweeps = Vec::new();
@@ -42,7 +43,9 @@ pub(super) fn lower(
     match &keys.reconcile {
         Given::Absent => {}
         Given::Wrong => return None,
-        Given::Here(here) => sweeps.push(Arc::new(reconcile(keys, here, changes, findings)?)),
+        Given::Here(here) => {
+            sweeps.push(Arc::new(reconcile(keys, here, changes, around, findings)?));
+        }
     }
     Some(sweeps)
 }
@@ -94,6 +97,7 @@ fn reconcile(
     action: &ActionKeys,
     given: &Here<Reconcile>,
     changes: &Feed,
+    around: Around<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<Feed> {
     let keys = &*given.value.0;
@@ -108,7 +112,7 @@ fn reconcile(
     let schedule = schedule(&when, findings);
     let has_own_request = !keys.get.is_absent() || !keys.post.is_absent();
     let asked = if has_own_request {
-        own_request(action, keys, changes, findings)
+        own_request(action, keys, changes, around, findings)
     } else {
         request_of_changes(keys, given, changes, findings)
     };
@@ -133,12 +137,7 @@ fn reconcile(
         }
     };
     let (request, scope, missed) = asked?;
-    let partitions = changes.partitions.clone().filter(|_| {
-        let paths =
-            std::iter::once(&request.path).chain(request.query.iter().map(|(_, value)| value));
-        let mut templates = paths.chain(request.headers.iter().map(|(_, value)| value));
-        templates.any(|template| template.roots().iter().any(|root| root == partitions::ROOT))
-    });
+    let partitions = (changes.partitions.clone()).filter(|_| request.uses(partitions::ROOT));
     // Which records are gone cannot be said of one partition.
     let default = match &partitions {
         Some(_) => DeletionsWord::Ignored,
@@ -172,6 +171,7 @@ fn own_request(
     action: &ActionKeys,
     keys: &ReconcileKeys,
     changes: &Feed,
+    around: Around<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<(RequestRule, SweepScope, Missed)> {
     if let (Some(_), Some(post)) = (keys.get.here(), keys.post.here()) {
@@ -195,19 +195,22 @@ fn own_request(
         post: &keys.post,
         query: &keys.query,
         headers: &keys.headers,
-        timeout: action.request_timeout(),
+        body: &keys.body,
+        format: &keys.format,
+        around: around.with_format(changes.request.format),
     };
-    let mut known = vec!["from", "to"];
+    let mut known = vec!["from", "to", paging::ROOT];
     known.extend(changes.partitions.as_ref().map(|_| partitions::ROOT));
     let request = request::lower(&written, &known, findings);
+    let paging = match action.changes.value() {
+        Some(changes) if keys.paging.is_absent() => &changes.paging,
+        _ => &keys.paging,
+    };
+    paging::check_uses(paging, &request.uses, request.uses_known, findings);
     let scope = match &keys.dates {
         Given::Wrong => return None,
         Given::Absent => {
-            for root_use in request
-                .uses
-                .iter()
-                .filter(|used| used.root != partitions::ROOT)
-            {
+            for root_use in request.uses.iter().filter(|used| is_of_dates(used)) {
                 let place = place_of(root_use, findings);
                 findings
                     .error(
@@ -220,10 +223,7 @@ fn own_request(
             SweepScope::Everything
         }
         Given::Here(dates) => {
-            let mut of_dates = request
-                .uses
-                .iter()
-                .filter(|used| used.root != partitions::ROOT);
+            let mut of_dates = request.uses.iter().filter(|used| is_of_dates(used));
             if of_dates.next().is_none() && request.uses_known == UsesKnown::All {
                 findings
                     .error(codes::CURSOR_NOT_SENT, dates.key, "the dates are in no part of the request")
@@ -236,6 +236,10 @@ fn own_request(
     Some((request.rule?, scope, Missed::SweptBefore))
 }
 
+fn is_of_dates(root_use: &RootUse) -> bool {
+    matches!(root_use.root.as_str(), "from" | "to")
+}
+
 /// The change query's request, from its beginning.
 fn request_of_changes(
     keys: &ReconcileKeys,
@@ -246,6 +250,8 @@ fn request_of_changes(
     let strays = [
         ("query", keys.query.here().map(|here| here.key)),
         ("headers", keys.headers.here().map(|here| here.key)),
+        ("body", keys.body.here().map(|here| here.key)),
+        ("format", keys.format.here().map(|here| here.key)),
         ("dates", keys.dates.here().map(|here| here.key)),
     ];
     for (name, place) in strays {

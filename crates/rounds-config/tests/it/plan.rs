@@ -4,8 +4,8 @@ use crate::{FULL, SMALL, rendered};
 use rounds_config::{Sources, load, secret_references};
 use rounds_domain::plan::{
     Action, BodyRule, Cadence, CursorRule, DateRange, Deletions, Destination, EventRule, FeedRole,
-    HeaderSource, Links, Missed, OrderBy, PagingRule, Plan, Queue, RetrySchedule, Rows, Start,
-    Sweep, SweepScope, TimeCursor, TimeFormat, TimeSource, VersionRule, WhenMissing,
+    HeaderSource, Links, Missed, OrderBy, PagingRule, Partitions, Plan, Queue, RetrySchedule, Rows,
+    Start, Sweep, SweepScope, TimeCursor, TimeFormat, TimeSource, VersionRule, WhenMissing,
 };
 use rounds_map::Json;
 use std::sync::Arc;
@@ -45,6 +45,8 @@ fn every_documented_key_reaches_the_plan() {
             "orders",
             "results",
             "visits",
+            "patients",
+            "charts",
             "slots",
             "messages",
             "rooms"
@@ -53,6 +55,21 @@ fn every_documented_key_reaches_the_plan() {
     let without_zones = insta::Settings::clone_current();
     without_zones
         .bind(|| insta::assert_debug_snapshot!("full_appointments", action(&plan, "appointments")));
+    let asked: Vec<_> = ["patients", "charts"]
+        .into_iter()
+        .flat_map(|name| {
+            let action = action(&plan, name);
+            let lookups = action.lookups.iter().map(|lookup| lookup.request.clone());
+            let lists = action.feeds().filter_map(|feed| match &feed.partitions {
+                Some(Partitions::Asked(query)) => Some(query.list.request.clone()),
+                _ => None,
+            });
+            let feeds = action.feeds().map(|feed| feed.request.clone());
+            feeds.chain(lists).chain(lookups).collect::<Vec<_>>()
+        })
+        .collect();
+    insta::assert_debug_snapshot!("full_bodies", asked);
+    insta::assert_debug_snapshot!("full_answers", action(&plan, "patients").answers);
 }
 
 /// Debug leaves these out, because a path or a header may be a credential.
@@ -113,7 +130,7 @@ fn schedules_and_cursors_of_every_kind() {
     assert_eq!(action(&plan, "orders").changes.start, Start::Beginning);
     let paging = |name| action(&plan, name).changes.paging.rule.clone();
     assert!(
-        matches!(paging("orders"), PagingRule::PageNumber { parameter, first: 0, size: Some(50), size_parameter: Some(size), .. } if parameter == "page" && size == "per_page")
+        matches!(paging("orders"), PagingRule::PageNumber { parameter, first: 0, size: Some(50), size_parameter: Some(size), .. } if parameter.as_deref() == Some("page") && size == "per_page")
     );
     assert!(matches!(paging("results"), PagingRule::LinkHeader { relation } if relation == "next"));
     assert!(matches!(
@@ -298,6 +315,8 @@ fn every_secret_is_listed_with_its_use() {
             "connections.clinic.auth.basic.password: File(\"/run/secrets/clinic\")",
             "connections.fakedata.auth.bearer: Environment(\"FAKEDATA_TOKEN\")",
             "connections.lab.auth.header.value: Command([\"pass\", \"show\", \"lab key\"])",
+            "connections.soap.auth.login.text: Environment(\"SOAP_PASSWORD\")",
+            "connections.soap.secrets.customer_key: Environment(\"CUSTOMER_KEY\")",
             "destinations.my-app.signing_secret[0]: Environment(\"MY_APP_SECRET\")",
             "destinations.my-app.signing_secret[1]: Environment(\"MY_APP_OLD_SECRET\")",
             "destinations.my-app.verification_token: Environment(\"MY_APP_TOKEN\")",

@@ -9,6 +9,101 @@ type Stop = (&'static str, &'static str, &'static str);
 
 const STOPS: &[Stop] = &[
     (
+        "body_without_post",
+        "      start: now",
+        "      body: { json: { since: = .cursor } }\n      start: now",
+    ),
+    (
+        "body_of_two_kinds",
+        "      get: /appointments\n      query: { changedsince: \"{{ cursor }}\" }",
+        "      post: /appointments\n      body: { json: { since: = .cursor }, text: \"{{ cursor }}\" }",
+    ),
+    (
+        "body_reads_what_there_is_not",
+        "      get: /appointments\n      query: { changedsince: \"{{ cursor }}\" }",
+        "      post: /appointments\n      body: { json: { since: = .cursor, page: = .pages } }",
+    ),
+    (
+        "body_with_a_content_type_of_its_own",
+        "      get: /appointments\n      query: { changedsince: \"{{ cursor }}\" }",
+        "      post: /appointments\n      body: { form: { since: \"{{ cursor }}\" }, content_type: application/json }",
+    ),
+    (
+        "body_with_no_content_type",
+        "      get: /appointments\n      query: { changedsince: \"{{ cursor }}\" }",
+        "      post: /appointments\n      body: { text: \"{{ cursor }}\", content_type: json }",
+    ),
+    (
+        "body_without_the_cursor",
+        "      get: /appointments\n      query: { changedsince: \"{{ cursor }}\" }",
+        "      post: /appointments\n      body: { graphql: { query: \"{ a { id } }\", variables: { first: 10 } } }",
+    ),
+    (
+        "body_with_a_secret_that_is_not_there",
+        "      get: /appointments\n      query: { changedsince: \"{{ cursor }}\" }",
+        "      post: /appointments\n      body: { xml: \"<a key='{{ secret.key }}'>{{ cursor }}</a>\" }",
+    ),
+    (
+        "body_with_a_session_of_no_login",
+        "      get: /appointments\n      query: { changedsince: \"{{ cursor }}\" }",
+        "      post: /appointments\n      body: { form: { token: \"{{ session }}\", since: \"{{ cursor }}\" } }",
+    ),
+    (
+        "secret_inside_an_expression",
+        "      get: /appointments\n      query: { changedsince: \"{{ cursor }}\" }",
+        "      post: /appointments\n      body: { form: { token: \"{{ secret.key | ascii_upcase }}\", since: \"{{ cursor }}\" } }",
+    ),
+    (
+        "secret_in_the_query",
+        "      query: { changedsince: \"{{ cursor }}\" }",
+        "      query: { changedsince: \"{{ cursor }}\", key: \"{{ secret.key }}\" }",
+    ),
+    (
+        "secret_name_with_minus",
+        "    limits: { rate: 10/s, in_flight: 4 }",
+        "    secrets: { customer-key: { env: KEY } }",
+    ),
+    (
+        "page_that_nothing_gives",
+        "      query: { changedsince: \"{{ cursor }}\" }",
+        "      query: { changedsince: \"{{ cursor }}\", page: \"{{ page }}\" }",
+    ),
+    (
+        "page_in_no_part_of_the_request",
+        "      start: now",
+        "      paging: { token: { from: .next } }\n      start: now",
+    ),
+    (
+        "page_sent_twice",
+        "      query: { changedsince: \"{{ cursor }}\" }",
+        "      query: { changedsince: \"{{ cursor }}\", page: \"{{ page }}\" }\n      paging: { token: { parameter: page, from: .next } }",
+    ),
+    (
+        "answers_that_fit_everything",
+        "    limits: { rate: 10/s, in_flight: 4 }",
+        "    answers: [{ means: ok }]",
+    ),
+    (
+        "answers_with_a_wait_that_is_none",
+        "    limits: { rate: 10/s, in_flight: 4 }",
+        "    answers: [{ status: 403, means: fatal, after: 30s }]",
+    ),
+    (
+        "answers_of_no_status",
+        "    limits: { rate: 10/s, in_flight: 4 }",
+        "    answers: [{ status: [40x, 6xx, 99], means: retry }]",
+    ),
+    (
+        "answers_of_unknown_meaning",
+        "    limits: { rate: 10/s, in_flight: 4 }",
+        "    answers: [{ status: 403, means: throtled }]",
+    ),
+    (
+        "format_unknown",
+        "    limits: { rate: 10/s, in_flight: 4 }",
+        "    format: soap",
+    ),
+    (
         "sweep_without_every",
         "    every: 1m",
         "    every: 1m\n    reconcile: 1d",

@@ -1,6 +1,6 @@
 //! One polled API action.
 
-use super::{Feed, RequestRule, RetrySchedule};
+use super::{AnswerRule, Feed, RequestRule, RetrySchedule};
 use crate::{ActionName, ConnectionName, DestinationName, LookupName};
 use rounds_map::models::Model;
 use rounds_map::{Body, Filter};
@@ -21,6 +21,8 @@ pub struct Action {
     pub sweeps: Vec<Arc<Feed>>,
     /// Follow-up requests, each after those whose answers it uses.
     pub lookups: Vec<Lookup>,
+    /// What its answers mean, before the connection's own rules.
+    pub answers: Vec<AnswerRule>,
     /// What is told.
     pub notify: Notify,
     /// To whom; may be empty.

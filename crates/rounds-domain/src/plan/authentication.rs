@@ -5,7 +5,7 @@
 //! goes along with requests for a while, and is asked for anew. The plan says what is asked, where and how; who asks, when
 //! and how often is for `rounds-http`.
 
-use super::{HeaderSource, SecretReference};
+use super::{AnswerFormat, HeaderSource, SecretReference};
 use rounds_map::Filter;
 use std::fmt;
 use std::time::Duration;
@@ -54,7 +54,7 @@ impl Authentication {
             Self::Query { name, .. } => Some(name),
             Self::Login(login) => match &login.send {
                 SessionPlace::Query(name) => Some(name),
-                SessionPlace::Header { .. } | SessionPlace::Cookie(_) => None,
+                SessionPlace::Header { .. } | SessionPlace::Cookie(_) | SessionPlace::Body => None,
             },
             _ => None,
         }
@@ -160,6 +160,8 @@ pub struct Login {
     pub headers: Vec<(http::HeaderName, HeaderSource)>,
     /// Its body.
     pub body: LoginBody,
+    /// How its answer is written.
+    pub format: AnswerFormat,
     /// Where the session stands in the answer.
     pub token: TokenSource,
     /// Where the session stands in requests.
@@ -177,6 +179,7 @@ impl fmt::Debug for Login {
             .field("url", &self.url.origin().ascii_serialization())
             .field("headers", &headers)
             .field("body", &self.body.kind())
+            .field("format", &self.format)
             .field("token", &self.token)
             .field("send", &self.send)
             .field("lasts", &self.lasts)
@@ -268,7 +271,7 @@ impl JsonSource {
 /// Where the session stands in the answer to a login.
 #[derive(Clone)]
 pub enum TokenSource {
-    /// What a jq expression gives of its JSON body.
+    /// What a jq expression gives of its body.
     Expression(Filter),
     /// Its whole body, without blanks around it.
     Body,
@@ -303,4 +306,6 @@ pub enum SessionPlace {
     Query(String),
     /// In a cookie.
     Cookie(String),
+    /// In bodies, where they say `{{ session }}`.
+    Body,
 }

@@ -1,6 +1,6 @@
 //! One EHR instance.
 
-use super::{Authentication, HeaderSource};
+use super::{AnswerFormat, AnswerRule, Authentication, HeaderSource, SecretReference};
 use crate::ConnectionName;
 use std::fmt;
 use std::time::Duration;
@@ -18,6 +18,12 @@ pub struct Connection {
     pub authentication: Authentication,
     /// Further headers of every request; values are literal or secrets.
     pub headers: Vec<(http::HeaderName, HeaderSource)>,
+    /// Secrets that bodies of requests may hold, by name.
+    pub secrets: Vec<(String, SecretReference)>,
+    /// How its answers are written, if a request does not say otherwise.
+    pub format: AnswerFormat,
+    /// What its answers mean, where the status does not say it.
+    pub answers: Vec<AnswerRule>,
     /// What the EHR allows.
     pub limits: Limits,
     /// How long a connection attempt may take.
@@ -40,11 +46,15 @@ impl Connection {
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        let secrets: Vec<_> = self.secrets.iter().map(|(name, _)| name).collect();
         f.debug_struct("Connection")
             .field("name", &self.name)
             .field("base_url", &self.base_url.origin().ascii_serialization())
             .field("authentication", &self.authentication)
             .field("headers", &headers)
+            .field("secrets", &secrets)
+            .field("format", &self.format)
+            .field("answers", &self.answers)
             .field("limits", &self.limits)
             .field("connect_timeout", &self.connect_timeout)
             .field("request_timeout", &self.request_timeout)

@@ -1,10 +1,10 @@
 //! One query of an action: the request, its cursor, its pages, its records.
 
-use super::{Partitions, Queue, Schedule, Sweep};
+use super::{Partitions, Queue, RequestRule, Schedule, Sweep};
 use crate::FeedName;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rounds_map::{Filter, Template};
+use rounds_map::Filter;
 use std::time::Duration;
 
 /// One query of an action.
@@ -28,6 +28,8 @@ pub struct Feed {
     pub paging: Paging,
     /// From a page's body to its records.
     pub records: Filter,
+    /// Whether a record is none: true for a placeholder row, such as an API gives that has nothing else to give.
+    pub skip: Option<Filter>,
     /// From a record to its identity: a string or a number.
     pub id: Filter,
     /// From a record to its version.
@@ -59,21 +61,6 @@ pub struct DateField {
     pub format: TimeFormat,
     /// The zone of what has no offset.
     pub zone: TimeZone,
-}
-
-/// What is asked. Templates of a change query may use `cursor` and `until`, those of a sweep over dates `from` and `to`.
-#[derive(Debug, Clone)]
-pub struct RequestRule {
-    /// GET, or POST for APIs that search so.
-    pub method: http::Method,
-    /// The path, relative to the connection's base URL; placeholders are escaped as path segments. May hold a literal query.
-    pub path: Template,
-    /// Query parameters in the order written; a name may come twice.
-    pub query: Vec<(String, Template)>,
-    /// Headers.
-    pub headers: Vec<(http::HeaderName, Template)>,
-    /// How long one whole exchange may take; None means the connection's.
-    pub timeout: Option<Duration>,
 }
 
 /// Where a feed stands and how that moves.
@@ -197,8 +184,8 @@ pub enum PagingRule {
     },
     /// Pages are numbered.
     PageNumber {
-        /// The query parameter.
-        parameter: String,
+        /// The query parameter. None: the request has a placeholder `page` for it.
+        parameter: Option<String>,
         /// The number of the first page.
         first: u64,
         /// How many records a full page has; a shorter one is the last. None: only an empty page is the last.
@@ -210,8 +197,8 @@ pub enum PagingRule {
     },
     /// Pages start at an offset, counted in records.
     Offset {
-        /// The query parameter.
-        parameter: String,
+        /// The query parameter. None: the request has a placeholder `page` for it.
+        parameter: Option<String>,
         /// How many records a full page has; a shorter one is the last.
         size: u64,
         /// The query parameter that asks for the size, if it is to be sent.
@@ -221,15 +208,15 @@ pub enum PagingRule {
     },
     /// The body gives a token for the next page; nothing, null or "" ends it.
     Token {
-        /// The query parameter that carries it.
-        parameter: String,
+        /// The query parameter that carries it. None: the request has a placeholder `page` for it.
+        parameter: Option<String>,
         /// Where it stands in the body.
         from: Filter,
     },
     /// The next page begins after the last record of this one (a keyset). A page without records is the last.
     After {
-        /// The query parameter that carries the last record's value.
-        parameter: String,
+        /// The query parameter that carries the last record's value. None: the request has a placeholder `page` for it.
+        parameter: Option<String>,
         /// From the last record of a page to that value.
         from: Filter,
         /// How many records a full page has; a shorter one is the last. None: only an empty page is the last.

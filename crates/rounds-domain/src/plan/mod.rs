@@ -5,6 +5,7 @@
 //! wrong any more: whatever can be checked was checked before.
 
 mod action;
+mod answer;
 mod authentication;
 mod connection;
 mod destination;
@@ -12,12 +13,14 @@ mod feed;
 mod header;
 mod partition;
 mod queue;
+mod request;
 mod retry;
 mod schedule;
 mod secret;
 mod sweep;
 
 pub use action::{Action, BodyRule, EventRule, Lookup, Notify, OrderBy, WhenMissing};
+pub use answer::{After, AnswerRule, Meaning, StatusRange};
 pub use authentication::{
     Authentication, ClientProof, Grant, JsonSource, Login, LoginBody, OAuth2, SessionPlace,
     SmartBackend, TextSource, TokenSource, TokenUrl,
@@ -25,12 +28,13 @@ pub use authentication::{
 pub use connection::{Connection, Limits, Rate};
 pub use destination::{AddressRange, Challenge, Destination, DestinationTimeouts, HeaderSource};
 pub use feed::{
-    CursorRule, DateField, Feed, FeedRole, Links, Paging, PagingRule, RequestRule, Rows, Start,
-    TimeCursor, TimeFormat, TimeSource, VersionRule,
+    CursorRule, DateField, Feed, FeedRole, Links, Paging, PagingRule, Rows, Start, TimeCursor,
+    TimeFormat, TimeSource, VersionRule,
 };
 pub use header::is_framing_header;
 pub use partition::{PartitionQuery, Partitions};
 pub use queue::{Queue, Recover};
+pub use request::{AnswerFormat, RequestBodyRule, RequestRule};
 pub use retry::RetrySchedule;
 pub use schedule::{Cadence, Schedule, WeekdayRange, Window};
 pub use secret::SecretReference;

@@ -3,6 +3,7 @@
 use crate::{Code, ConnectionName};
 use async_trait::async_trait;
 use bytes::Bytes;
+use rounds_map::Escape;
 use std::fmt;
 use std::time::Duration;
 use url::Url;
@@ -19,6 +20,17 @@ pub trait Ehr: Send + Sync + 'static {
     async fn session_ended(&self, connection: &ConnectionName, sent_at: Duration) {
         let _ = (connection, sent_at);
     }
+
+    /// Says that an answer means that the connection is asked too often, though its status did not say so (429 is understood
+    /// without this), and how long to wait, if it said that. `sent_at` is as for [`Ehr::session_ended`].
+    async fn throttled(
+        &self,
+        connection: &ConnectionName,
+        sent_at: Duration,
+        after: Option<Duration>,
+    ) {
+        let _ = (connection, sent_at, after);
+    }
 }
 
 /// One request. Its URL may name a patient, so Debug shows the origin only.
@@ -32,6 +44,10 @@ pub struct EhrRequest {
     pub url: Url,
     /// Further headers.
     pub headers: http::HeaderMap,
+    /// What is asked for by `Accept`, where no header says otherwise.
+    pub accept: &'static str,
+    /// What is sent along.
+    pub body: Option<RequestBody>,
     /// How long the whole exchange may take, not counting the wait at the gate; None means the connection's.
     pub timeout: Option<Duration>,
 }
@@ -44,6 +60,46 @@ impl fmt::Debug for EhrRequest {
             .field("origin", &self.url.origin().ascii_serialization())
             .finish_non_exhaustive()
     }
+}
+
+/// What a request sends along. It may hold patient data, so Debug shows its type only.
+#[derive(Clone)]
+pub struct RequestBody {
+    /// What it is, where no header says otherwise.
+    pub content_type: http::HeaderValue,
+    /// One after the other.
+    pub pieces: Vec<BodyPiece>,
+}
+
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestBody")
+            .field("content_type", &self.content_type)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A piece of a body.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum BodyPiece {
+    /// Ready to be sent.
+    Ready(String),
+    /// A secret that is filled in when the request leaves.
+    Secret {
+        /// Which.
+        source: BodySecret,
+        /// How it is written.
+        escape: Escape,
+    },
+}
+
+/// Which secret stands in a body.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum BodySecret {
+    /// One of the connection's secrets.
+    Named(String),
+    /// The connection's session.
+    Session,
 }
 
 /// One answer. Its body is patient data, so Debug shows its size only.

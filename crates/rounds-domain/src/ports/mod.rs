@@ -13,7 +13,9 @@ mod store;
 pub use clock::{Clock, Randomness};
 pub use credentials::{Credential, Credentials};
 pub use destination::{ChallengeFailure, Destinations, Message};
-pub use ehr::{Ehr, EhrError, EhrRequest, EhrResponse, Transience};
+pub use ehr::{
+    BodyPiece, BodySecret, Ehr, EhrError, EhrRequest, EhrResponse, RequestBody, Transience,
+};
 pub use operations::{
     ActionOverview, ContainerDetail, ContainerFilter, ContainerSummary, DeliveryDetail,
     DeliveryFilter, DeliverySummary, DestinationOverview, NotificationDetail, NotificationFilter,

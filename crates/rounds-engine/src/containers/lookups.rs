@@ -5,18 +5,17 @@
 //! asked and no later one, because a patient may have changed in between. Failures are not kept.
 
 use super::Trouble;
+use crate::answer::{Judge, Verdict};
 use crate::round::failure;
 use crate::{Ports, request};
-use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use jiff::Timestamp;
-use rounds_domain::plan::{Connection, Lookup, WhenMissing};
-use rounds_domain::ports::EhrRequest;
-use rounds_domain::{ActionName, Code, Container, Document};
-use rounds_map::Json;
+use rounds_domain::plan::{Action, Connection, Lookup, RequestRule, WhenMissing};
+use rounds_domain::ports::{BodyPiece, EhrRequest, EhrResponse};
+use rounds_domain::{ActionName, Code, Container, Document, RoundFailure};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The code of a lookup whose request cannot be made from the container.
@@ -81,6 +80,7 @@ struct Question {
     method: http::Method,
     url: url::Url,
     headers: Vec<(http::HeaderName, http::HeaderValue)>,
+    body: Vec<BodyPiece>,
 }
 
 impl LookupDesk {
@@ -88,7 +88,8 @@ impl LookupDesk {
     pub(super) async fn look_up(
         &self,
         ports: &Ports,
-        connection: &Connection,
+        connection: &Arc<Connection>,
+        action: &Arc<Action>,
         container: &Container,
         lookup: &Lookup,
         scope: &super::mapping::Scope,
@@ -107,11 +108,17 @@ impl LookupDesk {
                 .iter()
                 .map(|(name, value)| (name.clone(), value.clone()))
                 .collect(),
+            body: (request.body.as_ref()).map_or_else(Vec::new, |body| body.pieces.clone()),
         };
         let answer = self.answer(container, question.clone(), || {
-            ask(ports.clone(), request, lookup.name.to_string())
-                .boxed()
-                .shared()
+            let asking = Asking {
+                ports: ports.clone(),
+                connection: Arc::clone(connection),
+                action: Arc::clone(action),
+                rule: lookup.request.clone(),
+                what: format!("lookup `{}`", lookup.name),
+            };
+            asking.ask(request).boxed().shared()
         });
         let looked = answer.await;
         self.remember(container, lookup.when_missing, &question, &looked);
@@ -200,50 +207,81 @@ impl LookupDesk {
     }
 }
 
-async fn ask(ports: Ports, request: EhrRequest, name: String) -> Result<Looked, Trouble> {
-    let what = format!("lookup `{name}`");
-    let response = ports.ehr.send(request).await.map_err(|error| Trouble {
-        code: error.code,
-        reason: format!("{what}: {}", error.message),
-        retry_after: None,
-    })?;
-    let at = ports.clock.now();
-    let status = response.status;
-    if matches!(status.as_u16(), 404 | 410) {
-        return Ok(Looked::Missing {
-            status: status.as_u16(),
-            at,
-        });
+/// What one question needs, which may outlive whoever asked it first.
+struct Asking {
+    ports: Ports,
+    connection: Arc<Connection>,
+    action: Arc<Action>,
+    rule: RequestRule,
+    what: String,
+}
+
+impl Asking {
+    /// Asks; a session that has ended costs a second try.
+    async fn ask(self, request: EhrRequest) -> Result<Looked, Trouble> {
+        let judge = Judge {
+            ports: &self.ports,
+            connection: &self.connection,
+            action: &self.action,
+            rule: &self.rule,
+        };
+        let mut sessions = 0..1;
+        loop {
+            let sent_at = self.ports.clock.monotonic();
+            let answer = self.ports.ehr.send(request.clone()).await;
+            let response = answer.map_err(|error| Trouble {
+                code: error.code,
+                reason: format!("{}: {}", self.what, error.message),
+                retry_after: None,
+            })?;
+            let at = self.ports.clock.now();
+            let judged = judge.judge(&response, &self.what, sent_at).await;
+            let (failure, retry_after) = match judged.map_err(|failure| trouble(failure, None))? {
+                Verdict::Good => return self.read(&response, at).await,
+                Verdict::Nothing | Verdict::Gone => {
+                    return Ok(Looked::Missing {
+                        status: response.status.as_u16(),
+                        at,
+                    });
+                }
+                Verdict::SessionEnded(failure) => match sessions.next() {
+                    Some(_) => continue,
+                    None => (failure, None),
+                },
+                Verdict::Bad { failure, after, .. } => (failure, after),
+            };
+            return Err(trouble(failure, retry_after));
+        }
     }
-    let failed = |failure: rounds_domain::RoundFailure, retry_after| Trouble {
+
+    async fn read(&self, response: &EhrResponse, at: Timestamp) -> Result<Looked, Trouble> {
+        let (format, body) = (self.rule.format, response.body.clone());
+        let parsed = self
+            .ports
+            .evaluator
+            .run(move || {
+                format
+                    .read(&body)
+                    .map(|json| Document::new(json.to_bytes()))
+            })
+            .await
+            .map_err(|error| Trouble {
+                code: failure::EVALUATOR,
+                reason: format!("{}: {error}", self.what),
+                retry_after: None,
+            })?;
+        let body = parsed
+            .map_err(|error| trouble(failure::unreadable(response, &self.what, &error), None))?;
+        Ok(Looked::Found { body, at })
+    }
+}
+
+fn trouble(failure: RoundFailure, retry_after: Option<Duration>) -> Trouble {
+    Trouble {
         code: failure.code,
         reason: failure.message,
         retry_after,
-    };
-    if !status.is_success() {
-        return Err(failed(
-            failure::status(&response, &what),
-            retry_after(&response.headers),
-        ));
     }
-    let body: Bytes = response.body.clone();
-    let parsed = ports
-        .evaluator
-        .run(move || Json::parse(&body).map(|json| Document::new(json.to_bytes())))
-        .await
-        .map_err(|error| Trouble {
-            code: failure::EVALUATOR,
-            reason: format!("{what}: {error}"),
-            retry_after: None,
-        })?;
-    let body = parsed.map_err(|error| failed(failure::not_json(&response, &what, &error), None))?;
-    Ok(Looked::Found { body, at })
-}
-
-/// `Retry-After` in seconds. The form with a date is the gate's matter, which holds all requests until then.
-fn retry_after(headers: &http::HeaderMap) -> Option<Duration> {
-    let text = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
-    text.trim().parse().ok().map(Duration::from_secs)
 }
 
 impl std::fmt::Debug for LookupDesk {

@@ -116,7 +116,7 @@ async fn fill_and_map(
                 retry_after: None,
             })?;
         let looked = desk
-            .look_up(ports, connection, container, lookup, &scope)
+            .look_up(ports, connection, action, container, lookup, &scope)
             .await?;
         let answer = match looked {
             Looked::Found { body, at } => LookupAnswer {

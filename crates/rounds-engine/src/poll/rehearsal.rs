@@ -96,6 +96,19 @@ impl Ehr for Rehearsal {
             .push(Exchange::of(&request, &answer, took));
         answer
     }
+
+    async fn session_ended(&self, connection: &ConnectionName, sent_at: Duration) {
+        self.ehr.session_ended(connection, sent_at).await;
+    }
+
+    async fn throttled(
+        &self,
+        connection: &ConnectionName,
+        sent_at: Duration,
+        after: Option<Duration>,
+    ) {
+        self.ehr.throttled(connection, sent_at, after).await;
+    }
 }
 
 #[async_trait]

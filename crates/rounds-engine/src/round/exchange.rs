@@ -1,7 +1,7 @@
 //! One page's request and answer.
 
 use super::failure;
-use crate::Ports;
+use crate::answer::{Judge, MayPass, Verdict};
 use crate::observe::{Exchange, Observer};
 use jiff::Timestamp;
 use rounds_domain::RoundFailure;
@@ -21,36 +21,70 @@ pub(super) enum Repeatable {
     No,
 }
 
-/// Asks for one page. Trouble that may pass is tried again at once, a little later and not more.
+/// A good answer.
+pub(super) enum Heard {
+    /// Its body is to be read.
+    Page(EhrResponse),
+    /// It says that there is nothing.
+    Nothing(EhrResponse),
+}
+
+impl Heard {
+    /// The answer.
+    pub(super) const fn response(&self) -> &EhrResponse {
+        match self {
+            Self::Page(response) | Self::Nothing(response) => response,
+        }
+    }
+}
+
+/// What a round asks for, as its failures say it.
+const ASKING: &str = "asking for changes";
+
+/// Asks for one page. Trouble that may pass is tried again at once, a little later and not more; a session that has ended,
+/// once with another one.
 pub(super) async fn ask(
-    ports: &Ports,
+    judge: &Judge<'_>,
     request: EhrRequest,
     repeatable: Repeatable,
     requests: &mut u64,
     observer: &mut dyn Observer,
-) -> Result<EhrResponse, RoundFailure> {
+) -> Result<Heard, RoundFailure> {
+    let ports = judge.ports;
     let mut waits = match repeatable {
         Repeatable::Yes => WAITS.iter(),
         Repeatable::No => [].iter(),
     };
+    let mut sessions = 0..1;
     loop {
         *requests += 1;
         let began = ports.clock.monotonic();
         let answer = ports.ehr.send(request.clone()).await;
         observer.exchanged(Exchange::of(&request, &answer, ports.elapsed_since(began)));
         let (failure, may_pass) = match answer {
-            Ok(response) if response.status.is_success() => return Ok(response),
-            Ok(response) => (
-                failure::status(&response, "asking for changes"),
-                matches!(response.status.as_u16(), 429 | 500 | 502 | 503 | 504),
-            ),
+            Ok(response) => match judge.judge(&response, ASKING, began).await? {
+                Verdict::Good => return Ok(Heard::Page(response)),
+                Verdict::Nothing => return Ok(Heard::Nothing(response)),
+                Verdict::Gone => (failure::status(&response, ASKING), MayPass::No),
+                // Such an answer gave nothing, so nothing is taken twice.
+                Verdict::SessionEnded(failure) => match sessions.next() {
+                    Some(_) => continue,
+                    None => (failure, MayPass::No),
+                },
+                Verdict::Bad {
+                    failure, may_pass, ..
+                } => (failure, may_pass),
+            },
             Err(error) => (
                 failure::no_answer(&error),
-                error.transience == Transience::Passing,
+                match error.transience {
+                    Transience::Passing => MayPass::Yes,
+                    Transience::Lasting => MayPass::No,
+                },
             ),
         };
         match waits.next() {
-            Some(wait) if may_pass => ports.clock.sleep(*wait).await,
+            Some(wait) if may_pass == MayPass::Yes => ports.clock.sleep(*wait).await,
             _ => return Err(failure),
         }
     }

@@ -11,8 +11,8 @@ pub(crate) const REFUSED_CREDENTIALS: Code = Code::new("R0311");
 pub(crate) const THROTTLED: Code = Code::new("R0312");
 /// The EHR answered with another status that is no success.
 pub(crate) const UNEXPECTED_STATUS: Code = Code::new("R0313");
-/// The EHR's answer is not JSON.
-pub(crate) const NOT_JSON: Code = Code::new("R0314");
+/// The EHR's answer is not JSON, or not the format that was said.
+pub(crate) const UNREADABLE: Code = Code::new("R0314");
 /// `records` failed on a page.
 pub(crate) const RECORDS_FAILED: Code = Code::new("R0315");
 /// Pages repeat themselves.
@@ -31,8 +31,17 @@ pub(crate) const CURSOR_UNWRITABLE: Code = Code::new("R0321");
 pub(crate) const SWEEP_TRUNCATED: Code = Code::new("R0323");
 /// The EHR says that there are more pages and does not say where.
 pub(crate) const MORE_PAGES: Code = Code::new("R0350");
+/// An answer that no other one follows.
+pub(crate) const FATAL_ANSWER: Code = Code::new("R0340");
+/// The EHR wants something set up first.
+pub(crate) const NEEDS_SETUP: Code = Code::new("R0341");
+/// The EHR cannot do what is asked.
+pub(crate) const UNSUPPORTED: Code = Code::new("R0342");
 /// An evaluation was given up by the evaluator itself.
 pub(crate) const EVALUATOR: Code = Code::new("R0322");
+
+/// What to do about a connection that is asked too often.
+pub(crate) const SLOWER: &str = "the EHR allows fewer requests than are made: set the connection's `limits.rate`, or a longer `every`";
 
 /// A failure with a mend.
 pub(crate) fn failure(
@@ -64,10 +73,7 @@ pub(crate) fn status(response: &EhrResponse, what: &str) -> RoundFailure {
             REFUSED_CREDENTIALS,
             "check the connection's `auth` and what the EHR allows this credential",
         ),
-        429 => (
-            THROTTLED,
-            "the EHR allows fewer requests than are made: set the connection's `limits.rate`, or a longer `every`",
-        ),
+        429 => (THROTTLED, SLOWER),
         300..=399 => (
             UNEXPECTED_STATUS,
             "redirects are not followed, so that credentials stay with one host: put the final address into `base_url`",
@@ -84,8 +90,8 @@ pub(crate) fn status(response: &EhrResponse, what: &str) -> RoundFailure {
     failure(code, format!("{what}: the EHR answered {status}"), hint)
 }
 
-/// An answer came that is not JSON.
-pub(crate) fn not_json(
+/// An answer came that cannot be read.
+pub(crate) fn unreadable(
     response: &EhrResponse,
     what: &str,
     error: &rounds_map::ParseError,
@@ -98,7 +104,7 @@ pub(crate) fn not_json(
             format!(" (it calls itself `{}`)", kind.escape_debug())
         });
     failure(
-        NOT_JSON,
+        UNREADABLE,
         format!(
             "{what}: the answer of {} bytes is {error}{kind}",
             response.body.len(),

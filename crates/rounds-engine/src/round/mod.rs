@@ -33,16 +33,15 @@ mod slices;
 pub(crate) mod tour;
 
 use crate::Ports;
+use crate::answer::Judge;
 use crate::observe::Observer;
-use crate::request;
 use absence::Seen;
 use ask::{Asked, Purpose};
 use cursor::{Advance, Order, SourceClock};
-use exchange::Repeatable;
-use failure::failure;
+use exchange::{Heard, Repeatable};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use pages::Pages;
+use pages::{Maker, Pages};
 pub(crate) use partitions::PartitionLists;
 use pending::Pending;
 use read::PageContent;
@@ -237,16 +236,13 @@ impl Round<'_> {
     ) -> Result<SourceClock, Interruption> {
         let feed = Arc::clone(through);
         self.asked_dates = asked.dates;
-        let first = request::build(self.connection, &feed.request, &self.scope_of(asked)).map_err(
-            |error| {
-                failure(
-                    request::RequestError::CODE,
-                    format!("the request for changes cannot be made: {error}"),
-                    "check `changes` with `rounds poll ACTION --dry-run`",
-                )
-            },
-        )?;
-        let mut pages = Pages::new(&feed.paging, &self.connection.base_url, first);
+        let maker = Maker {
+            connection: self.connection,
+            rule: &feed.request,
+            scope: self.scope_of(asked),
+            what: "changes",
+        };
+        let mut pages = Pages::new(&feed.paging, maker)?;
         let is_taken = matches!(feed.cursor, CursorRule::Queue(_));
         let mut clock = None;
         let mut read_at = None;
@@ -319,28 +315,25 @@ impl Round<'_> {
         } else {
             Repeatable::Yes
         };
-        let response = exchange::ask(
-            self.ports,
+        let judge = Judge {
+            ports: self.ports,
+            connection: self.connection,
+            action: self.action,
+            rule: &feed.request,
+        };
+        let heard = exchange::ask(
+            &judge,
             request.clone(),
             repeatable,
             &mut self.counts.requests,
             self.observer,
         )
         .await?;
-        let (action, feed) = (Arc::clone(self.action), Arc::clone(feed));
-        let for_reading = response.clone();
-        let page = self
-            .ports
-            .evaluator
-            .run(move || read::page(&action, &feed, &for_reading))
-            .await
-            .map_err(|error| {
-                failure(
-                    failure::EVALUATOR,
-                    format!("reading a page: {error}"),
-                    "this is a fault of Rounds: please report it",
-                )
-            })??;
+        let response = match heard {
+            Heard::Page(response) => response,
+            Heard::Nothing(response) => return Ok((PageContent::nothing(), response)),
+        };
+        let page = read::page_beside(self.ports, self.action, feed, &response).await?;
         Ok((page, response))
     }
 

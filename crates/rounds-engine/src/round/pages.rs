@@ -4,10 +4,12 @@ mod walk;
 
 use super::failure::{self, failure};
 use super::read::{NextPage, PageContent};
+use crate::request;
 use http::HeaderMap;
 use rounds_domain::RoundFailure;
-use rounds_domain::plan::{Links, Paging, PagingRule};
-use rounds_domain::ports::EhrRequest;
+use rounds_domain::plan::{Connection, Links, Paging, PagingRule, RequestRule};
+use rounds_domain::ports::{BodyPiece, EhrRequest};
+use rounds_map::Json;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use url::Url;
@@ -16,7 +18,7 @@ use walk::{Places, Walk};
 /// The pages of one answer: gives the next request until there is none.
 pub(super) struct Pages<'a> {
     paging: &'a Paging,
-    base_url: &'a Url,
+    maker: Maker<'a>,
     first: EhrRequest,
     next: Option<EhrRequest>,
     walk: Option<Walk>,
@@ -28,7 +30,7 @@ pub(super) struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     /// Starts with this request; the paging's own parameters are added to it.
-    pub(super) fn new(paging: &'a Paging, base_url: &'a Url, mut first: EhrRequest) -> Self {
+    pub(super) fn new(paging: &'a Paging, maker: Maker<'a>) -> Result<Self, RoundFailure> {
         let walk = match &paging.rule {
             PagingRule::PageNumber {
                 first, size, rows, ..
@@ -44,6 +46,7 @@ impl<'a> Pages<'a> {
             }
             _ => None,
         };
+        let mut first = maker.at(Json::null())?;
         if let PagingRule::After {
             size: Some(size),
             size_parameter: Some(name),
@@ -54,7 +57,7 @@ impl<'a> Pages<'a> {
         }
         let mut pages = Self {
             paging,
-            base_url,
+            maker,
             first,
             next: None,
             walk,
@@ -62,8 +65,11 @@ impl<'a> Pages<'a> {
             asked: HashSet::new(),
             seen: HashSet::new(),
         };
-        pages.next = pages.at_place().or_else(|| Some(pages.first.clone()));
-        pages
+        pages.next = Some(match pages.at_place()? {
+            Some(at_place) => at_place,
+            None => pages.first.clone(),
+        });
+        Ok(pages)
     }
 
     /// The next page's request.
@@ -81,7 +87,7 @@ impl<'a> Pages<'a> {
         self.taken += 1;
         // A walk by place may well ask for a place again, and a queue is asked the same until it has nothing more.
         let may_repeat = self.walk.is_some() || matches!(self.paging.rule, PagingRule::UntilEmpty);
-        if !may_repeat && !self.asked.insert(mark_of(&request.url)) {
+        if !may_repeat && !self.asked.insert(mark_of(&request)) {
             return Err(loops("a next page that was asked for already"));
         }
         Ok(Some(request))
@@ -121,7 +127,7 @@ impl<'a> Pages<'a> {
         }
         if let Some(walk) = &mut self.walk {
             let goes_on = walk.step(&page.records, page.more);
-            self.next = if goes_on { self.at_place() } else { None };
+            self.next = if goes_on { self.at_place()? } else { None };
             return Ok(());
         }
         self.next = match page.more {
@@ -146,11 +152,11 @@ impl<'a> Pages<'a> {
                 None => None,
             },
             (PagingRule::Token { parameter, .. }, NextPage::Pointer(token)) => {
-                Some(self.first_with(parameter, token))
+                Some(self.first_with(parameter.as_deref(), token)?)
             }
             (PagingRule::After { size, .. }, _) if more.is_none() && is_last(page, *size) => None,
             (PagingRule::After { parameter, .. }, NextPage::Pointer(value)) => {
-                Some(self.first_with(parameter, value))
+                Some(self.first_with(parameter.as_deref(), value)?)
             }
             (PagingRule::After { .. }, NextPage::Unsaid) => return Err(no_way_on()),
             (PagingRule::UntilEmpty, _) => {
@@ -166,10 +172,14 @@ impl<'a> Pages<'a> {
         }
     }
 
-    fn first_with(&self, parameter: &str, value: &str) -> EhrRequest {
+    /// The request for another place: in its parameter, or where the request says `page`.
+    fn first_with(&self, parameter: Option<&str>, value: &str) -> Result<EhrRequest, RoundFailure> {
+        let Some(parameter) = parameter else {
+            return self.maker.at(Json::string(value));
+        };
         let mut request = self.first.clone();
         set(&mut request.url, parameter, value);
-        request
+        Ok(request)
     }
 
     fn follow(&self, current: &EhrRequest, link: &str) -> Result<EhrRequest, RoundFailure> {
@@ -191,6 +201,7 @@ impl<'a> Pages<'a> {
         Ok(EhrRequest {
             method: http::Method::GET,
             url,
+            body: None,
             ..current.clone()
         })
     }
@@ -198,21 +209,24 @@ impl<'a> Pages<'a> {
     /// A link's path and query at the connection's own address.
     fn rebased(&self, link: &Url) -> Result<Url, RoundFailure> {
         let below = format!("{}/", link.path().trim_end_matches('/'));
-        if !below.starts_with(self.base_url.path()) {
+        if !below.starts_with(self.maker.connection.base_url.path()) {
             return Err(unusable_link(format!(
                 "the next link leads to another host, {}, and to a path that is not under that of `base_url`",
                 link.origin().ascii_serialization()
             )));
         }
-        let mut url = self.base_url.clone();
+        let mut url = self.maker.connection.base_url.clone();
         url.set_path(link.path());
         url.set_query(link.query());
         Ok(url)
     }
 
     /// The request for the page where the walk is, and for its size if the rule asks for one.
-    fn at_place(&self) -> Option<EhrRequest> {
-        let at = self.walk.as_ref()?.at();
+    fn at_place(&self) -> Result<Option<EhrRequest>, RoundFailure> {
+        let Some(walk) = &self.walk else {
+            return Ok(None);
+        };
+        let at = walk.at();
         let (parameter, size, size_parameter) = match &self.paging.rule {
             PagingRule::PageNumber {
                 parameter,
@@ -226,20 +240,58 @@ impl<'a> Pages<'a> {
                 size_parameter,
                 ..
             } => (parameter, Some(*size), size_parameter),
-            _ => return None,
+            _ => return Ok(None),
         };
-        let mut request = self.first.clone();
-        set(&mut request.url, parameter, &at.to_string());
+        let mut request = match parameter {
+            Some(parameter) => self.first_with(Some(parameter), &at.to_string())?,
+            None => self.maker.at(number(at))?,
+        };
         if let (Some(name), Some(size)) = (size_parameter, size) {
             set(&mut request.url, name, &size.to_string());
         }
-        Some(request)
+        Ok(Some(request))
     }
 }
 
-fn mark_of(url: &Url) -> [u8; 16] {
+/// A place as a JSON body wants it, exact at any size.
+fn number(at: u64) -> Json {
+    i64::try_from(at).map_or_else(|_| Json::string(at.to_string()), Json::integer)
+}
+
+/// Makes the requests of one answer.
+pub(super) struct Maker<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) rule: &'a RequestRule,
+    /// What its templates may use besides `page`.
+    pub(super) scope: Json,
+    /// What is asked for, for failures.
+    pub(super) what: &'static str,
+}
+
+impl Maker<'_> {
+    /// The request for a place, where it has a placeholder for one.
+    fn at(&self, page: Json) -> Result<EhrRequest, RoundFailure> {
+        request::build_at(self.connection, self.rule, &self.scope, page).map_err(|error| {
+            failure(
+                request::RequestError::CODE,
+                format!("the request for {} cannot be made: {error}", self.what),
+                "check it with `rounds poll ACTION --dry-run`",
+            )
+        })
+    }
+}
+
+fn mark_of(request: &EhrRequest) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    hash.update(request.url.as_str());
+    for piece in request.body.iter().flat_map(|body| &body.pieces) {
+        if let BodyPiece::Ready(text) = piece {
+            hash.update([0]);
+            hash.update(text);
+        }
+    }
     let mut mark = [0; 16];
-    mark.copy_from_slice(&Sha256::digest(url.as_str())[..16]);
+    mark.copy_from_slice(&hash.finalize()[..16]);
     mark
 }
 

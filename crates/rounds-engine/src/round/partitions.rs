@@ -4,13 +4,14 @@
 //! patients that is asked each hour does not ask for the patients each hour too. When it cannot be renewed the former one
 //! serves on: a list that is a day old is better than no round.
 
-use super::exchange::{self, Repeatable};
+use super::exchange::{self, Heard, Repeatable};
 use super::failure::{self, failure};
 use super::feed_key;
-use super::pages::Pages;
-use super::read::{self, Identity};
+use super::pages::{Maker, Pages};
+use super::read::{self, Identity, PageContent};
+use crate::Ports;
+use crate::answer::Judge;
 use crate::observe::Observer;
-use crate::{Ports, request};
 use jiff::Timestamp;
 use rounds_domain::plan::{Action, Connection, Feed, PartitionQuery, Partitions};
 use rounds_domain::{FeedKey, Partition, RoundCounts, RoundFailure};
@@ -98,36 +99,33 @@ async fn ask(
     observer: &mut dyn Observer,
 ) -> Result<BTreeSet<Partition>, RoundFailure> {
     let list = &query.list;
-    let nothing = Json::object::<String>([]);
-    let first = request::build(connection, &list.request, &nothing).map_err(|error| {
-        failure(
-            request::RequestError::CODE,
-            format!("the request for partitions cannot be made: {error}"),
-            "check `for_each` with `rounds poll ACTION --dry-run`",
-        )
-    })?;
-    let mut pages = Pages::new(&list.paging, &connection.base_url, first);
+    let maker = Maker {
+        connection,
+        rule: &list.request,
+        scope: Json::object::<String>([]),
+        what: "partitions",
+    };
+    let judge = Judge {
+        ports,
+        connection,
+        action,
+        rule: &list.request,
+    };
+    let mut pages = Pages::new(&list.paging, maker)?;
     let mut partitions = BTreeSet::new();
     while let Some(request) = pages.take()? {
-        let response = exchange::ask(
-            ports,
+        let heard = exchange::ask(
+            &judge,
             request.clone(),
             Repeatable::Yes,
             &mut counts.requests,
             observer,
         )
         .await?;
-        let (reading, action, list) = (response.clone(), Arc::clone(action), Arc::clone(list));
-        let page = (ports.evaluator)
-            .run(move || read::page(&action, &list, &reading))
-            .await
-            .map_err(|error| {
-                failure(
-                    failure::EVALUATOR,
-                    format!("reading the list of partitions: {error}"),
-                    "this is a fault of Rounds: please report it",
-                )
-            })??;
+        let page = match &heard {
+            Heard::Page(response) => read::page_beside(ports, action, list, response).await?,
+            Heard::Nothing(_) => PageContent::nothing(),
+        };
         for record in &page.records {
             if record.identity == Identity::Missing {
                 return Err(failure(
@@ -145,7 +143,7 @@ async fn ask(
                 "narrow the list in `for_each`, or ask the EHR in another way",
             ));
         }
-        pages.advance(&request, &response.headers, &page)?;
+        pages.advance(&request, &heard.response().headers, &page)?;
     }
     Ok(partitions)
 }

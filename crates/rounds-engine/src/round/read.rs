@@ -5,6 +5,7 @@ use super::cursor::Position;
 use super::failure::{self, failure};
 use super::gone;
 use super::instant;
+use crate::Ports;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rounds_domain::plan::{
@@ -15,6 +16,7 @@ use rounds_domain::ports::EhrResponse;
 use rounds_domain::{Document, OrderingKey, Presence, RecordId, RoundFailure, Version};
 use rounds_map::{Filter, Json, JsonKind};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 /// What a page holds.
 pub(super) struct PageContent {
@@ -32,6 +34,21 @@ pub(super) struct PageContent {
     pub(super) bundle: Option<Bundle>,
     /// A mark of its records: two pages of one answer with the same mark repeat each other.
     pub(super) mark: [u8; 16],
+}
+
+impl PageContent {
+    /// An answer that says that there is nothing.
+    pub(super) fn nothing() -> Self {
+        Self {
+            records: Vec::new(),
+            next: NextPage::Unsaid,
+            more: Some(false),
+            cursor: None,
+            clock: None,
+            bundle: None,
+            mark: mark_of(&[]),
+        }
+    }
 }
 
 /// What a page's body says of the next page.
@@ -71,14 +88,31 @@ pub(super) enum Identity {
     Missing,
 }
 
-/// Reads a page.
-pub(super) fn page(
-    action: &Action,
-    feed: &Feed,
+/// Reads a page where expressions are evaluated.
+pub(super) async fn page_beside(
+    ports: &Ports,
+    action: &Arc<Action>,
+    feed: &Arc<Feed>,
     response: &EhrResponse,
 ) -> Result<PageContent, RoundFailure> {
-    let body = Json::parse(&response.body)
-        .map_err(|error| failure::not_json(response, "asking for changes", &error))?;
+    let (action, feed, response) = (Arc::clone(action), Arc::clone(feed), response.clone());
+    let read = ports
+        .evaluator
+        .run(move || page(&action, &feed, &response))
+        .await;
+    read.map_err(|error| {
+        failure(
+            failure::EVALUATOR,
+            format!("reading a page: {error}"),
+            "this is a fault of Rounds: please report it",
+        )
+    })?
+}
+
+/// Reads a page.
+fn page(action: &Action, feed: &Feed, response: &EhrResponse) -> Result<PageContent, RoundFailure> {
+    let body = (feed.request.format.read(&response.body))
+        .map_err(|error| failure::unreadable(response, "asking for changes", &error))?;
     let failed = |what: &str, error: &rounds_map::EvaluateError| {
         failure(
             failure::RECORDS_FAILED,
@@ -86,10 +120,13 @@ pub(super) fn page(
             "`rounds poll ACTION --dry-run` shows the page; an error that comes with status 200 often has another shape",
         )
     };
-    let found = feed
+    let mut found = feed
         .records
         .all(&body)
         .map_err(|error| failed("records", &error))?;
+    if let Some(skip) = &feed.skip {
+        found.retain(|record| !is_true(skip, record));
+    }
     // `.[]` over an error's object gives its texts: taken as records, they would be told.
     if let Some(other) = found
         .iter()
@@ -215,14 +252,16 @@ fn version_of(feed: &Feed, record: &Json) -> Version {
 }
 
 fn presence_of(feed: &Feed, record: &Json) -> Presence {
-    let says_gone = (feed.gone.as_ref())
-        .and_then(|gone| gone.optional(record).ok().flatten())
-        .and_then(|gone| gone.as_bool());
-    if says_gone == Some(true) {
-        Presence::Gone
-    } else {
-        Presence::There
+    match &feed.gone {
+        Some(gone) if is_true(gone, record) => Presence::Gone,
+        _ => Presence::There,
     }
+}
+
+/// Whether a condition gives true of a record, and nothing else.
+fn is_true(condition: &Filter, record: &Json) -> bool {
+    let given = condition.optional(record).ok().flatten();
+    given.and_then(|given| given.as_bool()) == Some(true)
 }
 
 /// When a record says that it changed.

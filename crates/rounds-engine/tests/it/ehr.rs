@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
-use rounds_domain::ports::{Clock, Ehr, EhrError, EhrRequest, EhrResponse};
+use rounds_domain::ConnectionName;
+use rounds_domain::ports::{BodyPiece, Clock, Ehr, EhrError, EhrRequest, EhrResponse};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +16,7 @@ use url::Url;
 /// What the EHR answers: a response, or no answer at all.
 pub(crate) type Answer = Result<EhrResponse, EhrError>;
 
-type Handler = Box<dyn FnMut(&Url) -> Answer + Send>;
+type Handler = Box<dyn FnMut(&EhrRequest) -> Answer + Send>;
 
 /// The EHR: handlers by path, a log of what was asked, and a clock that may be wrong.
 pub(crate) struct FakeEhr {
@@ -28,6 +29,8 @@ pub(crate) struct FakeEhr {
     pub(crate) takes: Mutex<Duration>,
     under_way: AtomicUsize,
     most_under_way: AtomicUsize,
+    /// What was said of the connection: that its session has ended, or how long to wait.
+    heard: Mutex<Vec<String>>,
 }
 
 impl FakeEhr {
@@ -40,14 +43,29 @@ impl FakeEhr {
             takes: Mutex::default(),
             under_way: AtomicUsize::new(0),
             most_under_way: AtomicUsize::new(0),
+            heard: Mutex::default(),
         }
     }
 
     /// Answers paths that begin with `path`; a later handler of the same path replaces the earlier one.
-    pub(crate) fn on(&self, path: &str, handler: impl FnMut(&Url) -> Answer + Send + 'static) {
+    pub(crate) fn on(&self, path: &str, mut handler: impl FnMut(&Url) -> Answer + Send + 'static) {
+        self.on_request(path, move |request| handler(&request.url));
+    }
+
+    /// The same, with a look at the whole request.
+    pub(crate) fn on_request(
+        &self,
+        path: &str,
+        handler: impl FnMut(&EhrRequest) -> Answer + Send + 'static,
+    ) {
         let mut handlers = self.handlers.lock().expect("not poisoned");
         handlers.retain(|(known, _)| known != path);
         handlers.push((path.to_owned(), Box::new(handler)));
+    }
+
+    /// What was said of the connection since the last call.
+    pub(crate) fn take_heard(&self) -> Vec<String> {
+        std::mem::take(&mut self.heard.lock().expect("not poisoned"))
     }
 
     /// Everything that was asked since the last call.
@@ -99,7 +117,7 @@ impl Ehr for FakeEhr {
             let handler = handlers
                 .iter_mut()
                 .find(|(known, _)| path.starts_with(known.as_str()));
-            handler.map_or_else(|| Ok(status(404)), |(_, handler)| handler(&request.url))
+            handler.map_or_else(|| Ok(status(404)), |(_, handler)| handler(&request))
         };
         let sends_date = self
             .clock_ahead_seconds
@@ -113,6 +131,31 @@ impl Ehr for FakeEhr {
         }
         answer
     }
+
+    async fn session_ended(&self, connection: &ConnectionName, _sent_at: Duration) {
+        let mut heard = self.heard.lock().expect("not poisoned");
+        heard.push(format!("{connection}: session ended"));
+    }
+
+    async fn throttled(
+        &self,
+        connection: &ConnectionName,
+        _sent_at: Duration,
+        after: Option<Duration>,
+    ) {
+        let mut heard = self.heard.lock().expect("not poisoned");
+        heard.push(format!("{connection}: wait {after:?}"));
+    }
+}
+
+/// A request's body as text; secrets in it by their names.
+pub(crate) fn body_of(request: &EhrRequest) -> String {
+    let pieces = request.body.iter().flat_map(|body| &body.pieces);
+    let texts = pieces.map(|piece| match piece {
+        BodyPiece::Ready(text) => text.clone(),
+        BodyPiece::Secret { source, .. } => format!("[{source:?}]"),
+    });
+    texts.collect()
 }
 
 /// A JSON answer.

@@ -2,7 +2,9 @@
 //! that do what the story says.
 
 mod also;
+mod answers;
 mod ascending;
+mod bodies;
 mod cases;
 mod changes;
 mod containers;

@@ -152,7 +152,7 @@ async fn session(
     }
     let none = |words: String| Cause::NoSession(words);
     let found = match &login.token {
-        TokenSource::Expression(filter) => way.evaluate(filter, answer).await?,
+        TokenSource::Expression(filter) => way.evaluate(filter, login.format, answer).await?,
         TokenSource::Body => {
             let text = std::str::from_utf8(&answer.body)
                 .map_err(|_| none("the answer's body is not text".to_owned()))?;
@@ -201,6 +201,7 @@ fn place(send: &SessionPlace, session: SecretString) -> Result<Proof, Cause> {
             Proof::Header(name, value(format!("{prefix}{text}"))?)
         }
         SessionPlace::Cookie(name) => Proof::Cookie(value(format!("{name}={text}"))?),
+        SessionPlace::Body => Proof::Body(session),
         SessionPlace::Query(name) => Proof::Query {
             name: name.clone(),
             value: session,

@@ -8,9 +8,9 @@ use crate::secrets::{SecretError, Secrets};
 use http::{HeaderMap, Method};
 use jiff::Timestamp;
 use rounds_domain::ConnectionName;
-use rounds_domain::plan::SecretReference;
+use rounds_domain::plan::{AnswerFormat, SecretReference};
 use rounds_domain::ports::{Credential, EhrResponse};
-use rounds_map::{Filter, Json};
+use rounds_map::Filter;
 use secrecy::SecretString;
 use std::time::Duration;
 use url::Url;
@@ -120,10 +120,11 @@ impl<'l> Way<'l> {
         self.lane.exchange(request, self.pass, limit, timeout).await
     }
 
-    /// What the expression gives of the JSON text, if it is one scalar.
+    /// What the expression gives of the answer, if it is one scalar.
     pub(super) async fn evaluate(
         &self,
         filter: &Filter,
+        format: AnswerFormat,
         body: &EhrResponse,
     ) -> Result<String, Cause> {
         let none = |words: &str| Cause::NoSession(words.to_owned());
@@ -134,7 +135,8 @@ impl<'l> Way<'l> {
             .ok_or_else(|| none("there is nothing that evaluates the expression"))?;
         let (filter, body) = (filter.clone(), body.body.clone());
         let found = evaluator.run(move || {
-            let json = Json::parse(&body).map_err(|_| "the answer is not JSON")?;
+            let json =
+                (format.read(&body)).map_err(|_| "the answer cannot be read in its `format`")?;
             let found = filter
                 .one(&json)
                 .map_err(|_| "the expression fails on the answer")?;

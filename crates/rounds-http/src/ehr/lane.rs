@@ -75,17 +75,22 @@ impl Lane {
             _ => false,
         };
         if is_pause {
-            let pause = self.gate.pause(pass, asked);
-            tracing::warn!(
-                connection.name = %self.connection.name,
-                status = status.as_u16(),
-                pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
-                "connection {} asked to wait; no request is sent to it for {pause:?}",
-                self.connection.name,
-            );
+            self.hold(pass.granted_at(), asked, status.as_str());
         } else if status.is_success() {
             self.gate.served(pass);
         }
+    }
+
+    /// The EHR asked to wait, in answer to a request that was sent then.
+    pub(super) fn hold(&self, sent_at: Duration, asked: Option<Duration>, how: &str) {
+        let pause = self.gate.pause(sent_at, asked);
+        tracing::warn!(
+            connection.name = %self.connection.name,
+            how,
+            pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+            "connection {} asked to wait; no request is sent to it for {pause:?}",
+            self.connection.name,
+        );
     }
 
     /// Reads the decompressed body and stops at the limit, whatever the answer promised.

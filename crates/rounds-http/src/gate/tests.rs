@@ -239,10 +239,11 @@ fn unmeasured_pauses_double_and_a_success_resets_them() {
         for _ in 0..8 {
             let pass = gate.enter().await;
             let companion = gate.enter().await;
-            pauses.push(gate.pause(&pass, None).as_secs());
+            pauses.push(gate.pause(pass.granted_at(), None).as_secs());
             gate.served(&companion);
             assert_eq!(
-                gate.pause(&companion, Some(Duration::ZERO)).as_secs(),
+                gate.pause(companion.granted_at(), Some(Duration::ZERO))
+                    .as_secs(),
                 *pauses.last().expect("one was pushed"),
                 "what was under way together counts once"
             );
@@ -251,7 +252,7 @@ fn unmeasured_pauses_double_and_a_success_resets_them() {
 
         let pass = gate.enter().await;
         gate.served(&pass);
-        assert_eq!(gate.pause(&pass, None), Duration::from_secs(1));
+        assert_eq!(gate.pause(pass.granted_at(), None), Duration::from_secs(1));
     });
 }
 
@@ -262,10 +263,10 @@ fn a_measured_pause_is_kept_clamped_and_not_shortened() {
     simulate(&clock, async {
         let pass = gate.enter().await;
         assert_eq!(
-            gate.pause(&pass, Some(Duration::from_hours(10))),
+            gate.pause(pass.granted_at(), Some(Duration::from_hours(10))),
             Duration::from_hours(1)
         );
-        assert_eq!(gate.pause(&pass, Some(ms(5))), ms(5));
+        assert_eq!(gate.pause(pass.granted_at(), Some(ms(5))), ms(5));
         drop(pass);
         let _pass = gate.enter().await;
         assert_eq!(clock.monotonic(), Duration::from_hours(1));

@@ -8,7 +8,7 @@ use crate::test_clock::TestClock;
 use crate::{CONFIDENTIAL, SECRET, assert_discreet, clock, environment, secrets};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use rounds_domain::ConnectionName;
-use rounds_domain::plan::{Authentication, Connection, HeaderSource, Limits};
+use rounds_domain::plan::{AnswerFormat, Authentication, Connection, HeaderSource, Limits};
 use rounds_domain::ports::{Ehr, EhrError, EhrRequest, EhrResponse};
 use rounds_http::{EhrClient, Secrets};
 use std::sync::Arc;
@@ -29,6 +29,9 @@ pub(crate) fn connection(base_url: &str) -> Connection {
         base_url: url(base_url),
         authentication: Authentication::None,
         headers: Vec::new(),
+        secrets: Vec::new(),
+        format: AnswerFormat::Json,
+        answers: Vec::new(),
         limits: Limits::default(),
         connect_timeout: PATIENCE,
         request_timeout: PATIENCE,
@@ -50,6 +53,8 @@ pub(crate) fn request(url_text: &str) -> EhrRequest {
         method: Method::GET,
         url: url(url_text),
         headers: HeaderMap::new(),
+        accept: "application/json",
+        body: None,
         timeout: None,
     }
 }

@@ -5,3 +5,11 @@ def until(cond; update): def rec: if cond then . else update | __step | rec end;
 def tonumber: if isnumber then . else __tonumber end;
 def toboolean: if isboolean then . elif . == "true" then true elif . == "false" then false
   else error("cannot parse as boolean") end;
+
+# What EHRs need again and again.
+
+# Nothing, one or several as a list: what XML and the APIs behind it give is none of these for certain.
+def many: if . == null then [] elif isarray then . else [.] end;
+# What a FHIR search matched, without what it included and what it says of itself (R4, search, 3.1.1.9).
+def fhir_matches: .entry[]? | select((.search.mode // "match") == "match") | .resource
+  | select(. != null and .resourceType != "OperationOutcome");

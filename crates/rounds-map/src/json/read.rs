@@ -26,6 +26,7 @@ pub(super) fn read(text: &[u8]) -> Result<Val, ParseError> {
 
 fn failure(offset: usize, reason: &str) -> ParseError {
     ParseError {
+        language: "JSON",
         offset,
         reason: reason.to_owned(),
     }

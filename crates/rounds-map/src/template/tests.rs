@@ -143,7 +143,51 @@ fn the_roots_are_known() {
     assert_eq!(template.expect("compiles").roots(), ["record", "cursor"]);
 }
 
+#[test]
+fn a_placeholder_may_be_left_for_later() {
+    let template = Template::compile(
+        "<a k=\"{{ secret.key }}\">{{ cursor }}</a>",
+        &["cursor", "secret"],
+    )
+    .expect("compiles");
+    let scope = Json::object([("cursor", Json::string("<1>"))]);
+    let pieces = template
+        .render_in_pieces(&scope, Escape::Xml, |written| {
+            written.starts_with("secret.")
+        })
+        .expect("renders");
+    let shown: Vec<String> = pieces
+        .into_iter()
+        .map(|piece| match piece {
+            Piece::Text(text) => text,
+            Piece::Left(written) => format!("[{written}]"),
+        })
+        .collect();
+    assert_eq!(shown, ["<a k=\"", "[secret.key]", "\">&lt;1&gt;</a>"]);
+}
+
 proptest! {
+    #[test]
+    fn no_value_leaves_its_element_or_attribute(value in ".*") {
+        let template = Template::compile("<a k=\"{{ v }}\"><b>-{{ v }}-</b></a>", &["v"]).expect("compiles");
+        let scope = Json::object([("v", Json::string(value.as_str()))]);
+        let text = template.render(&scope, Escape::Xml).expect("renders");
+        let read = Json::parse_xml(text.as_bytes()).expect("is XML");
+        let held: String = value.chars().filter(|c| super::is_xml(*c)).collect();
+        let a = read.get("a").expect("has a");
+        prop_assert_eq!(a.get("@k").and_then(|k| k.scalar_text()), Some(held.clone()));
+        prop_assert_eq!(a.get("b").and_then(|b| b.scalar_text()), Some(format!("-{held}-")));
+    }
+
+    #[test]
+    fn no_value_leaves_its_json_string(value in ".*") {
+        let template = Template::compile(r#"{"k": "-{{ v }}-"}"#, &["v"]).expect("compiles");
+        let scope = Json::object([("v", Json::string(value.as_str()))]);
+        let text = template.render(&scope, Escape::JsonString).expect("renders");
+        let read = Json::parse(text.as_bytes()).expect("is JSON");
+        prop_assert_eq!(read.get("k").and_then(|k| k.scalar_text()), Some(format!("-{value}-")));
+    }
+
     #[test]
     fn no_value_leaves_its_segment(value in ".*") {
         let template = Template::compile("/a/{{ v }}/b", &["v"]).expect("compiles");

@@ -4,14 +4,16 @@ use super::{headers, whole_url};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::{LoginKeys, SecretKeys};
-use crate::kinds::{HeaderValueSource, Pairs, Secret, SessionToken};
+use crate::kinds::{HeaderValueSource, Pairs, Secret, SessionInBody, SessionToken};
 use crate::lower::body::number;
 use crate::lower::request::{HeaderOwner, reserved_header};
 use crate::reading::{Given, Read, duplicate_key};
 use crate::source::Place;
 use crate::tree::{Entry, Node, NodeKind, Scalar, ScalarType};
 use http::header::AUTHORIZATION;
-use rounds_domain::plan::{JsonSource, Login, LoginBody, SessionPlace, TextSource, TokenSource};
+use rounds_domain::plan::{
+    AnswerFormat, JsonSource, Login, LoginBody, SessionPlace, TextSource, TokenSource,
+};
 use rounds_map::Json;
 use url::Url;
 
@@ -37,6 +39,7 @@ pub(super) fn lower(
         url: url?,
         headers,
         body: body?,
+        format: keys.format.or(AnswerFormat::Json),
         token: token?,
         send: send?,
         lasts: keys.lasts.value().map(|lasts| lasts.0),
@@ -249,6 +252,9 @@ fn send(
     }
     if let Some(query) = given.query.value() {
         return Some(SessionPlace::Query(query.0.text.clone()));
+    }
+    if let Some(SessionInBody::Session) = given.body.value() {
+        return Some(SessionPlace::Body);
     }
     given
         .cookie

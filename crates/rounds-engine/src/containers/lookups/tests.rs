@@ -29,6 +29,7 @@ async fn look_up(desk: &LookupDesk, container: &Container, patient: u32, body: &
             .parse()
             .expect("a URL"),
         headers: Vec::new(),
+        body: Vec::new(),
     };
     let found = Looked::Found {
         body: Document::new(body.to_owned()),

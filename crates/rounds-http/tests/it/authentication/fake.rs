@@ -173,6 +173,10 @@ impl Books {
             return answer("403 Forbidden", &[], "");
         }
         let session = self.session("session", clock.monotonic());
+        if request.line().contains("xml") {
+            let text = format!("<PPMDResults><usercontext>{session}</usercontext></PPMDResults>");
+            return answer("200 OK", &["content-type: text/xml"], text);
+        }
         answer(
             "200 OK",
             &[
@@ -186,14 +190,15 @@ impl Books {
 
     fn records(&self, request: &Received, target: &str, now: Duration) -> Answer {
         let headers = request.headers();
+        let body = String::from_utf8_lossy(&request.body);
         let texts = headers
             .values()
             .filter_map(|value| value.to_str().ok())
-            .chain([target]);
+            .chain([target, &*body]);
         let mut shown: Vec<&str> = texts.collect();
         let split: Vec<&str> = shown
             .iter()
-            .flat_map(|text| text.split([' ', '=', '&', ';']))
+            .flat_map(|text| text.split([' ', '=', '&', ';', '<', '>']))
             .collect();
         shown.extend(split);
         let good = shown

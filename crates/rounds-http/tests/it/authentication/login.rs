@@ -2,9 +2,12 @@
 
 use super::*;
 use http::header::AUTHORIZATION;
-use http::{HeaderName, Method};
-use rounds_domain::plan::{JsonSource, Login, LoginBody, SessionPlace, TextSource, TokenSource};
-use rounds_map::{Filter, Json};
+use http::{HeaderName, HeaderValue, Method};
+use rounds_domain::plan::{
+    AnswerFormat, JsonSource, Login, LoginBody, SessionPlace, TextSource, TokenSource,
+};
+use rounds_domain::ports::{BodyPiece, BodySecret, EhrRequest, RequestBody};
+use rounds_map::{Escape, Filter, Json};
 
 fn login(world: &World, body: LoginBody, token: TokenSource, send: SessionPlace) -> Login {
     Login {
@@ -12,6 +15,7 @@ fn login(world: &World, body: LoginBody, token: TokenSource, send: SessionPlace)
         url: world.url("api/login"),
         headers: Vec::new(),
         body,
+        format: AnswerFormat::Json,
         token,
         send,
         lasts: None,
@@ -88,6 +92,88 @@ async fn each_body_each_place_in_the_answer_and_each_place_in_requests() {
         assert_eq!(world.ask(&client).await, Ok(StatusCode::OK));
         assert_eq!(world.fake.asked("/api/login"), 2);
     }
+}
+
+/// A request whose body holds a session and a secret.
+fn with_body(url: &Url) -> EhrRequest {
+    let secret = |source, escape| BodyPiece::Secret { source, escape };
+    EhrRequest {
+        method: Method::POST,
+        body: Some(RequestBody {
+            content_type: HeaderValue::from_static("text/xml"),
+            pieces: vec![
+                BodyPiece::Ready("<session>".to_owned()),
+                secret(BodySecret::Session, Escape::Verbatim),
+                BodyPiece::Ready("</session><key>".to_owned()),
+                secret(BodySecret::Named("key".to_owned()), Escape::Xml),
+                BodyPiece::Ready("</key>".to_owned()),
+            ],
+        }),
+        ..request(url.as_str())
+    }
+}
+
+#[tokio::test]
+async fn a_body_gets_its_session_and_secrets_when_it_leaves_and_anew_after_a_refusal() {
+    let world = World::new().await;
+    let body = LoginBody::Text(vec![TextSource::Secret(password())]);
+    let expression = TokenSource::Expression(Filter::compile(".data.token").expect("jq"));
+    let login = login(&world, body, expression, SessionPlace::Body);
+    let mut connection = world.connection(Authentication::Login(Box::new(login)));
+    connection.secrets = vec![("key".to_owned(), password())];
+    let client = world.client_of(connection);
+    let sent = with_body(&world.url("api/records"));
+    assert!(!format!("{sent:?}").contains("<key>"));
+    for session in ["session-1", "session-2"] {
+        let answer = client.send(sent.clone()).await.expect("an answer");
+        assert_eq!(answer.status, StatusCode::OK);
+        let received = world.server.received().pop().expect("a request");
+        assert_eq!(
+            String::from_utf8_lossy(&received.body),
+            format!("<session>{session}</session><key>pa$$ &amp; word</key>")
+        );
+        assert_eq!(received.header("content-type"), "text/xml");
+        assert_eq!(
+            received.header("content-length"),
+            received.body.len().to_string()
+        );
+        world.fake.end_sessions();
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_asks_for_what_there_is_not_is_not_sent() {
+    let world = World::new().await;
+    let client = world.client(Authentication::None);
+    let error = client
+        .send(with_body(&world.url("api/records")))
+        .await
+        .expect_err("there is no session");
+    assert!(
+        error
+            .message
+            .ends_with("the connection has no session for bodies"),
+        "{error}"
+    );
+    assert_eq!(world.fake.asked("/api/records"), 0);
+}
+
+#[tokio::test]
+async fn a_login_may_answer_in_xml() {
+    let world = World::new().await;
+    let body = LoginBody::Text(vec![TextSource::Secret(password())]);
+    let expression =
+        TokenSource::Expression(Filter::compile(".PPMDResults.usercontext").expect("jq"));
+    let mut login = login(
+        &world,
+        body,
+        expression,
+        SessionPlace::Cookie("c".to_owned()),
+    );
+    login.url = world.url("api/login?xml");
+    login.format = AnswerFormat::Xml;
+    let client = world.client(Authentication::Login(Box::new(login)));
+    assert_eq!(world.ask(&client).await, Ok(StatusCode::OK));
 }
 
 #[tokio::test]

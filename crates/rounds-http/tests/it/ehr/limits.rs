@@ -3,6 +3,7 @@
 use super::*;
 use crate::server::until;
 use rounds_domain::plan::Rate;
+use rounds_domain::ports::Clock;
 
 /// Sends two requests, the second while the first one's answer asks to wait, and says how long the second waited.
 async fn wait_after(first: Answer, limits: Limits) -> Duration {
@@ -33,6 +34,33 @@ async fn wait_after(first: Answer, limits: Limits) -> Duration {
     let (answer, waited) = tokio::join!(second, time);
     assert_eq!(answer.expect("an answer").status, StatusCode::OK);
     waited
+}
+
+#[tokio::test]
+async fn an_answer_that_asks_to_wait_without_a_status_holds_the_next_request() {
+    let server = Server::start(|_| answer("200 OK", &[], "{}")).await;
+    let clock = TestClock::default();
+    let connection = Arc::new(connection_to(&server));
+    let name = connection.name.clone();
+    let client =
+        EhrClient::new([connection], secrets(), Arc::new(clock.clone())).expect("a client");
+    for (said, expected) in [(Some(Duration::from_secs(30)), 30), (None, 1)] {
+        let sent_at = Clock::monotonic(&clock);
+        client.send(request_to(&server)).await.expect("an answer");
+        client.throttled(&name, sent_at, said).await;
+        let before = server.received().len();
+        let second = client.send(request_to(&server));
+        let time = async {
+            until(async || clock.next_wake().is_some()).await;
+            let wait = clock.next_wake().expect("it waits");
+            assert_eq!(server.received().len(), before);
+            clock.advance(wait);
+            wait
+        };
+        let (answer, waited) = tokio::join!(second, time);
+        assert_eq!(answer.expect("an answer").status, StatusCode::OK);
+        assert_eq!(waited, Duration::from_secs(expected));
+    }
 }
 
 #[tokio::test]

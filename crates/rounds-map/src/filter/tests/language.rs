@@ -75,6 +75,28 @@ fn the_language_is_jq() {
 }
 
 #[test]
+fn what_ehrs_need_again_and_again_is_there() {
+    gives(
+        "map(many)",
+        "[null,[],[1],1,{\"a\":null}]",
+        r#"[[],[],[1],[1],[{"a":null}]]"#,
+    );
+    gives(
+        "[fhir_matches.id]",
+        r#"{"entry":[
+            {"resource":{"id":1},"search":{"mode":"match"}},
+            {"resource":{"id":2},"search":{"mode":"include"}},
+            {"resource":{"id":3}},
+            {"resource":{"resourceType":"OperationOutcome","id":4},"search":{"mode":"outcome"}},
+            {"resource":{"resourceType":"OperationOutcome","id":5}},
+            {"search":{"mode":"match"}}
+        ]}"#,
+        "[1,3]",
+    );
+    gives("[fhir_matches]", "{\"total\":0}", "[]");
+}
+
+#[test]
 fn the_language_is_jq_with_all_its_functions() {
     gives(
         "reduce .[] as [$a, $b] (0; . + $a * $b)",

@@ -348,11 +348,16 @@ fn pages(paging: &Paging) -> String {
         PagingRule::Single => return "one".to_owned(),
         PagingRule::NextLink(_) => "by the next link in the body".to_owned(),
         PagingRule::LinkHeader { relation } => format!("by the Link header's `{relation}`"),
-        PagingRule::PageNumber { parameter, .. } => format!("by number, `{parameter}`"),
-        PagingRule::Offset { parameter, .. } => format!("by offset, `{parameter}`"),
-        PagingRule::Token { parameter, .. } => format!("by token, `{parameter}`"),
+        PagingRule::PageNumber { parameter, .. } => {
+            format!("by number, {}", place(parameter.as_ref()))
+        }
+        PagingRule::Offset { parameter, .. } => format!("by offset, {}", place(parameter.as_ref())),
+        PagingRule::Token { parameter, .. } => format!("by token, {}", place(parameter.as_ref())),
         PagingRule::After { parameter, .. } => {
-            format!("after the last record of the one before, `{parameter}`")
+            format!(
+                "after the last record of the one before, {}",
+                place(parameter.as_ref())
+            )
         }
         PagingRule::UntilEmpty => "asked again until there is nothing".to_owned(),
     };
@@ -365,6 +370,14 @@ fn pages(paging: &Paging) -> String {
         Links::Rebased => ", at `base_url`",
     };
     format!("{rule}{rebased}{more}, at most {}", paging.max_pages)
+}
+
+/// Where the place of a page stands.
+fn place(parameter: Option<&String>) -> String {
+    match parameter {
+        Some(parameter) => format!("`{parameter}`"),
+        None => "where the request says `page`".to_owned(),
+    }
 }
 
 fn lookup(lookup: &rounds_domain::plan::Lookup) -> LookupDeeds {

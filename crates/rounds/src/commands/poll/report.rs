@@ -49,6 +49,9 @@ pub struct ExchangeRow {
     pub method: String,
     /// The whole URL.
     pub url: String,
+    /// What was sent along, secrets by their names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
     /// The answer's status.
     pub status: Option<u16>,
     /// Why there was no answer.
@@ -203,6 +206,7 @@ impl From<&Exchange> for ExchangeRow {
         Self {
             method: exchange.method.clone(),
             url: exchange.url.expose().clone(),
+            body: exchange.body.as_ref().map(|body| body.expose().clone()),
             status: exchange.outcome.as_ref().ok().copied(),
             error: exchange.outcome.as_ref().err().cloned(),
             body_bytes: exchange.body_bytes,
@@ -269,11 +273,11 @@ impl PollPage {
                 (None, None) => "no answer".to_owned(),
             };
             let took = duration_in_words(Duration::from_millis(request.took_ms));
-            writeln!(
-                out,
-                "  {} {}\n    {answer}, {took}",
-                request.method, request.url
-            )?;
+            writeln!(out, "  {} {}", request.method, request.url)?;
+            for line in request.body.iter().flat_map(|body| body.lines()) {
+                writeln!(out, "    > {line}")?;
+            }
+            writeln!(out, "    {answer}, {took}")?;
         }
         writeln!(out)
     }
