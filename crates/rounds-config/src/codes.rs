@@ -140,6 +140,17 @@ codes! {
     /// A status that HTTP does not have.
     BAD_STATUS = "R0264";
 
+    /// An action that cannot be polled.
+    NOT_POLLABLE = "R0290";
+    /// A connector that there is not.
+    UNKNOWN_CONNECTOR = "R0291";
+    /// An action that a connector does not have.
+    UNKNOWN_CONNECTOR_ACTION = "R0292";
+    /// Settings that a connector wants, or does not know.
+    BAD_SETTINGS = "R0293";
+    /// A connector's file that says what only the user can say.
+    BAD_CONNECTOR = "R0294";
+
     /// Nobody says where tokens are asked for, or two do.
     TOKEN_URL = "R0250";
     /// Keys that a grant needs, or does not know.

@@ -6,6 +6,7 @@
 mod action;
 mod authentication;
 mod connection;
+mod connector;
 mod cursor;
 mod destination;
 mod feed;
@@ -19,6 +20,7 @@ pub(crate) use authentication::{
     AuthKeys, LoginKeys, OAuth2Keys, SecretKeys, SessionTokenKeys, SmartBackendKeys,
 };
 pub(crate) use connection::ConnectionKeys;
+pub(crate) use connector::{ConnectorActionKeys, ConnectorKeys, SettingKeys};
 pub(crate) use cursor::{CursorKeys, QueueKeys, RecoverKeys};
 pub(crate) use destination::DestinationKeys;
 pub(crate) use feed::{AlsoKeys, ChangesKeys, DatesKeys, ForEachKeys, ReconcileKeys, TrailingKeys};
@@ -54,6 +56,7 @@ mod tests {
             super::action::ALL,
             super::feed::ALL,
             super::cursor::ALL,
+            super::connector::ALL,
             super::paging::ALL,
             super::request::ALL,
             super::destination::ALL,

@@ -1,13 +1,14 @@
 //! What the user writes, and what it means.
 //!
-//! A configuration is one YAML file or a folder of them. [`load`] takes it through four stations, and each goes on after
+//! A configuration is one YAML file or a folder of them. [`load`] takes it through five stations, and each goes on after
 //! an error, so that a person sees everything that is wrong at once:
 //!
 //! 1. `tree`: YAML as a tree whose every piece knows its place, also the pieces inside of quoted and folded texts.
-//! 2. `reading` and `face`: the tree as typed values. `face` is the one description of all keys; the checks of keys and
+//! 2. `connector`: where a connection or an action begins with a connector file, their trees become one.
+//! 3. `reading` and `face`: the tree as typed values. `face` is the one description of all keys; the checks of keys and
 //!    types, the hint with the nearest key and the JSON [`schema()`] are all made from it.
-//! 3. `lower`: the values as a [`Plan`], ready to run: names resolved, expressions compiled, defaults filled in.
-//! 4. [`cost()`]: what the plan asks of each EHR against what that EHR allows.
+//! 4. `lower`: the values as a [`Plan`], ready to run: names resolved, expressions compiled, defaults filled in.
+//! 5. [`cost()`]: what the plan asks of each EHR against what that EHR allows.
 //!
 //! What to mind:
 //!
@@ -18,6 +19,7 @@
 //! - **Everything is bounded**: the size of files, their nodes and nesting, expressions, and the number of diagnostics.
 
 pub mod codes;
+mod connector;
 mod cost;
 mod diagnostic;
 mod face;
@@ -30,8 +32,10 @@ mod secrets;
 mod source;
 mod tree;
 
+pub use connector::{ActionFacts, ConnectorFacts, ConnectorUse, SettingFacts, connectors};
 pub use cost::{ActionCost, Allowance, ConnectionCost, cost};
 pub use diagnostic::{Diagnostic, MAX_DIAGNOSTICS, Severity};
+pub use kinds::{Certainty, Strategy};
 pub use render::{Colour, render, to_json};
 pub use schema::schema;
 pub use secrets::secret_references;
@@ -50,11 +54,14 @@ pub struct Outcome {
     pub plan: Option<Plan>,
     /// All that is wrong, in the order of the texts. May hold warnings when there is a plan.
     pub diagnostics: Vec<Diagnostic>,
+    /// Which actions use which of a connector's.
+    pub uses: Vec<ConnectorUse>,
 }
 
 /// Makes a plan out of a configuration, or says everything that is wrong with it.
 pub fn load(sources: &Sources) -> Outcome {
     let mut findings = Findings::new(sources);
+    let mut trees = Vec::new();
     let mut files = Vec::new();
     let mut whole = Whole::Yes;
     for file in 0..sources.count() {
@@ -64,12 +71,21 @@ pub fn load(sources: &Sources) -> Outcome {
             end: 0,
         };
         match tree::parse(file, &mut findings) {
-            Parsed::Tree(root) => match ConfigKeys::read(&root, &mut findings) {
-                Some(keys) => files.push(keys),
-                None => whole = Whole::No,
-            },
+            Parsed::Tree(root) => trees.push(root),
             Parsed::Empty => {}
             Parsed::Failed => whole = Whole::No,
+        }
+    }
+    let applied = connector::apply(trees, &mut findings);
+    for root in &applied.trees {
+        findings.owner = Place {
+            start: 0,
+            end: 0,
+            ..root.place
+        };
+        match ConfigKeys::read(root, &mut findings) {
+            Some(keys) => files.push(keys),
+            None => whole = Whole::No,
         }
     }
     // After a file that could not be read at all, names that it holds would be called unknown.
@@ -82,11 +98,13 @@ pub fn load(sources: &Sources) -> Outcome {
         return Outcome {
             plan,
             diagnostics: findings.finish(),
+            uses: applied.uses,
         };
     }
     Outcome {
         plan: None,
         diagnostics: findings.finish(),
+        uses: applied.uses,
     }
 }
 

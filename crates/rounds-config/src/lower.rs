@@ -51,6 +51,8 @@ pub(crate) struct Lowered {
 pub(crate) struct Known<'c> {
     pub(crate) connections: BTreeSet<&'c str>,
     pub(crate) destinations: BTreeSet<&'c str>,
+    /// The connections that begin with a connector.
+    over_connectors: BTreeSet<&'c str>,
     used: BTreeSet<&'c str>,
     used_destinations: BTreeSet<&'c str>,
     /// A name was not found: then it is likely that what seems unused was meant.
@@ -75,6 +77,10 @@ pub(crate) fn lower(files: &[ConfigKeys], findings: &mut Findings<'_>) -> Lowere
             .collect(),
         destinations: destinations
             .iter()
+            .map(|named| named.name.as_str())
+            .collect(),
+        over_connectors: (connections.iter())
+            .filter(|named| (named.value.as_ref()).is_some_and(|keys| !keys.connector.is_absent()))
             .map(|named| named.name.as_str())
             .collect(),
         ..Known::default()
@@ -281,6 +287,24 @@ impl<'c> Known<'c> {
             self.missed = Missed::Something;
         }
         found
+    }
+
+    /// Reports an action that uses a connector's although its connection has none.
+    pub(crate) fn uses(&self, keys: &ActionKeys, findings: &mut Findings<'_>) {
+        let (Some(uses), Some(connection)) = (keys.uses.here(), keys.connection.value()) else {
+            return;
+        };
+        let name = connection.0.text.as_str();
+        if self.connections.contains(name) && !self.over_connectors.contains(name) {
+            findings
+                .error(
+                    codes::UNKNOWN_CONNECTOR_ACTION,
+                    uses.place,
+                    "`uses` without a connector",
+                )
+                .expected(format!("the connection `{name}` has none"))
+                .help("write `connector: NAME` there; `rounds connectors list` lists them");
+        }
     }
 
     /// Something that refers could not be read.

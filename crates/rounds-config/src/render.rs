@@ -1,5 +1,6 @@
 //! Diagnostics as people read them in a terminal, and as programs read them.
 
+use crate::connector::BUILT_IN;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::{Place, Sources};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
@@ -74,7 +75,7 @@ struct Shown<'s> {
 
 impl<'s> Shown<'s> {
     fn new(sources: &'s Sources, diagnostics: &[Diagnostic]) -> Self {
-        let mut texts: Vec<Cow<'s, str>> = (0..sources.count())
+        let mut texts: Vec<Cow<'s, str>> = (0..sources.count() + BUILT_IN.len())
             .map(|file| Cow::Borrowed(sources.text(file)))
             .collect();
         for place in diagnostics.iter().flat_map(|d| &d.concealed) {

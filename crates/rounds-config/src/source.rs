@@ -1,5 +1,6 @@
 //! The texts that a configuration is made of, and places in them.
 
+use crate::connector::BUILT_IN;
 use rounds_domain::Code;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -169,12 +170,24 @@ impl Sources {
 
     /// The path or name of a text.
     pub fn name(&self, file: usize) -> &str {
-        self.files.get(file).map_or("", |source| &source.name)
+        match self.files.get(file) {
+            Some(source) => &source.name,
+            None => self.built_in(file).map_or("", |(name, _)| name),
+        }
     }
 
     /// A text, whole.
     pub fn text(&self, file: usize) -> &str {
-        self.files.get(file).map_or("", |source| &source.text)
+        match self.files.get(file) {
+            Some(source) => &source.text,
+            None => self.built_in(file).map_or("", |(_, text)| text),
+        }
+    }
+
+    /// The connector files that come along stand behind the user's own.
+    fn built_in(&self, file: usize) -> Option<(&'static str, &'static str)> {
+        let index = file.checked_sub(self.files.len())?;
+        BUILT_IN.get(index).copied()
     }
 
     /// The text at a place.

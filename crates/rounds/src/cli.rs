@@ -181,6 +181,9 @@ pub enum Command {
     /// Changes on their way to becoming notifications: waiting, parked after a failure, or given up.
     #[command(subcommand)]
     Containers(ContainersCommand),
+    /// Show what is known of EHRs' APIs: which actions can be polled, and how.
+    #[command(subcommand)]
+    Connectors(ConnectorsCommand),
     /// Make keys for SMART Backend Services, and show their public halves.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -189,6 +192,21 @@ pub enum Command {
     Explain {
         /// The code, such as R0311.
         code: Option<String>,
+    },
+}
+
+/// What `connectors` does.
+#[derive(Debug, Subcommand)]
+pub enum ConnectorsCommand {
+    /// Every action of every connector, and how it is polled.
+    List,
+    /// One connector: its actions, settings, quirks and sources, and an example.
+    #[command(
+        after_help = "Examples:\n  rounds connectors show fhir-r4\n  rounds connectors show epic --json"
+    )]
+    Show {
+        /// Its name.
+        connector: String,
     },
 }
 

@@ -3,7 +3,7 @@
 use crate::output::Terminal;
 use crate::problem::CONFIGURATION;
 use crate::{Ended, Problem};
-use rounds_config::{Diagnostic, Severity, Sources};
+use rounds_config::{ConnectorUse, Diagnostic, Severity, Sources};
 use rounds_domain::plan::Plan;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub struct Read {
     pub plan: Option<Arc<Plan>>,
     /// All that is wrong.
     pub diagnostics: Vec<Diagnostic>,
+    /// Which actions use which of a connector's.
+    pub uses: Vec<ConnectorUse>,
 }
 
 impl Read {
@@ -32,6 +34,7 @@ impl Read {
             sources,
             plan: outcome.plan.map(Arc::new),
             diagnostics: outcome.diagnostics,
+            uses: outcome.uses,
         })
     }
 

@@ -4,8 +4,8 @@ use super::feed::{AlsoKeys, ChangesKeys, TrailingKeys};
 use super::request::{AnswerKeys, RequestBodyKeys};
 use crate::codes;
 use crate::kinds::{
-    BodyTree, CronFields, Length, Many, Marked, Names, OneOrMany, Pairs, Percent, PositiveLength,
-    Reconcile, Reference, TemplateText, Text, WindowText, Zone,
+    BodyTree, Condition, CronFields, Length, Many, Marked, Names, OneOrMany, Pairs, Percent,
+    PositiveLength, Reconcile, Reference, TemplateText, Text, WindowText, Zone,
 };
 use crate::reading::keys;
 use rounds_domain::plan::{AnswerFormat, WhenMissing};
@@ -16,6 +16,8 @@ keys! {
     struct ActionKeys = "Action" {
         /// Which connection it asks.
         required connection: Reference = "fakedata",
+        /// The action of the connection's connector that it begins with: what is written here comes over it.
+        optional uses: Text = "appointments",
         /// The interval between rounds, at least 1s. There is no default.
         optional every: PositiveLength = "1m",
         /// The times of rounds as five cron fields, instead of an interval.
@@ -62,6 +64,8 @@ keys! {
         optional body: RequestBodyKeys = "{\"form\": {\"id\": \"{{ record.patientID }}\"}}",
         /// How the answer is written: `json`, `xml` (read as JSON) or `ndjson`. Default: as the connection's.
         optional format: AnswerFormat = "xml",
+        /// jq over what templates may use: whether it is asked at all. If not, its answer is null. Default: it is.
+        optional when: Condition = ".record.patientID != null",
         /// What a 404 or 410 means: `null` (tell with a gap), `park` (wait for it) or `drop` (do not tell). Default null.
         optional when_missing: WhenMissing = "\"null\"",
     }

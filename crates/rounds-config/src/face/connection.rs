@@ -2,8 +2,8 @@
 
 use super::request::AnswerKeys;
 use crate::kinds::{
-    Auth, Count, HeaderValueSource, Many, Names, OneOrMany, Pairs, PositiveLength, RateLimit,
-    Secret, Size, WebUrl,
+    Auth, Count, HeaderValueSource, LiteralText, Many, Names, OneOrMany, Pairs, PositiveLength,
+    RateLimit, Secret, Size, Text, WebUrl,
 };
 use crate::reading::keys;
 use rounds_domain::plan::AnswerFormat;
@@ -11,6 +11,10 @@ use rounds_domain::plan::AnswerFormat;
 keys! {
     /// One EHR instance: its base URL, authentication and limits. Every request to it goes through one gate.
     struct ConnectionKeys = "Connection" {
+        /// The connector file that it begins with, such as `epic`: what is written here comes over it. `rounds connectors list` lists them.
+        optional connector: Text = "fhir-r4",
+        /// What the connector wants to know, by name.
+        optional settings: Pairs<LiteralText> = "{\"practice_id\": \"195900\"}",
         /// What all paths are relative to: http or https, no query.
         required base_url: WebUrl = "https://fhir.example.org/r4",
         /// How requests prove who asks: bearer, basic, header, query, `oauth2`, `smart_backend`, login, or none. Default none.

@@ -26,6 +26,7 @@ pub(super) fn lower<'c>(
     connections: &BTreeMap<ConnectionName, Arc<Connection>>,
     findings: &mut Findings<'_>,
 ) -> Option<Action> {
+    known.uses(keys, findings);
     let asked = keys.connection.value();
     let asked = asked
         .and_then(|reference| connections.get(&ConnectionName::new(reference.0.text.as_str())));

@@ -5,6 +5,7 @@ use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::ConnectionKeys;
 use crate::kinds::is_public;
+use crate::reading::Given;
 use rounds_domain::ConnectionName;
 use rounds_domain::plan::{AnswerFormat, Connection, Limits, SecretReference};
 use url::Url;
@@ -14,6 +15,15 @@ pub(super) fn lower(
     keys: &ConnectionKeys,
     findings: &mut Findings<'_>,
 ) -> Option<Connection> {
+    if let (Some(settings), Given::Absent) = (keys.settings.here(), &keys.connector) {
+        findings
+            .error(
+                codes::BAD_SETTINGS,
+                settings.key,
+                "settings without a connector",
+            )
+            .help("name it: `connector: fhir-r4`");
+    }
     let base_url = base_url(keys, findings);
     let authentication = authentication::lower(&keys.auth, base_url.as_ref(), findings);
     let headers = authentication::headers(&keys.headers, findings);

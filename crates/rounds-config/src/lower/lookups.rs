@@ -4,7 +4,9 @@ use super::request::{self, Around, RootUse, Written, place_of};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::LookupKeys;
-use crate::kinds::{Named, Names};
+use crate::kinds::{Condition, Named, Names};
+use crate::reading::Given;
+use crate::tree::{Scalar, Style};
 use rounds_domain::LookupName;
 use rounds_domain::plan::{Lookup, WhenMissing};
 
@@ -66,14 +68,20 @@ pub(super) fn lower(
         };
         let request = request::lower(&written, &roots, findings);
         let when_missing = keys.when_missing.or(WhenMissing::Null);
-        let lookup = request.rule.map(|request| Lookup {
+        let when = condition(&keys.when, &roots, findings);
+        let filter = keys.when.value().map(|when| when.filter.clone());
+        let is_wrong = matches!(keys.when, Given::Wrong);
+        let rule = request.rule.filter(|_| !is_wrong);
+        let lookup = rule.map(|request| Lookup {
             name: LookupName::new(named.name.as_str()),
             request,
+            when: filter,
             when_missing,
         });
         let uses = request
             .uses
             .into_iter()
+            .chain(when)
             .filter(|root_use| names.contains(&root_use.root));
         waiting.push(Waiting {
             named,
@@ -85,6 +93,41 @@ pub(super) fn lower(
         lookups: ordered(waiting, findings),
         names,
     }
+}
+
+/// What a condition uses, each of which must be known.
+fn condition(
+    given: &Given<Condition>,
+    roots: &[&str],
+    findings: &mut Findings<'_>,
+) -> Vec<RootUse> {
+    let Some(here) = given.here() else {
+        return Vec::new();
+    };
+    let scalar = Scalar {
+        text: here.value.filter.text().to_owned(),
+        style: Style::Plain,
+        place: here.place,
+    };
+    let mut uses = Vec::new();
+    for (root, _) in here.value.filter.reads() {
+        if roots.contains(&root.as_str()) {
+            uses.push(RootUse {
+                root: root.clone(),
+                scalar: scalar.clone(),
+            });
+            continue;
+        }
+        let shown = crate::reading::shortened(root);
+        findings
+            .error(
+                codes::UNKNOWN_ROOT,
+                here.place,
+                format!("`.{shown}` is not known here"),
+            )
+            .nearest(root, roots.iter().copied());
+    }
+    uses
 }
 
 fn check_name(named: &Named<LookupKeys>, findings: &mut Findings<'_>) {

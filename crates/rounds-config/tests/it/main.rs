@@ -3,6 +3,7 @@
 mod authentication;
 mod bounds;
 mod cases;
+mod connectors;
 mod cost;
 mod folder;
 mod plan;

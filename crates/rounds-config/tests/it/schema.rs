@@ -152,6 +152,37 @@ fn what_the_reader_accepts_the_schema_accepts() {
 }
 
 #[test]
+fn what_stands_over_a_connector_may_leave_out_what_the_connector_says() {
+    let schema = schema();
+    for connector in rounds_config::connectors() {
+        let text = &connector.example;
+        assert_eq!(
+            validate(&schema, &schema, &as_json(text), &connector.name),
+            Ok(())
+        );
+    }
+    let example = "connections: { c: { connector: fhir-r4, base_url: https://a.example } }\nactions: { a: { connection: c, uses: patient, every: 1m, to: [] } }";
+    assert_eq!(
+        validate(&schema, &schema, &as_json(example), "short"),
+        Ok(())
+    );
+    for (from, to) in [
+        ("uses: patient, ", ""),
+        (
+            "connector: fhir-r4, base_url: https://a.example",
+            "timeout: 5s",
+        ),
+        ("every", "evry"),
+    ] {
+        let text = example.replacen(from, to, 1);
+        assert!(
+            validate(&schema, &schema, &as_json(&text), "short").is_err(),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn what_the_schema_refuses_is_named() {
     let schema = schema();
     for (from, to) in [

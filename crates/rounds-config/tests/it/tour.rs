@@ -9,6 +9,11 @@ type Stop = (&'static str, &'static str, &'static str);
 
 const STOPS: &[Stop] = &[
     (
+        "condition_reads_what_there_is_not",
+        "patient: { get: \"/patient/{{ record.patientID }}\" }",
+        "patient: { get: \"/patient/{{ record.patientID }}\", when: .recrod.patientID != null }",
+    ),
+    (
         "body_without_post",
         "      start: now",
         "      body: { json: { since: = .cursor } }\n      start: now",
@@ -792,6 +797,11 @@ fn the_tour_visits_every_code_but_those_of_files() {
         codes::DELETION_UNSEEN,
         codes::VERSIONS_DISAGREE,
         codes::FEED_NAME_TAKEN,
+        codes::NOT_POLLABLE,
+        codes::UNKNOWN_CONNECTOR,
+        codes::UNKNOWN_CONNECTOR_ACTION,
+        codes::BAD_SETTINGS,
+        codes::BAD_CONNECTOR,
     ]);
     let missed: Vec<_> = codes::ALL
         .iter()

@@ -47,6 +47,8 @@ pub struct Lookup {
     pub name: LookupName,
     /// What is asked.
     pub request: RequestRule,
+    /// Whether it is asked at all, over the same as its templates: if this gives anything but true, its answer is null.
+    pub when: Option<Filter>,
     /// What a 404 or 410 means.
     pub when_missing: WhenMissing,
 }

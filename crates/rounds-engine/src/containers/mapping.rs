@@ -5,8 +5,8 @@ use crate::Ports;
 use crate::round::failure::EVALUATOR;
 use rounds_domain::plan::{Action, BodyRule, EventRule};
 use rounds_domain::{Code, Container, Document, Gap, LookupAnswer, Notification};
-use rounds_map::Json;
 use rounds_map::models::{Meta, Party, Traffic};
+use rounds_map::{Filter, Json};
 use std::sync::Arc;
 
 /// The code of a mapping that failed.
@@ -50,6 +50,12 @@ impl Scope {
         self.members.push((answer.name.to_string(), value));
         self.renew();
         Ok(())
+    }
+
+    /// Whether a condition gives true of what is known so far, and nothing else.
+    pub(super) fn holds(&self, condition: &Filter) -> bool {
+        let given = condition.optional(&self.whole).ok().flatten();
+        given.and_then(|given| given.as_bool()) == Some(true)
     }
 
     /// Says in `change.missing` which lookups found nothing.

@@ -104,6 +104,16 @@ async fn fill_and_map(
             scope.add(kept)?;
             continue;
         }
+        if lookup.when.as_ref().is_some_and(|when| !scope.holds(when)) {
+            let answer = LookupAnswer {
+                name: lookup.name.clone(),
+                body: None,
+                fetched_at: ports.clock.now(),
+            };
+            scope.add(&answer)?;
+            answers.push(answer);
+            continue;
+        }
         let connection = plan
             .connections
             .get(&action.connection)

@@ -75,11 +75,14 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// The records of a page that were asked for. Only a source that is asked without a filter, the newest first, gives others.
+    /// The records of a page that were asked for, each in its newest state. Only a source that gives the newest first gives others.
     fn in_reach(&mut self, records: Vec<ReadRecord>, asked: &Asked) -> Vec<ReadRecord> {
         records
             .into_iter()
-            .filter(|record| self.advance.descend(record.position, asked.lower))
+            .filter(|record| {
+                self.advance.descend(record.position, asked.lower)
+                    && self.newest.is_first(&record.id)
+            })
             .collect()
     }
 

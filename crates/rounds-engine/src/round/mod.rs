@@ -24,6 +24,7 @@ mod gone;
 mod heard;
 pub(crate) mod instant;
 mod late;
+mod newest;
 mod pages;
 mod partitions;
 mod pending;
@@ -41,6 +42,7 @@ use cursor::{Advance, Order, SourceClock};
 use exchange::{Heard, Repeatable};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use newest::Newest;
 use pages::{Maker, Pages};
 pub(crate) use partitions::PartitionLists;
 use pending::Pending;
@@ -112,6 +114,7 @@ pub(crate) async fn run(
         closed: None,
         pending: Pending::default(),
         seen: Seen::default(),
+        newest: Newest::of(feed),
         observer,
     };
     match round.drain().await {
@@ -173,6 +176,7 @@ struct Round<'a> {
     closed: Option<Cursor>,
     pending: Pending,
     seen: Seen,
+    newest: Newest,
     observer: &'a mut dyn Observer,
 }
 
@@ -236,6 +240,7 @@ impl Round<'_> {
     ) -> Result<SourceClock, Interruption> {
         let feed = Arc::clone(through);
         self.asked_dates = asked.dates;
+        self.newest.begin_answer();
         let maker = Maker {
             connection: self.connection,
             rule: &feed.request,

@@ -217,3 +217,27 @@ async fn without_rules_a_404_of_a_lookup_is_what_it_was() {
     world.run_for(30).await;
     assert_eq!(world.told(), ["7:nobody"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lookup_that_is_not_to_be_asked_is_null_and_no_gap() {
+    let config = CONFIG.replace(
+        "get: \"/patient/{{ record.id }}\"",
+        "get: \"/patient/{{ record.id }}\", when: .record.id != 7",
+    );
+    let world = World::with(&config);
+    let both = json!({ "body": { "records": [{ "id": 7 }, { "id": 8 }] } });
+    answering(&world, "/api/records", vec![both]);
+    answering(
+        &world,
+        "/api/patient/",
+        vec![json!({ "body": { "name": "P" } })],
+    );
+    world.run_for(30).await;
+    let received = world.received();
+    let mut told: Vec<(Value, usize)> = (received.iter())
+        .map(|received| (received.body["status"].clone(), received.missing.len()))
+        .collect();
+    told.sort_by_key(|(status, _)| status.to_string());
+    assert_eq!(told, [(json!("P"), 0), (json!("nobody"), 0)]);
+    assert_eq!(world.ehr.asked("/api/patient/"), 1);
+}

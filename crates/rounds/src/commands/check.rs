@@ -13,7 +13,7 @@ use crate::wiring::Surroundings;
 use crate::{Ended, Problem};
 use rounds_config::{ConnectionCost, Severity};
 use rounds_domain::InstanceId;
-use rounds_domain::plan::Plan;
+use rounds_domain::plan::{Action, Plan};
 use rounds_domain::ports::Store;
 use rounds_http::SecretError;
 use rounds_store::SqliteStore;
@@ -85,7 +85,10 @@ pub async fn check(
     };
     let instance = instance(data_directory).await;
     let now = surroundings.clock.now();
-    let deeds = |action: &std::sync::Arc<_>| ActionDeeds::of(action, instance.as_ref(), now);
+    let deeds = |action: &std::sync::Arc<Action>| {
+        let used = (read.uses.iter()).find(|used| used.action == action.name.as_str());
+        ActionDeeds::of(action, used, instance.as_ref(), now)
+    };
     Ok(CheckPage {
         usable: true,
         diagnostics,

@@ -1,6 +1,7 @@
 //! One module for each command: what it finds out, and how that reads.
 
 pub mod check;
+pub mod connectors;
 pub mod containers;
 pub mod deliveries;
 pub mod explain;
@@ -31,6 +32,7 @@ pub async fn perform(arguments: Box<Arguments>, terminal: &mut Terminal) -> Resu
         Command::Notifications(command) => notifications::perform(&common, command, terminal).await,
         Command::Deliveries(command) => deliveries::perform(&common, command, terminal).await,
         Command::Containers(command) => containers::perform(&common, command, terminal).await,
+        Command::Connectors(command) => connectors::perform(&command, terminal),
         Command::Keys(command) => keys::perform(&command, terminal),
         Command::Explain { code } => explain::perform(code.as_deref(), terminal),
     }

@@ -94,6 +94,20 @@ fn what_ehrs_need_again_and_again_is_there() {
         "[1,3]",
     );
     gives("[fhir_matches]", "{\"total\":0}", "[]");
+    gives(
+        r#"fhir_reference("Patient"), fhir_reference("Location"), fhir_reference("Slot")"#,
+        r#"{"participant":[{"actor":{"reference":"https://a/r4/Location/l1/_history/2"}},{"actor":{"reference":"Patient/p1"}},{"actor":{"reference":"Patient/p2"}}]}"#,
+        r#""p1" "l1" null"#,
+    );
+    gives(
+        "fhir_history",
+        r#"{"entry":[
+            {"request":{"method":"DELETE","url":"Patient/7"},"response":{"etag":"W/\"3\"","lastModified":"2026-05-01T10:00:00Z"}},
+            {"request":{"method":"PUT","url":"Patient/8"},"resource":{"resourceType":"Patient","id":"8"}},
+            {"resource":{"id":"no history"}}
+        ]}"#,
+        r#"{"resourceType":"Patient","id":"7","deleted":true,"meta":{"versionId":"3","lastUpdated":"2026-05-01T10:00:00Z"}} {"resourceType":"Patient","id":"8"}"#,
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::output::duration_in_words;
 use jiff::Timestamp;
+use rounds_config::ConnectorUse;
 use rounds_domain::plan::{
     Action, BodyRule, Cadence, CursorRule, Deletions, Feed, FeedRole, Links, OrderBy, Paging,
     PagingRule, Partitions, Queue, Schedule, Start, Sweep, SweepScope, TimeCursor, TimeFormat,
@@ -19,6 +20,8 @@ pub struct ActionDeeds {
     pub action: String,
     /// Which EHR it asks.
     pub connection: String,
+    /// What it begins with, if that is of a connector.
+    pub connector: Option<ConnectorDeeds>,
     /// How often.
     pub cadence: String,
     /// The interval, if it has one.
@@ -53,6 +56,30 @@ pub struct ActionDeeds {
     pub destinations: Vec<String>,
 }
 
+/// What an action begins with.
+#[derive(Debug, Serialize)]
+pub struct ConnectorDeeds {
+    /// The connector.
+    pub connector: String,
+    /// Its action.
+    pub uses: String,
+    /// How it is polled.
+    pub strategy: &'static str,
+    /// How sure that is.
+    pub certainty: &'static str,
+}
+
+impl From<&ConnectorUse> for ConnectorDeeds {
+    fn from(used: &ConnectorUse) -> Self {
+        Self {
+            connector: used.connector.clone(),
+            uses: used.uses.clone(),
+            strategy: used.strategy.in_words(),
+            certainty: used.certainty.in_words(),
+        }
+    }
+}
+
 /// How an action knows where it stands.
 #[derive(Debug, Serialize)]
 pub struct CursorDeeds {
@@ -85,13 +112,19 @@ pub struct LookupDeeds {
 }
 
 impl ActionDeeds {
-    pub(super) fn of(action: &Action, instance: Option<&InstanceId>, now: Timestamp) -> Self {
+    pub(super) fn of(
+        action: &Action,
+        used: Option<&ConnectorUse>,
+        instance: Option<&InstanceId>,
+        now: Timestamp,
+    ) -> Self {
         let changes = &action.changes;
         let schedule = &changes.schedule;
         let is_zoned = matches!(schedule.cadence, Cadence::At(_)) || !schedule.windows.is_empty();
         Self {
             action: action.name.to_string(),
             connection: action.connection.to_string(),
+            connector: used.map(ConnectorDeeds::from),
             cadence: cadence(schedule),
             every_seconds: match &schedule.cadence {
                 Cadence::Every(every) => Some(every.as_secs_f64()),
@@ -150,6 +183,13 @@ impl ActionDeeds {
         match self.next_round_at {
             Some(at) => writeln!(out, "  next round  at {at}")?,
             None => writeln!(out, "  next round  soon after the first `rounds run`")?,
+        }
+        if let Some(begins) = &self.connector {
+            writeln!(
+                out,
+                "  connector   {}, its {}: {} ({})",
+                begins.connector, begins.uses, begins.strategy, begins.certainty
+            )?;
         }
         writeln!(out, "  cursor      {}", self.cursor.words)?;
         if let Some(partitions) = &self.partitions {
