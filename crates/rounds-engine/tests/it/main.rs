@@ -7,6 +7,7 @@ mod ascending;
 mod bodies;
 mod cases;
 mod changes;
+mod connectors;
 mod containers;
 mod cursors;
 mod deliveries;
