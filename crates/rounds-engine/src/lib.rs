@@ -38,6 +38,7 @@ mod moment;
 mod observe;
 mod poll;
 mod ports;
+pub mod probe;
 mod request;
 mod round;
 mod rounds;

@@ -181,6 +181,11 @@ pub enum Command {
     /// Changes on their way to becoming notifications: waiting, parked after a failure, or given up.
     #[command(subcommand)]
     Containers(ContainersCommand),
+    /// Ask and try what a FHIR server can be polled by.
+    #[command(
+        after_help = "Examples:\n  rounds probe clinic\n  rounds probe clinic --resource Appointment --resource Slot"
+    )]
+    Probe(ProbeArguments),
     /// Show what is known of EHRs' APIs: which actions can be polled, and how.
     #[command(subcommand)]
     Connectors(ConnectorsCommand),
@@ -193,6 +198,16 @@ pub enum Command {
         /// The code, such as R0311.
         code: Option<String>,
     },
+}
+
+/// What `probe` takes.
+#[derive(Debug, Args)]
+pub struct ProbeArguments {
+    /// Which connection of the configuration.
+    pub connection: String,
+    /// Which resource types; the common ones that the server has if none is named.
+    #[arg(long, value_name = "TYPE")]
+    pub resource: Vec<String>,
 }
 
 /// What `connectors` does.

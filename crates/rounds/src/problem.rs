@@ -30,6 +30,10 @@ pub const DEMO: Code = Code::new("R0709");
 pub const SECRET: Code = Code::new("R0710");
 /// What is to be shown cannot be written.
 pub const OUTPUT: Code = Code::new("R0711");
+/// There is no such connection.
+pub const UNKNOWN_CONNECTION: Code = Code::new("R0712");
+/// A probe found nothing to go by.
+pub const NOT_PROBED: Code = Code::new("R0713");
 /// A dry run that would take from a queue.
 pub const TAKES_FROM_QUEUE: Code = Code::new("R0352");
 

@@ -6,7 +6,7 @@
 //! afterwards is one too many.
 
 use super::python::{Environment, output};
-use super::sekmet::{Installation, Server};
+use super::sekmet::{Access, Installation, Server};
 use super::{Data, SIGNING_SECRET, configuration, remove};
 use crate::shared::wait::{Look, pause, wait_for};
 use crate::{give, say};
@@ -44,7 +44,10 @@ pub(crate) async fn clinosim(data: Data) -> Result<()> {
 
     let environment = Environment::ready(&live, "clinosim", REQUIREMENTS).await?;
     let (first, differences) = make(&environment, &folder).await?;
-    let server = Installation::ready(&live).await?.start(&folder).await?;
+    let server = Installation::ready(&live)
+        .await?
+        .start(&folder, &Access::Open)
+        .await?;
     say(&format!("live clinosim: loading {} resources", first.len()));
     load(&server, &first).await?;
 

@@ -1,6 +1,8 @@
 //! The example's copy: the same file but for the addresses, the interval and the size of a page; and the program that runs with it.
 
 use super::SIGNING_SECRET;
+use super::python::output;
+use super::sekmet::CLIENT;
 use crate::shared::build::workspace;
 use crate::shared::process::Process;
 use anyhow::{Context, Result, ensure};
@@ -10,6 +12,17 @@ use tokio::process::Command;
 
 const EXAMPLE: &str = "examples/fhir-appointments.yaml";
 
+/// What stands beside the example's action: the history of the same records, deletions included.
+const HISTORY: &str = r#"  history:
+    connection: by-history
+    uses: history_appointment
+    every: 1s
+    lookups:
+      patient: { get: '/Patient/{{ .record | fhir_reference("Patient") }}', when: '.record | fhir_reference("Patient") != null' }
+    notify: { body: { change: = .change.kind, appointment: = .record, patient: = .patient } }
+    to: [history-app]
+"#;
+
 /// `rounds run`, ready to be started, again and again, over the same data: in a folder with its `rounds.yaml`, as a person would.
 pub(super) struct Rounds {
     pub(super) executable: PathBuf,
@@ -17,6 +30,33 @@ pub(super) struct Rounds {
 }
 
 impl Rounds {
+    /// Makes the key, and gives its public half as a JWK Set.
+    pub(super) async fn keys(&self) -> Result<String> {
+        self.said(&[
+            "keys",
+            "generate",
+            "--algorithm",
+            "ES384",
+            "--out",
+            "key.pem",
+        ])
+        .await?;
+        let jwks = self.said(&["keys", "jwks", "key.pem"]).await?;
+        Ok(jwks.replace('\n', " "))
+    }
+
+    /// What a command says.
+    pub(super) async fn said(&self, words: &[&str]) -> Result<String> {
+        let mut command = Command::new(&self.executable);
+        command
+            .args(words)
+            .env("MY_APP_SECRET", SIGNING_SECRET)
+            .current_dir(&self.folder);
+        output(command)
+            .await
+            .with_context(|| format!("rounds {}", words.join(" ")))
+    }
+
     pub(super) fn start(&self) -> Result<Process> {
         let mut command = Command::new(&self.executable);
         command
@@ -28,12 +68,16 @@ impl Rounds {
 }
 
 /// Writes the copy into `folder`, as its `rounds.yaml`.
-pub(super) fn adapt(folder: &Path, fhir_base: &str, hook: &str) -> Result<()> {
+pub(super) fn adapt(folder: &Path, fhir_base: &str, hook: &str, history_hook: &str) -> Result<()> {
     let example = fs::read_to_string(workspace().join(EXAMPLE))
         .with_context(|| format!("reading {EXAMPLE}"))?;
+    let auth = format!(
+        "auth: {{ smart_backend: {{ client_id: {CLIENT}, private_key: {{ file: key.pem }}, scope: \"system/*.read\" }} }}"
+    );
+    let base_url = format!("{fhir_base}\n    {auth}");
     // Pages of two, so that next links are followed; one second, so that the test is short.
     let changes = [
-        ("base_url", fhir_base),
+        ("base_url", base_url.as_str()),
         ("url", hook),
         ("every", "1s"),
         ("_count", "2"),
@@ -42,6 +86,16 @@ pub(super) fn adapt(folder: &Path, fhir_base: &str, hook: &str) -> Result<()> {
     for (key, value) in changes {
         copy = with_value(&copy, key, value)?;
     }
+    // The same appointments once more, by their history, over the connector.
+    let (before, after) = copy
+        .split_once("\nactions:\n")
+        .context("the example has no actions")?;
+    let (actions, destinations) = after
+        .split_once("\ndestinations:\n")
+        .context("the example has no destinations")?;
+    let copy = format!(
+        "{before}\n  by-history:\n    connector: fhir-r4\n    base_url: {base_url}\n\nactions:\n{actions}\n{HISTORY}\ndestinations:\n{destinations}\n  history-app:\n    url: {history_hook}\n    signing_secret: {{ env: MY_APP_SECRET }}\n    allow_addresses: [127.0.0.1]\n"
+    );
     let place = folder.join("rounds.yaml");
     fs::write(&place, copy).with_context(|| format!("writing {}", place.display()))
 }
@@ -78,6 +132,8 @@ mod tests {
     use std::collections::BTreeSet;
     use std::fs;
 
+    const AUTH: &str = "auth: { smart_backend: { client_id: poller, private_key: { file: key.pem }, scope: \"system/*.read\" } }";
+
     #[test]
     fn one_line_changes_and_keeps_its_indentation() -> Result<()> {
         let text = "a:\n    url: x  # why\nbase_url: y\n";
@@ -96,30 +152,32 @@ mod tests {
     }
 
     #[test]
-    fn the_example_differs_from_its_copy_in_four_lines() -> Result<()> {
+    fn what_of_the_example_differs_in_its_copy() -> Result<()> {
         let folder = std::env::temp_dir().join(format!("rounds-xtask-{}", std::process::id()));
         fs::create_dir_all(&folder)?;
-        let copy =
-            adapt(&folder, "http://127.0.0.1:1/fhir", "http://127.0.0.1:2/h").and_then(|()| {
-                fs::read_to_string(folder.join("rounds.yaml")).context("reading the copy")
-            });
+        let copy = adapt(
+            &folder,
+            "http://127.0.0.1:1/fhir",
+            "http://127.0.0.1:2/h",
+            "http://127.0.0.1:2/i",
+        )
+        .and_then(|()| fs::read_to_string(folder.join("rounds.yaml")).context("reading the copy"));
         fs::remove_dir_all(&folder)?;
         let (copy, example) = (copy?, fs::read_to_string(workspace().join(EXAMPLE))?);
-        let example: BTreeSet<&str> = example.lines().collect();
-        let changed: Vec<&str> = copy
-            .lines()
-            .filter(|line| !example.contains(line))
-            .collect();
-        let changed: Vec<&str> = changed.into_iter().map(str::trim).collect();
-        assert_eq!(
-            changed,
-            [
-                "base_url: http://127.0.0.1:1/fhir",
-                "every: 1s",
-                "_count: 2",
-                "url: http://127.0.0.1:2/h"
-            ]
-        );
+        let copied: BTreeSet<&str> = copy.lines().map(str::trim).collect();
+        for line in [
+            "base_url: http://127.0.0.1:1/fhir",
+            AUTH,
+            "every: 1s",
+            "_count: 2",
+            "url: http://127.0.0.1:2/h",
+            "url: http://127.0.0.1:2/i",
+            "uses: history_appointment",
+        ] {
+            assert!(copied.contains(line), "{line} is not in {copy}");
+        }
+        let replaced = example.lines().map(str::trim);
+        assert_eq!(replaced.filter(|line| !copied.contains(line)).count(), 4);
         Ok(())
     }
 }

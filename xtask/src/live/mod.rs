@@ -11,6 +11,10 @@
 //! [`verdict::SURELY_SEEN`]. What stood shorter may be told, once. The story waits after each step until what is now current was told, so
 //! that only its last part, sekmet's own scenario run at full speed, leaves versions behind that nobody could see.
 //!
+//! The server lets in who has a token of SMART Backend Services, and its tokens live three seconds. A second action asks for the same records by
+//! their history, over the connector file, and must tell of a deletion as well. At the end `rounds probe` must say of this server what the docs
+//! show.
+//!
 //! # What the real server taught
 //!
 //! - A search link is built from the configured `base_url` and not from the request: settings and address must agree.
@@ -27,6 +31,7 @@
 
 mod clinosim;
 mod configuration;
+mod probe;
 mod python;
 mod sekmet;
 mod story;
@@ -49,6 +54,11 @@ pub(crate) enum Data {
     Keep,
 }
 
+/// Where the example's action tells.
+const SEARCH_HOOK: &str = "live";
+/// Where the action by history tells.
+const HISTORY_HOOK: &str = "history";
+
 /// Only this test's receiver knows it, and it guards made-up patients.
 const SIGNING_SECRET: &str = "whsec_Zm9yIHRoZSBsaXZlIHRlc3QsIGFuZCBubyBzZWNyZXQh";
 
@@ -64,21 +74,25 @@ pub(crate) async fn sekmet(data: Data) -> Result<()> {
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     say(&format!("live sekmet: logs in {}", folder.display()));
 
+    let rounds = configuration::Rounds {
+        executable: program.executable,
+        folder: folder.clone(),
+    };
     let installation = sekmet::Installation::ready(&live).await?;
-    let mut server = installation.start(&folder).await?;
+    let access = sekmet::Access::Smart {
+        jwks: rounds.keys().await?,
+    };
+    let mut server = installation.start(&folder, &access).await?;
     let secret = SigningSecret::parse(SIGNING_SECRET).context("the test's signing secret")?;
     let receiver = FakeReceiver::builder()
         .signing_secret(secret)
         .start()
         .await?;
-    configuration::adapt(&folder, &server.base_url, &receiver.url("live"))?;
-    let rounds = configuration::Rounds {
-        executable: program.executable,
-        folder: folder.clone(),
-    };
+    let (hook, history_hook) = (receiver.url(SEARCH_HOOK), receiver.url(HISTORY_HOOK));
+    configuration::adapt(&folder, &server.base_url, &hook, &history_hook)?;
 
     let told = Story::new(&mut server, &receiver, &rounds).run().await;
-    let verdict = match judge(&server, &receiver).await {
+    let verdict = match judge(&server, &receiver, SEARCH_HOOK).await {
         Ok(verdict) => verdict,
         // Without a history there is no verdict; where the story failed too, that is the reason.
         Err(error) => return told.and(Err(error)),
@@ -87,8 +101,30 @@ pub(crate) async fn sekmet(data: Data) -> Result<()> {
     for remark in verdict.remarks() {
         say(&format!("live sekmet: {remark}"));
     }
-    told?;
+    let told = told?;
     ensure!(verdict.is_clean(), "what was notified is not what happened");
+    let by_history = judge(&server, &receiver, HISTORY_HOOK).await?;
+    let deletions = told_as_deleted(&receiver)?;
+    give(&format!(
+        "live sekmet history: {by_history} deleted={} deletions_told={}",
+        told.deleted.len(),
+        deletions.len()
+    ));
+    for remark in by_history.remarks() {
+        say(&format!("live sekmet history: {remark}"));
+    }
+    ensure!(
+        by_history.is_clean(),
+        "what was notified by history is not what happened"
+    );
+    ensure!(
+        deletions == told.deleted,
+        "the deletions that were told are not those that happened"
+    );
+    let tokens = server.tokens()?;
+    give(&format!("live sekmet smart: tokens={tokens} lifetime_s=3"));
+    ensure!(tokens >= 3, "the story should outlive several tokens");
+    probe::compare(&rounds).await?;
     let fewest = story::FEWEST_CHANGES;
     ensure!(
         verdict.changes >= fewest,
@@ -108,9 +144,9 @@ fn remove(data: &Path) -> Result<()> {
     fs::remove_dir_all(data).with_context(|| format!("removing {}", data.display()))
 }
 
-async fn judge(server: &sekmet::Server, receiver: &FakeReceiver) -> Result<Verdict> {
+async fn judge(server: &sekmet::Server, receiver: &FakeReceiver, hook: &str) -> Result<Verdict> {
     let history = server.history().await?;
-    let mut verdict = Verdict::of(&history, &tellings(receiver)?);
+    let mut verdict = Verdict::of(&history, &tellings(receiver, hook)?);
     for received in receiver.attempts() {
         if let Fate::Refused(reason) = &received.fate {
             verdict.add(format!("an attempt was refused by the receiver: {reason}"));
@@ -119,11 +155,28 @@ async fn judge(server: &sekmet::Server, receiver: &FakeReceiver) -> Result<Verdi
     Ok(verdict)
 }
 
-/// What the receiver took, in the order of arrival.
-fn tellings(receiver: &FakeReceiver) -> Result<Vec<Telling>> {
+/// What a hook of the receiver took, in the order of arrival, deletions left out.
+fn tellings(receiver: &FakeReceiver, hook: &str) -> Result<Vec<Telling>> {
+    let bodies = bodies(receiver, hook)?;
+    let there = bodies.iter().filter(|body| body["change"] != "deleted");
+    there.map(Telling::read).collect()
+}
+
+/// The appointments of which the history said that they are gone.
+fn told_as_deleted(receiver: &FakeReceiver) -> Result<Vec<String>> {
+    let bodies = bodies(receiver, HISTORY_HOOK)?;
+    let gone = bodies.iter().filter(|body| body["change"] == "deleted");
+    gone.map(|body| {
+        let id = body["appointment"]["id"].as_str();
+        id.map(str::to_owned).context("a deletion without an id")
+    })
+    .collect()
+}
+
+fn bodies(receiver: &FakeReceiver, hook: &str) -> Result<Vec<serde_json::Value>> {
     let taken = receiver.taken();
-    taken
-        .iter()
-        .map(|received| Telling::read(&received.json().context("a notification is not JSON")?))
+    let of_hook = taken.iter().filter(|received| received.hook == hook);
+    of_hook
+        .map(|received| received.json().context("a notification is not JSON"))
         .collect()
 }

@@ -5,7 +5,7 @@ use super::verdict::{History, Key};
 use crate::shared::process::Process;
 use crate::shared::wait::{Look, wait_for};
 use anyhow::{Context, Result, ensure};
-use reqwest::header::{CONTENT_TYPE, IF_MATCH};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH};
 use serde_json::Value;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -21,6 +21,42 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 /// The story makes some thirty versions. A history that does not fit is an error and not cut off.
 const HISTORY_SIZE: usize = 1000;
 
+/// The token of whoever drives the story. Rounds has to ask for its own.
+const DRIVER: &str = "the-driver-of-the-story";
+
+/// Who may ask.
+pub(super) enum Access {
+    /// Everybody.
+    Open,
+    /// A client of SMART Backend Services with these public keys, as a JWK Set. Its tokens live three seconds, so that every story has
+    /// many of them.
+    Smart { jwks: String },
+}
+
+impl Access {
+    fn settings(&self) -> String {
+        match self {
+            Self::Open => String::new(),
+            // JSON is YAML.
+            Self::Smart { jwks } => format!(
+                "server_auth:\n  types: [bearer, smart]\n  tokens: [{DRIVER}]\n  token_lifetime: 3\n  smart_clients:\n    - {{client_id: {CLIENT}, jwks: {jwks}, scopes: \"system/*.read\"}}\n"
+            ),
+        }
+    }
+
+    fn headers(&self) -> Result<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        if let Self::Smart { .. } = self {
+            let value = HeaderValue::from_str(&format!("Bearer {DRIVER}"));
+            headers.insert(AUTHORIZATION, value.context("the driver's token")?);
+        }
+        Ok(headers)
+    }
+}
+
+/// Under which name Rounds asks for tokens.
+pub(super) const CLIENT: &str = "poller";
+
 /// sekmet-fhir, installed.
 pub(super) struct Installation(Environment);
 
@@ -32,11 +68,12 @@ impl Installation {
     }
 
     /// Starts it with nothing in it, and waits until it answers. What it writes goes into `folder`.
-    pub(super) async fn start(self, folder: &Path) -> Result<Server> {
+    pub(super) async fn start(self, folder: &Path, access: &Access) -> Result<Server> {
         let port = free_port()?;
         let base_url = format!("http://127.0.0.1:{port}/fhir");
         let settings = format!(
-            "base_url: {base_url}\nhost: 127.0.0.1\nport: {port}\nsimulator: {{enabled: false}}\n"
+            "base_url: {base_url}\nhost: 127.0.0.1\nport: {port}\nsimulator: {{enabled: false}}\n{}",
+            access.settings()
         );
         fs::write(folder.join("settings.yaml"), settings).context("writing sekmet's settings")?;
         let log = folder.join("sekmet.log");
@@ -51,6 +88,7 @@ impl Installation {
         let client = reqwest::Client::builder()
             .timeout(REQUEST_LIMIT)
             .no_proxy()
+            .default_headers(access.headers()?)
             .build()
             .context("making an HTTP client")?;
         let mut server = Server {
@@ -146,6 +184,29 @@ impl Server {
         let status = answer.with_context(|| format!("PUT of {key}"))?.status();
         ensure!(status.is_success(), "PUT of {key}: {status}");
         Ok(())
+    }
+
+    /// Deletes an appointment.
+    pub(super) async fn delete(&self, id: &str) -> Result<()> {
+        let answer = self
+            .client
+            .delete(self.url(&format!("Appointment/{id}")))
+            .send()
+            .await;
+        answer
+            .and_then(reqwest::Response::error_for_status)
+            .with_context(|| format!("DELETE of Appointment/{id}"))
+            .map(drop)
+    }
+
+    /// How many tokens were given.
+    pub(super) fn tokens(&self) -> Result<usize> {
+        let log = fs::read_to_string(&self.log)
+            .with_context(|| format!("reading {}", self.log.display()))?;
+        let given = log
+            .lines()
+            .filter(|line| line.contains("POST /auth/token ") && line.contains(" 200"));
+        Ok(given.count())
     }
 
     /// Every version of every appointment.

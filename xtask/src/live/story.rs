@@ -2,8 +2,8 @@
 
 use super::configuration::Rounds;
 use super::sekmet::Server;
-use super::tellings;
 use super::verdict::Key;
+use super::{HISTORY_HOOK, SEARCH_HOOK, tellings, told_as_deleted};
 use crate::say;
 use crate::shared::process::Process;
 use crate::shared::wait::{Look, wait_for};
@@ -22,6 +22,12 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// How many rounds are watched for repetitions when all was told. Each of them sees everything again, because the overlap of the example
 /// (two minutes) is longer than the story.
 const ROUNDS_AFTERWARDS: usize = 5;
+
+/// What happened besides what the server's history shows.
+pub(super) struct Told {
+    /// Which appointments were deleted.
+    pub(super) deleted: Vec<String>,
+}
 
 pub(super) struct Story<'s> {
     server: &'s mut Server,
@@ -45,7 +51,7 @@ impl<'s> Story<'s> {
     }
 
     /// Runs it. An error says where it could not go on; what was told until then is still to be judged.
-    pub(super) async fn run(mut self) -> Result<()> {
+    pub(super) async fn run(mut self) -> Result<Told> {
         let registered = self.server.workflow("adt.register_patient", &[]).await?;
         let patient = id_of(&registered["patient"])?;
         self.server
@@ -65,7 +71,28 @@ impl<'s> Story<'s> {
         self.until_polled(polls + ROUNDS_AFTERWARDS).await?;
         let next_pages = self.server.polls()?.next_pages;
         ensure!(next_pages > 0, "no next link was followed");
-        self.kill().await
+        let deleted = self.a_deletion(&patient).await?;
+        self.kill().await?;
+        Ok(Told { deleted })
+    }
+
+    /// One appointment is deleted: searches do not show it any more, the history does.
+    async fn a_deletion(&mut self, patient: &str) -> Result<Vec<String>> {
+        let appointment = self.book(patient, "booked").await?;
+        self.told("one more is booked").await?;
+        self.server.delete(&appointment).await?;
+        wait_for("the deletion to be told", PATIENCE, async || {
+            self.still_run()?;
+            let told = told_as_deleted(self.receiver)?;
+            Ok(if told.contains(&appointment) {
+                Look::There(())
+            } else {
+                Look::NotYet(format!("{} deletions were told", told.len()))
+            })
+        })
+        .await?;
+        say("live sekmet: its deletion is told");
+        Ok(vec![appointment])
     }
 
     /// Four versions of one appointment.
@@ -183,9 +210,12 @@ impl<'s> Story<'s> {
         let current = self.server.history().await?.current();
         wait_for("notifications", PATIENCE, async || {
             self.still_run()?;
-            let told = tellings(self.receiver)?;
-            let told: BTreeSet<Key> = told.into_iter().map(|telling| telling.key).collect();
-            let missing: Vec<String> = current.difference(&told).map(Key::to_string).collect();
+            let mut missing = Vec::new();
+            for hook in [SEARCH_HOOK, HISTORY_HOOK] {
+                let told = tellings(self.receiver, hook)?;
+                let told: BTreeSet<Key> = told.into_iter().map(|telling| telling.key).collect();
+                missing.extend(current.difference(&told).map(Key::to_string));
+            }
             Ok(if missing.is_empty() {
                 Look::There(())
             } else {

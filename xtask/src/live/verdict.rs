@@ -56,6 +56,8 @@ impl History {
     /// Reads a Bundle of type `history`.
     pub(super) fn read(bundle: &Value) -> Result<Self> {
         let entries = bundle["entry"].as_array().into_iter().flatten();
+        // A deletion is no version that could be told like the others; who deletes knows it.
+        let entries = entries.filter(|entry| entry["request"]["method"] != "DELETE");
         let states = entries.map(|entry| {
             let resource = entry["resource"].clone();
             let key = Key::of(&resource).context("the history has an entry without a version")?;

@@ -11,20 +11,20 @@ use url::Url;
 
 /// What a FHIR Bundle says of the search that it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Bundle {
+pub(crate) struct Bundle {
     /// The names of the parameters that were used; None where it does not say.
     used: Option<BTreeSet<String>>,
     /// What is complained about, lower case.
     complaints: Vec<String>,
     /// How many matches there are on all pages.
-    pub(super) total: Option<u64>,
+    pub(crate) total: Option<u64>,
     /// How many of them this page has.
-    pub(super) matches: u64,
+    pub(crate) matches: u64,
 }
 
 impl Bundle {
     /// Reads a page's body; None where it is no Bundle.
-    pub(super) fn of(body: &Json) -> Option<Self> {
+    pub(crate) fn of(body: &Json) -> Option<Self> {
         if body.get("resourceType")?.as_str()? != "Bundle" {
             return None;
         }
@@ -62,7 +62,7 @@ impl Bundle {
     }
 
     /// How the server shows that it did not use a parameter, if it does.
-    pub(super) fn ignores(&self, parameter: &str) -> Option<&'static str> {
+    pub(crate) fn ignores(&self, parameter: &str) -> Option<&'static str> {
         let name = bare(parameter);
         if self.used.as_ref().is_some_and(|used| !used.contains(&name)) {
             return Some("the answer's self link, which names what was used, does not have it");

@@ -15,7 +15,7 @@
 
 mod absence;
 pub(crate) mod ask;
-mod bundle;
+pub(crate) mod bundle;
 mod choose;
 pub(crate) mod cursor;
 mod exchange;

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod keys;
 pub mod notifications;
 pub mod poll;
+pub mod probe;
 pub mod run;
 pub mod status;
 
@@ -27,6 +28,7 @@ pub async fn perform(arguments: Box<Arguments>, terminal: &mut Terminal) -> Resu
             Ok(Ended::Fine)
         }
         Command::Poll(options) => poll::perform(&common, &options, terminal).await,
+        Command::Probe(options) => probe::perform(&common, &options, terminal).await,
         Command::Demo(options) => demo::perform(&options, terminal).await,
         Command::Status => status::perform(&common, terminal).await,
         Command::Notifications(command) => notifications::perform(&common, command, terminal).await,

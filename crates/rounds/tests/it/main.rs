@@ -5,6 +5,7 @@ mod demo;
 mod hostile;
 mod keys;
 mod poll;
+mod probe;
 mod reliability;
 mod run;
 mod service;
