@@ -1,4 +1,4 @@
-//! What is not a cargo command: `cargo xtask simulate`, `cargo xtask live sekmet`, `cargo xtask live clinosim`, `cargo xtask drill kill`, `cargo xtask drill first-run`.
+//! What is not a cargo command: `cargo xtask simulate`, `cargo xtask live sekmet`, `cargo xtask live clinosim`, `cargo xtask live orthanc`, `cargo xtask drill kill`, `cargo xtask drill first-run`.
 //!
 //! Results go to stdout, talk to stderr. A task that fails says why and ends with status 1.
 
@@ -74,6 +74,12 @@ enum LiveServer {
         #[arg(long)]
         keep: bool,
     },
+    /// Orthanc, a DICOM server from Debian, whose log of changes is polled; installed with apt-get if it is not there.
+    Orthanc {
+        /// Keep the data of both sides in target/live/orthanc also when all went well.
+        #[arg(long)]
+        keep: bool,
+    },
     /// A hospital's records of two days, made up by clinosim and loaded into sekmet-fhir: 128 known changes, no more and no less.
     Clinosim {
         /// Keep the data of both sides in target/live/clinosim also when all went well.
@@ -110,6 +116,9 @@ async fn main() -> ExitCode {
         Task::Live {
             server: LiveServer::Clinosim { keep },
         } => live::clinosim(data(keep)).await,
+        Task::Live {
+            server: LiveServer::Orthanc { keep },
+        } => live::orthanc(data(keep)).await,
         Task::Drill {
             drill: Drill::Kill { kills, seed },
         } => drill::kill(kills, seed).await,

@@ -31,6 +31,7 @@
 
 mod clinosim;
 mod configuration;
+mod orthanc;
 mod probe;
 mod python;
 mod sekmet;
@@ -38,6 +39,7 @@ mod story;
 mod verdict;
 
 pub(crate) use clinosim::clinosim;
+pub(crate) use orthanc::orthanc;
 
 use crate::{give, say};
 use anyhow::{Context, Result, ensure};
