@@ -1,11 +1,13 @@
 //! What a plan will cost: requests per hour and day, against what each EHR allows.
 //!
 //! Every round is at least one request; further pages and lookups come with changes, and how many there will be is not
-//! known: a sweep that asks for everything has many pages. So the figures are a floor, counted for the busiest hour and the busiest day that the schedule can have:
+//! known: a sweep that asks for everything has many pages, and a list of partitions that is asked for has as many as it has. So the figures are a floor, counted for the busiest hour and the busiest day that the schedule can have:
 //! windows are looked at minute by minute over a week, cron fields as if a day matched that they can match.
 
 use jiff::civil::Weekday;
-use rounds_domain::plan::{Action, Cadence, Connection, Plan, Rate, Schedule, Window};
+use rounds_domain::plan::{
+    Action, Cadence, Connection, Feed, FeedRole, Holds, Partitions, Plan, Rate, Schedule, Window,
+};
 use rounds_domain::{ActionName, ConnectionName, LookupName};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -40,6 +42,10 @@ pub struct ActionCost {
     pub rounds_per_day: f64,
     /// How many of them its sweeps make.
     pub sweep_rounds_per_day: f64,
+    /// Requests in the busiest hour: one for each round, or one for each of its partitions where the configuration lists them.
+    pub requests_per_hour: f64,
+    /// Requests on the busiest day.
+    pub requests_per_day: f64,
     /// These are asked on top, once for each change, as far as their answers are not shared.
     pub lookups_per_change: Vec<LookupName>,
 }
@@ -65,8 +71,8 @@ pub fn cost(plan: &Plan) -> Vec<ConnectionCost> {
             .push(action_cost(action));
     }
     let of = |(name, actions): (&ConnectionName, Vec<ActionCost>)| {
-        let requests_per_hour: f64 = actions.iter().map(|action| action.rounds_per_hour).sum();
-        let requests_per_day = actions.iter().map(|action| action.rounds_per_day).sum();
+        let requests_per_hour: f64 = actions.iter().map(|action| action.requests_per_hour).sum();
+        let requests_per_day = actions.iter().map(|action| action.requests_per_day).sum();
         let connection = plan.connections.get(name);
         ConnectionCost {
             connection: name.clone(),
@@ -81,29 +87,38 @@ pub fn cost(plan: &Plan) -> Vec<ConnectionCost> {
 }
 
 fn action_cost(action: &Action) -> ActionCost {
-    let (mut rounds_per_hour, mut rounds_per_day) = rounds(&action.changes.schedule);
-    let mut sweep_rounds_per_day = 0.0;
-    for also in &action.also {
-        let (per_hour, per_day) = rounds(&also.schedule);
-        rounds_per_hour += per_hour;
-        rounds_per_day += per_day;
-    }
-    for sweep in &action.sweeps {
-        let (per_hour, per_day) = rounds(&sweep.schedule);
-        rounds_per_hour += per_hour;
-        rounds_per_day += per_day;
-        sweep_rounds_per_day += per_day;
-    }
-    ActionCost {
+    let mut cost = ActionCost {
         action: action.name.clone(),
-        rounds_per_hour,
-        rounds_per_day,
-        sweep_rounds_per_day,
-        lookups_per_change: action
-            .lookups
-            .iter()
+        rounds_per_hour: 0.0,
+        rounds_per_day: 0.0,
+        sweep_rounds_per_day: 0.0,
+        requests_per_hour: 0.0,
+        requests_per_day: 0.0,
+        lookups_per_change: (action.lookups.iter())
             .map(|lookup| lookup.name.clone())
             .collect(),
+    };
+    for feed in action.feeds() {
+        let (per_hour, per_day) = rounds(&feed.schedule);
+        let requests = requests_per_round(feed);
+        cost.rounds_per_hour += per_hour;
+        cost.rounds_per_day += per_day;
+        cost.requests_per_hour += per_hour * requests;
+        cost.requests_per_day += per_day * requests;
+        if feed.role != FeedRole::Changes {
+            cost.sweep_rounds_per_day += per_day;
+        }
+    }
+    cost
+}
+
+/// One for each partition, as far as it is known how many there are.
+fn requests_per_round(feed: &Feed) -> f64 {
+    match &feed.partitions {
+        Some(Partitions::Listed(listed)) => {
+            f64::from(u32::try_from(listed.len()).unwrap_or(u32::MAX))
+        }
+        Some(Partitions::Asked(_)) | None => 1.0,
     }
 }
 
@@ -158,11 +173,7 @@ fn open_minutes(windows: &[Window], day: Weekday) -> Vec<bool> {
     let mut open = vec![windows.is_empty(); MINUTES_A_DAY];
     let before = day.previous();
     for window in windows {
-        let begins = |day: Weekday| {
-            window
-                .days
-                .is_none_or(|days| within(days.first, days.last, day))
-        };
+        let begins = |day: Weekday| window.days.is_none_or(|days| days.contains(day));
         let from = minute(window.from);
         let to = window.to.map_or(MINUTES_A_DAY, minute);
         let over_midnight = window.to.is_some() && to <= from;
@@ -181,19 +192,17 @@ fn minute(time: jiff::civil::Time) -> usize {
     number(time.hour()) * 60 + number(time.minute())
 }
 
-fn within(first: Weekday, last: Weekday, day: Weekday) -> bool {
-    first.until(day) <= first.until(last)
-}
-
 fn allowance(connection: &Connection, per_hour: f64, per_day: f64) -> Option<Allowance> {
-    let rates = &connection.limits.rates;
+    // What holds in a part of the week only is kept by the gate, and says nothing of the whole week.
+    let always = |rate: &&Rate| rate.holds == Holds::Always;
+    let rates: Vec<&Rate> = connection.limits.rates.iter().filter(always).collect();
     let least = |span| {
         rates
             .iter()
-            .map(|rate| allowed_in(*rate, span))
+            .map(|rate| allowed_in(rate, span))
             .reduce(f64::min)
     };
-    let share = |rate: &Rate| {
+    let share = |rate: &&Rate| {
         asked_in(rate.per, per_hour, per_day) / f64::from(rate.requests.max(1)) * 100.0
     };
     Some(Allowance {
@@ -204,7 +213,7 @@ fn allowance(connection: &Connection, per_hour: f64, per_day: f64) -> Option<All
 }
 
 /// How many requests a rate lets through in a span of time.
-fn allowed_in(rate: Rate, span: Duration) -> f64 {
+fn allowed_in(rate: &Rate, span: Duration) -> f64 {
     f64::from(rate.requests) * (span.as_secs_f64() / rate.per.as_secs_f64().max(0.001)).max(1.0)
 }
 

@@ -19,7 +19,7 @@ pub(crate) use action::{ActionKeys, LookupKeys, NotifyKeys, RetryKeys};
 pub(crate) use authentication::{
     AuthKeys, LoginKeys, OAuth2Keys, SecretKeys, SessionTokenKeys, SmartBackendKeys,
 };
-pub(crate) use connection::ConnectionKeys;
+pub(crate) use connection::{ConnectionKeys, RateKeys};
 pub(crate) use connector::{ConnectorActionKeys, ConnectorKeys, SettingKeys};
 pub(crate) use cursor::{CursorKeys, QueueKeys, RecoverKeys};
 pub(crate) use destination::DestinationKeys;

@@ -8,6 +8,7 @@ mod connector;
 mod duration;
 mod expression;
 mod for_each;
+mod rate;
 mod reconcile;
 mod secret;
 mod text;
@@ -22,6 +23,7 @@ pub use connector::{Certainty, Strategy};
 pub(crate) use duration::{Length, PositiveLength};
 pub(crate) use expression::{Condition, Expression, Marked, TemplateText, problem};
 pub(crate) use for_each::ForEach;
+pub(crate) use rate::RateRule;
 pub(crate) use reconcile::Reconcile;
 pub(crate) use secret::{Auth, Command, EnvironmentName, HeaderValueSource, Secret};
 pub(crate) use text::{

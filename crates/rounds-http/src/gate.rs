@@ -1,7 +1,7 @@
 //! The one way through which every request to an EHR goes (law 6).
 //!
-//! A gate grants a request when all of these allow it: every rate (never more than so many grants within any span of
-//! that length, which is a rolling window and not a calendar one), the number of requests under way, and the pause that
+//! A gate grants a request when all of these allow it: every rate that holds at the moment (never more than so many grants within any
+//! span of that length, or within each minute, hour or day of the clock), the number of requests under way, and the pause that
 //! the EHR asked for last. Who came first is granted first.
 //!
 //! How it works: waiting requests stand in a queue, a fair lock. Only its head looks at the rest: it waits for a slot,
@@ -16,7 +16,9 @@
 //! counts, sent or not. The window holds here, when requests leave; between here and there the network may push two
 //! of them closer together, so an EHR that counts to the limit exactly wants a rate a little below it.
 
-use rounds_domain::plan::{Limits, Rate};
+mod calendar;
+
+use rounds_domain::plan::{Limits, Rate, Spans};
 use rounds_domain::ports::Clock;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -159,12 +161,16 @@ impl Gate {
 
     /// Writes a grant into the book, or says how long to wait at least.
     fn grant(&self) -> Result<Duration, Duration> {
-        let now = self.clock.monotonic();
+        let (now, wall) = (self.clock.monotonic(), self.clock.now());
         let mut book = self.book();
         let earliest = self
             .rates
             .iter()
-            .filter_map(|rate| book.room_at(rate))
+            .filter(|rate| rate.holds.at(wall))
+            .filter_map(|rate| match &rate.spans {
+                Spans::Any => book.room_at(rate),
+                Spans::OfTheClock(zone) => calendar::room_at(rate, zone, &book.grants, now, wall),
+            })
             .fold(book.closed_until, Duration::max);
         let wait = earliest.saturating_sub(now);
         if !wait.is_zero() {

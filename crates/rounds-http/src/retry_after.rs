@@ -1,7 +1,7 @@
 //! Reading `Retry-After` (RFC 9110, 10.2.3).
 
-use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -27,6 +27,20 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
         .unwrap_or_else(|| now.into());
     let wait = until.duration_since(since).unwrap_or(Duration::ZERO);
     Some(wait.min(LONGEST_READ))
+}
+
+/// How long until the moment that a header of the EHR's own names: seconds from now, or seconds since 1970 where they are that many.
+pub(crate) fn reset(value: &HeaderValue, now: Timestamp) -> Option<Duration> {
+    /// Three years: longer than any EHR asks to wait, and shorter than what has passed since 1970.
+    const SINCE_1970: f64 = 1e8;
+    let seconds: f64 = value.to_str().ok()?.trim().parse().ok()?;
+    let wait = if seconds >= SINCE_1970 {
+        let now = now.as_duration().as_secs_f64();
+        seconds - now
+    } else {
+        seconds
+    };
+    Duration::try_from_secs_f64(wait.max(0.0)).ok()
 }
 
 #[cfg(test)]

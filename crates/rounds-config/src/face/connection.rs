@@ -2,8 +2,8 @@
 
 use super::request::AnswerKeys;
 use crate::kinds::{
-    Auth, Count, HeaderValueSource, LiteralText, Many, Names, OneOrMany, Pairs, PositiveLength,
-    RateLimit, Secret, Size, Text, WebUrl,
+    Auth, Count, HeaderName, HeaderValueSource, LiteralText, Many, Names, OneOrMany, Pairs,
+    PositiveLength, RateLimit, RateRule, Secret, Size, Text, WebUrl, WindowText, Zone,
 };
 use crate::reading::keys;
 use rounds_domain::plan::AnswerFormat;
@@ -37,10 +37,24 @@ keys! {
         optional body_limit: Size = "64MiB",
     }
 
+    /// A rate for a part of the week.
+    struct RateKeys = "Rate" {
+        /// The rate.
+        required rate: RateLimit = "1/m",
+        /// The parts of the week in which it holds.
+        optional between: OneOrMany<WindowText> = "Mon-Fri 06:00-18:00",
+        /// The parts of the week outside of which it holds.
+        optional outside: OneOrMany<WindowText> = "Mon-Fri 06:00-18:00",
+    }
+
     /// What an EHR allows one credential.
     struct LimitKeys = "Limits" {
-        /// At most so many requests in any such span; several hold at once.
-        optional rate: OneOrMany<RateLimit> = "10/s",
+        /// At most so many requests in any such span, or in each `calendar minute`, `calendar hour` or `calendar day`; several hold at once.
+        optional rate: OneOrMany<RateRule> = "10/s",
+        /// In which zone hours and days of the calendar and parts of the week are read. Default UTC.
+        optional zone: Zone = "America/Denver",
+        /// A header that says when there is room again, where a 429 has no Retry-After: seconds, or seconds since 1970.
+        optional reset: HeaderName = "x-ratelimit-reset",
         /// How many requests may be under way at once. Default 4.
         optional in_flight: Count = "4",
         /// The longest Retry-After that is believed. Default 1h.

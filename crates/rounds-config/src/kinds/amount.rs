@@ -2,9 +2,11 @@
 
 use super::{Length, Parse, Problem, parsed};
 use crate::codes;
+use jiff::tz::TimeZone;
 use rounds_domain::Code;
-use rounds_domain::plan::Rate;
+use rounds_domain::plan::{Rate, Spans};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// A whole number from one up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub(crate) struct Count(pub(crate) u32);
 pub(crate) struct Natural(pub(crate) u64);
 
 /// Requests in a span of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RateLimit(pub(crate) Rate);
 
 /// Bytes.
@@ -63,7 +65,7 @@ impl Parse for Natural {
 }
 
 impl Parse for RateLimit {
-    const EXPECTED: &'static str = "a rate such as `10/s`, `300/m` or `20/30s`";
+    const EXPECTED: &'static str = "a rate such as `10/s`, `20/30s` or `500/calendar hour`";
     const CODE: Code = codes::BAD_RATE;
 
     fn parse(text: &str) -> Result<Self, Problem> {
@@ -92,6 +94,23 @@ impl Parse for RateLimit {
             }
         };
         let offset = count.len() + 1;
+        let clock = [
+            ("minute", Duration::from_mins(1)),
+            ("hour", Duration::from_hours(1)),
+            ("day", Duration::from_hours(24)),
+        ];
+        if let Some(unit) = span.trim().strip_prefix("calendar") {
+            let unit = unit.trim();
+            let Some((_, per)) = clock.into_iter().find(|(name, _)| *name == unit) else {
+                return Err(Problem::new(offset..text.len(), "no span of the calendar")
+                    .help("after `calendar` stands `minute`, `hour` or `day`"));
+            };
+            // The zone stands beside the rates.
+            return Ok(Self(Rate {
+                spans: Spans::OfTheClock(TimeZone::UTC),
+                ..Rate::rolling(requests, per)
+            }));
+        }
         let unit = matches!(span.trim(), "ms" | "s" | "m" | "h" | "d" | "w");
         let written = if unit {
             format!("1{}", span.trim())
@@ -108,11 +127,11 @@ impl Parse for RateLimit {
         if per.is_zero() {
             return Err(Problem::new(offset..text.len(), "a span of nothing"));
         }
-        Ok(Self(Rate { requests, per }))
+        Ok(Self(Rate::rolling(requests, per)))
     }
 
     fn pattern() -> Value {
-        json!({ "type": "string", "pattern": r"^\s*[0-9]+\s*/\s*([0-9]+\s*)?(ms|s|m|h|d|w)" })
+        json!({ "type": "string", "pattern": r"^\s*[0-9]+\s*/\s*(([0-9]+\s*)?(ms|s|m|h|d|w)|calendar\s+(minute|hour|day))" })
     }
 }
 

@@ -4,10 +4,13 @@ use super::{answers, authentication};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::ConnectionKeys;
-use crate::kinds::is_public;
-use crate::reading::Given;
+use crate::kinds::{OneOrMany, RateRule, WindowText, is_public};
+use crate::reading::{At, Given};
+use jiff::tz::TimeZone;
 use rounds_domain::ConnectionName;
-use rounds_domain::plan::{AnswerFormat, Connection, Limits, SecretReference};
+use rounds_domain::plan::{
+    AnswerFormat, Connection, Holds, Limits, Rate, SecretReference, Spans, WeekTimes,
+};
 use url::Url;
 
 pub(super) fn lower(
@@ -36,7 +39,7 @@ pub(super) fn lower(
         secrets: secrets(keys, findings),
         format: keys.format.or(AnswerFormat::Json),
         answers: answers?,
-        limits: limits(keys),
+        limits: limits(keys, findings),
         connect_timeout: keys
             .connect_timeout
             .value()
@@ -96,14 +99,22 @@ fn base_url(keys: &ConnectionKeys, findings: &mut Findings<'_>) -> Option<Url> {
     Some(url)
 }
 
-fn limits(keys: &ConnectionKeys) -> Limits {
+fn limits(keys: &ConnectionKeys, findings: &mut Findings<'_>) -> Limits {
     let mut limits = Limits::default();
     let Some(given) = keys.limits.value() else {
         return limits;
     };
+    let zone = given
+        .zone
+        .value()
+        .map_or(TimeZone::UTC, |zone| zone.0.clone());
     if let Some(rates) = given.rate.value() {
-        limits.rates = rates.0.iter().map(|rate| rate.value.0).collect();
+        let rates = rates.0.iter();
+        limits.rates = rates
+            .filter_map(|rule| rate(rule, &zone, findings))
+            .collect();
     }
+    limits.reset = given.reset.value().map(|header| header.name.clone());
     if let Some(in_flight) = given.in_flight.value() {
         limits.in_flight = in_flight.0;
     }
@@ -111,4 +122,44 @@ fn limits(keys: &ConnectionKeys) -> Limits {
         limits.longest_retry_after = longest.0;
     }
     limits
+}
+
+fn rate(rule: &At<RateRule>, zone: &TimeZone, findings: &mut Findings<'_>) -> Option<Rate> {
+    let times = |windows: &OneOrMany<WindowText>| WeekTimes {
+        windows: (windows.0.iter())
+            .map(|window| window.value.0.clone())
+            .collect(),
+        zone: zone.clone(),
+    };
+    let (limit, holds) = match &rule.value {
+        RateRule::Always(limit) => (limit, Holds::Always),
+        RateRule::Keys(keys) => {
+            let holds = match (keys.between.here(), keys.outside.here()) {
+                (Some(between), None) => Holds::Within(times(&between.value)),
+                (None, Some(outside)) => Holds::Outside(times(&outside.value)),
+                (None, None) => Holds::Always,
+                (Some(between), Some(outside)) => {
+                    findings
+                        .error(
+                            codes::MISMATCHED_KEYS,
+                            outside.key,
+                            "`outside` together with `between`",
+                        )
+                        .also(between.key, "the other is here")
+                        .help("write two rates, one for each");
+                    return None;
+                }
+            };
+            (keys.rate.value()?, holds)
+        }
+    };
+    let spans = match &limit.0.spans {
+        Spans::Any => Spans::Any,
+        Spans::OfTheClock(_) => Spans::OfTheClock(zone.clone()),
+    };
+    Some(Rate {
+        spans,
+        holds,
+        ..limit.0.clone()
+    })
 }

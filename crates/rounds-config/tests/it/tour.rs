@@ -9,6 +9,16 @@ type Stop = (&'static str, &'static str, &'static str);
 
 const STOPS: &[Stop] = &[
     (
+        "rate_of_a_calendar_week",
+        "rate: 10/s",
+        "rate: 100/calendar week",
+    ),
+    (
+        "rate_within_and_outside",
+        "rate: 10/s",
+        "rate: { rate: 1/m, between: Mon-Fri, outside: 06:00-18:00 }",
+    ),
+    (
         "condition_reads_what_there_is_not",
         "patient: { get: \"/patient/{{ record.patientID }}\" }",
         "patient: { get: \"/patient/{{ record.patientID }}\", when: .recrod.patientID != null }",

@@ -1,7 +1,9 @@
 //! One EHR instance.
 
-use super::{AnswerFormat, AnswerRule, Authentication, HeaderSource, SecretReference};
+use super::{AnswerFormat, AnswerRule, Authentication, HeaderSource, SecretReference, Window};
 use crate::ConnectionName;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use std::fmt;
 use std::time::Duration;
 use url::Url;
@@ -72,6 +74,8 @@ pub struct Limits {
     pub in_flight: u32,
     /// The longest `Retry-After` that is believed; a longer one is taken as this.
     pub longest_retry_after: Duration,
+    /// A header that says when there is room again where an answer is 429 and has no `Retry-After`: seconds, or seconds since 1970.
+    pub reset: Option<http::HeaderName>,
 }
 
 impl Default for Limits {
@@ -80,6 +84,7 @@ impl Default for Limits {
             rates: Vec::new(),
             in_flight: Self::DEFAULT_IN_FLIGHT,
             longest_retry_after: Self::DEFAULT_LONGEST_RETRY_AFTER,
+            reset: None,
         }
     }
 }
@@ -91,11 +96,75 @@ impl Limits {
     pub const DEFAULT_LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 }
 
-/// At most this many requests in any such span of time (a rolling window).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// At most this many requests in a span of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rate {
     /// How many.
     pub requests: u32,
     /// In which span.
     pub per: Duration,
+    /// Which spans are meant.
+    pub spans: Spans,
+    /// When it holds.
+    pub holds: Holds,
+}
+
+impl Rate {
+    /// In any such span, always.
+    pub const fn rolling(requests: u32, per: Duration) -> Self {
+        Self {
+            requests,
+            per,
+            spans: Spans::Any,
+            holds: Holds::Always,
+        }
+    }
+}
+
+/// Which spans of time a rate is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spans {
+    /// Any span of that length: a rolling window.
+    Any,
+    /// The minutes, hours or days of the clock in this zone; the length is one of these.
+    OfTheClock(TimeZone),
+}
+
+/// When a rate holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holds {
+    /// Always.
+    Always,
+    /// Within these parts of the week.
+    Within(WeekTimes),
+    /// Outside of them.
+    Outside(WeekTimes),
+}
+
+impl Holds {
+    /// Whether it holds at this moment.
+    pub fn at(&self, moment: Timestamp) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Within(times) => times.contain(moment),
+            Self::Outside(times) => !times.contain(moment),
+        }
+    }
+}
+
+/// Parts of the week.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WeekTimes {
+    /// Which.
+    pub windows: Vec<Window>,
+    /// In which zone they are read.
+    pub zone: TimeZone,
+}
+
+impl WeekTimes {
+    /// Whether one of them contains this moment.
+    pub fn contain(&self, moment: Timestamp) -> bool {
+        let local = moment.to_zoned(self.zone.clone()).datetime();
+        self.windows.iter().any(|window| window.contains(local))
+    }
 }

@@ -1,8 +1,8 @@
 //! The ticks of one schedule.
 
-use jiff::civil::{Time, Weekday};
+use jiff::civil::Time;
 use jiff::{Timestamp, ToSpan, Zoned};
-use rounds_domain::plan::{Cadence, Schedule, WeekdayRange, Window};
+use rounds_domain::plan::{Cadence, Schedule, Window};
 use rounds_domain::{FeedKey, InstanceId};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -148,7 +148,7 @@ fn next_opening(windows: &[Window], moment: &Zoned) -> Opening {
         };
         for window in windows
             .iter()
-            .filter(|window| falls_on(window.days, day.weekday()))
+            .filter(|window| window.days.is_none_or(|days| days.contains(day.weekday())))
         {
             let last_day = if reaches_into_next_day(window) {
                 day.tomorrow()
@@ -180,14 +180,6 @@ fn next_opening(windows: &[Window], moment: &Zoned) -> Opening {
 
 fn reaches_into_next_day(window: &Window) -> bool {
     window.to.is_none_or(|to| to <= window.from)
-}
-
-fn falls_on(range: Option<WeekdayRange>, day: Weekday) -> bool {
-    range.is_none_or(|WeekdayRange { first, last }| {
-        let from_monday = |day: Weekday| i16::from(day.to_monday_zero_offset());
-        let span = (from_monday(last) - from_monday(first)).rem_euclid(7);
-        (from_monday(day) - from_monday(first)).rem_euclid(7) <= span
-    })
 }
 
 #[cfg(test)]

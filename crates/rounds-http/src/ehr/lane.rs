@@ -4,7 +4,7 @@ use super::POLICY;
 use super::failure::Cause;
 use crate::authentication::Session;
 use crate::gate::{Gate, Pass};
-use crate::retry_after::retry_after;
+use crate::retry_after::{reset, retry_after};
 use crate::secrets::Secrets;
 use crate::trouble::Trouble;
 use bytes::{Bytes, BytesMut};
@@ -68,7 +68,15 @@ impl Lane {
     /// Lets the gate know how the EHR bears us.
     fn heed(&self, response: &reqwest::Response, pass: &Pass) {
         let status = response.status();
-        let asked = retry_after(response.headers(), self.clock.now());
+        let limits = &self.connection.limits;
+        let now = self.clock.now();
+        let asked = retry_after(response.headers(), now).or_else(|| {
+            let header = limits
+                .reset
+                .as_ref()
+                .filter(|_| status == StatusCode::TOO_MANY_REQUESTS);
+            reset(response.headers().get(header?)?, now)
+        });
         let is_pause = match status {
             StatusCode::TOO_MANY_REQUESTS => true,
             StatusCode::SERVICE_UNAVAILABLE => asked.is_some_and(|wait| !wait.is_zero()),

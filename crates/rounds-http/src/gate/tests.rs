@@ -11,13 +11,11 @@ fn limits(rates: &[(u32, u64)], in_flight: u32) -> Limits {
     Limits {
         rates: rates
             .iter()
-            .map(|&(requests, per_ms)| Rate {
-                requests,
-                per: ms(per_ms),
-            })
+            .map(|&(requests, per_ms)| Rate::rolling(requests, ms(per_ms)))
             .collect(),
         in_flight,
         longest_retry_after: Duration::from_hours(1),
+        reset: None,
     }
 }
 

@@ -104,9 +104,10 @@ pub(crate) async fn orthanc(data: Data) -> Result<()> {
     let missing = expected.missing(&told);
     let (mut extra, mut repeated) = (0, 0);
     for (key, count) in &told {
-        match expected.0.contains(key) {
-            true => repeated += count - 1,
-            false => extra += count,
+        if expected.0.contains(key) {
+            repeated += count - 1;
+        } else {
+            extra += count;
         }
     }
     let changes = expected.0.len();
@@ -206,7 +207,7 @@ fn config(base_url: &str, receiver: &FakeReceiver) -> String {
         )
     };
     format!(
-        r#"connections:
+        r"connections:
   images:
     connector: orthanc
     base_url: {base_url}
@@ -240,7 +241,7 @@ actions:
     notify: {{ body: {{ change: = .change.kind, id: = .record.MainDicomTags.StudyInstanceUID }} }}
     to: archive
 destinations:
-{}{}{}"#,
+{}{}{}",
         destination("studies"),
         destination("patients"),
         destination("archive"),

@@ -293,10 +293,7 @@ async fn token_requests_count_against_the_limits() {
     let oauth2 = world.oauth2(Grant::ClientCredentials);
     let mut connection = world.connection(Authentication::OAuth2(Box::new(oauth2)));
     connection.limits.in_flight = 1;
-    connection.limits.rates = vec![Rate {
-        requests: 2,
-        per: seconds(60),
-    }];
+    connection.limits.rates = vec![Rate::rolling(2, seconds(60))];
     let client = Arc::new(world.client_of(connection));
     let url = world.url("api/records");
     let asking: Vec<_> = (0..3)

@@ -37,6 +37,26 @@ async fn wait_after(first: Answer, limits: Limits) -> Duration {
 }
 
 #[tokio::test]
+async fn a_header_of_the_ehrs_own_says_when_there_is_room_again() {
+    // Our clock says 08:49:37 on the 6th of November 1994, which is 784111777 seconds since 1970.
+    for (headers, expected_seconds) in [
+        (vec!["x-ratelimit-reset: 12"], 12),
+        (vec!["x-ratelimit-reset: 784111807"], 30),
+        (vec!["x-ratelimit-reset: 784111000"], 1),
+        (vec!["x-ratelimit-reset: soon"], 1),
+        (vec!["x-ratelimit-reset: 12", "retry-after: 5"], 5),
+        (vec![], 1),
+    ] {
+        let limits = Limits {
+            reset: Some(http::HeaderName::from_static("x-ratelimit-reset")),
+            ..Limits::default()
+        };
+        let waited = wait_after(answer("429 Slow Down", &headers, ""), limits).await;
+        assert_eq!(waited, Duration::from_secs(expected_seconds), "{headers:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_asks_to_wait_without_a_status_holds_the_next_request() {
     let server = Server::start(|_| answer("200 OK", &[], "{}")).await;
     let clock = TestClock::default();
@@ -155,10 +175,7 @@ async fn a_pause_that_the_ehr_asks_for_is_kept_by_everyone() {
 #[tokio::test]
 async fn a_rate_is_waited_for_by_the_given_clock() {
     let limits = Limits {
-        rates: vec![Rate {
-            requests: 1,
-            per: Duration::from_secs(7),
-        }],
+        rates: vec![Rate::rolling(1, Duration::from_secs(7))],
         ..Limits::default()
     };
     let waited = wait_after(answer("200 OK", &[], "{}"), limits).await;
@@ -183,10 +200,7 @@ async fn no_more_are_under_way_at_once_than_allowed() {
 async fn a_timeout_does_not_count_the_wait_at_the_gate() {
     let server = Server::always(answer("200 OK", &[], "{}")).await;
     let mut connection = connection_to(&server);
-    connection.limits.rates = vec![Rate {
-        requests: 1,
-        per: Duration::from_secs(2),
-    }];
+    connection.limits.rates = vec![Rate::rolling(1, Duration::from_secs(2))];
     connection.request_timeout = Duration::from_millis(1_500);
     let client = client(connection);
     for _ in 0..2 {
@@ -200,10 +214,7 @@ async fn feeds_and_lookups_of_one_credential_draw_from_one_allowance() {
     let server = Server::always(answer("200 OK", &[], "{}")).await;
     let mut connection = connection_to(&server);
     connection.limits = Limits {
-        rates: vec![Rate {
-            requests: 4,
-            per: Duration::from_secs(10),
-        }],
+        rates: vec![Rate::rolling(4, Duration::from_secs(10))],
         in_flight: 16,
         ..Limits::default()
     };
