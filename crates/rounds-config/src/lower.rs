@@ -19,6 +19,7 @@ mod partitions;
 mod queue;
 mod request;
 mod request_body;
+mod setup;
 mod sweeps;
 
 use crate::codes;

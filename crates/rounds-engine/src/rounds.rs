@@ -2,13 +2,14 @@
 
 use crate::lane::{give_up_or_log, store_wait};
 use crate::moment::until_next_look;
+use crate::round::setup::{self, Part, Readiness};
 use crate::round::tour::Watched;
 use crate::round::{self, PartitionLists};
 use crate::schedule::{Due, Polled, Timetable};
 use crate::{Ports, Signals, Stop};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use rounds_domain::plan::{FeedRole, Plan};
+use rounds_domain::plan::{Connection, FeedRole, Plan};
 use rounds_domain::ports::StoreError;
 use rounds_domain::{FeedKey, RoundCounts, RoundEnd};
 use std::time::Duration;
@@ -104,16 +105,7 @@ impl Maker<'_> {
             return Ok((due.index, failures_before));
         };
         let began = self.ports.clock.monotonic();
-        let outcome = round::tour::run(
-            self.ports,
-            connection,
-            action,
-            &polled.feed,
-            &self.lists,
-            due.missed_ticks,
-            Watched::By(self.stop),
-        )
-        .await;
+        let outcome = self.round(connection, polled, due.missed_ticks).await;
         let failures = failures_before + 1;
         match outcome {
             Ok(outcome) => {
@@ -137,6 +129,41 @@ impl Maker<'_> {
                 Ok((due.index, failures))
             }
         }
+    }
+}
+
+impl Maker<'_> {
+    /// A round, once what it needs is set up.
+    async fn round(
+        &self,
+        connection: &Connection,
+        polled: &Polled,
+        missed_ticks: u64,
+    ) -> Result<round::RoundOutcome, StoreError> {
+        let action = &polled.action;
+        let part = Part::of(action, &polled.feed);
+        match setup::prepare(self.ports, connection, action, part).await? {
+            Readiness::Ready => {}
+            Readiness::Settling(until) => {
+                tracing::debug!(action = %action.name, %until, "no round: what was set up has to settle");
+                return Ok(round::RoundOutcome::none(RoundEnd::Unfinished));
+            }
+            Readiness::Failed(failure) => {
+                return Ok(round::RoundOutcome::none(RoundEnd::Failed(failure)));
+            }
+        }
+        let outcome = round::tour::run(
+            self.ports,
+            connection,
+            action,
+            &polled.feed,
+            &self.lists,
+            missed_ticks,
+            Watched::By(self.stop),
+        )
+        .await?;
+        setup::after_round(self.ports, action, &outcome.end).await?;
+        Ok(outcome)
     }
 }
 

@@ -52,6 +52,7 @@ pub(crate) fn action_every(name: &str, seconds: u64) -> Arc<Action> {
     Arc::new(Action {
         name: ActionName::new(name),
         connection: ConnectionName::new("ehr"),
+        setup: None,
         changes: Arc::new(changes),
         also: Vec::new(),
         sweeps: Vec::new(),

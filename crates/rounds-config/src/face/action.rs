@@ -28,6 +28,8 @@ keys! {
         optional between: OneOrMany<WindowText> = "Mon-Fri 07:00-19:00",
         /// How long one request may take; not longer than the interval. Default: the connection's.
         optional timeout: PositiveLength = "30s",
+        /// A request that must have been made before the first round, such as a subscription to the EHR's changes.
+        optional setup: SetupKeys = "{\"post\": \"/appointments/changed/subscription\"}",
         /// The change query.
         required changes: ChangesKeys = "{\"get\": \"/appointments\", \"start\": \"now\", \"records\": \".[]\", \"id\": \".id\"}",
         /// Further change queries that tell of the same records, by name: an API's list of deleted ones, of cancelled ones.
@@ -47,6 +49,24 @@ keys! {
         optional retry: RetryKeys,
         /// The destinations that are told: one name or a list.
         required to: OneOrMany<Reference> = "[\"my-app\"]",
+    }
+
+    /// A request that must have been made before the first round. It is made once, and again when it changes or when an answer means
+    /// `needs_setup`.
+    #[exactly_one(post, get; codes::ONE_OF, "a setup without a request", "write `post: /path`")]
+    struct SetupKeys = "Setup" {
+        /// The path of a POST request, relative to the base URL.
+        optional post: TemplateText = "/appointments/changed/subscription",
+        /// The path of a GET request.
+        optional get: TemplateText = "/subscribe",
+        /// Query parameters; a list repeats its parameter.
+        optional query: Pairs<OneOrMany<TemplateText>>,
+        /// Headers of the request.
+        optional headers: Pairs<TemplateText>,
+        /// The body of a POST request.
+        optional body: RequestBodyKeys = "{\"form\": {\"eventname\": \"all\"}}",
+        /// How long it takes until it holds: no round is made before, and it is not repeated sooner. Default 5m.
+        optional settle: Length = "15m",
     }
 
     /// A follow-up request. Templates may use `record`, `previous`, `change` and other lookups.

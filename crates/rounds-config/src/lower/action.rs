@@ -1,7 +1,7 @@
 //! One polled API action.
 
 use super::request::Around;
-use super::{Known, also, answers, feed, lookups, notify, retry, sweeps};
+use super::{Known, also, answers, feed, lookups, notify, retry, setup, sweeps};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::ActionKeys;
@@ -54,6 +54,7 @@ pub(super) fn lower<'c>(
         connection: asked.map(|connection| &**connection),
     };
     let answers = answers::lower(&keys.answers, findings);
+    let setup = setup::lower(&keys.setup, around, findings);
     let changes = keys
         .changes
         .value()
@@ -81,6 +82,7 @@ pub(super) fn lower<'c>(
     Some(Action {
         name: ActionName::new(name),
         connection: connection?,
+        setup: setup?,
         changes: Arc::new(changes?),
         also: also?,
         sweeps: sweeps?,

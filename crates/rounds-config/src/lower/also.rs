@@ -16,7 +16,7 @@ use rounds_domain::plan::{Feed, Schedule, VersionRule};
 use std::sync::Arc;
 
 /// The names of an action's other feeds.
-const TAKEN: [&str; 3] = ["changes", "trailing", "reconcile"];
+const TAKEN: [&str; 4] = ["changes", "trailing", "reconcile", "setup"];
 
 /// The further change queries of an action. None if one is wrong.
 pub(super) fn lower(

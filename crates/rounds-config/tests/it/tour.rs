@@ -9,6 +9,16 @@ type Stop = (&'static str, &'static str, &'static str);
 
 const STOPS: &[Stop] = &[
     (
+        "setup_without_a_request",
+        "    timeout: 30s",
+        "    timeout: 30s\n    setup: { settle: 5m }",
+    ),
+    (
+        "setup_with_a_cursor",
+        "    timeout: 30s",
+        "    timeout: 30s\n    setup: { post: \"/subscribe/{{ cursor }}\" }",
+    ),
+    (
         "rate_of_a_calendar_week",
         "rate: 10/s",
         "rate: 100/calendar week",

@@ -1,6 +1,6 @@
 //! One polled API action.
 
-use super::{AnswerRule, Feed, RequestRule, RetrySchedule};
+use super::{AnswerRule, Feed, RequestRule, RetrySchedule, Setup};
 use crate::{ActionName, ConnectionName, DestinationName, LookupName};
 use rounds_map::models::Model;
 use rounds_map::{Body, Filter};
@@ -13,6 +13,8 @@ pub struct Action {
     pub name: ActionName,
     /// Which EHR it asks.
     pub connection: ConnectionName,
+    /// What must be set up before its first round.
+    pub setup: Option<Setup>,
     /// Its change query.
     pub changes: Arc<Feed>,
     /// Further change queries that tell of the same records, such as one for those that were cancelled or deleted.

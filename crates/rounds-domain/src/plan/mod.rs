@@ -17,6 +17,7 @@ mod request;
 mod retry;
 mod schedule;
 mod secret;
+mod setup;
 mod sweep;
 
 pub use action::{Action, BodyRule, EventRule, Lookup, Notify, OrderBy, WhenMissing};
@@ -38,6 +39,7 @@ pub use request::{AnswerFormat, RequestBodyRule, RequestRule};
 pub use retry::RetrySchedule;
 pub use schedule::{Cadence, Schedule, WeekdayRange, Window};
 pub use secret::SecretReference;
+pub use setup::Setup;
 pub use sweep::{DateRange, Deletions, Missed, Sweep, SweepScope};
 
 use crate::{ConnectionName, DestinationName};

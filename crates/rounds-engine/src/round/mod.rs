@@ -30,6 +30,7 @@ mod partitions;
 mod pending;
 mod queue;
 mod read;
+pub(crate) mod setup;
 mod slices;
 pub(crate) mod tour;
 
@@ -71,6 +72,20 @@ pub(crate) struct RoundOutcome {
     pub(crate) cursor: Option<Cursor>,
     /// The source's clock when the round began, as far as it is believed; None where nothing was answered.
     pub(crate) source_clock: Option<Timestamp>,
+}
+
+impl RoundOutcome {
+    /// Nothing was asked.
+    pub(crate) fn none(end: RoundEnd) -> Self {
+        Self {
+            end,
+            counts: RoundCounts::default(),
+            containers: 0,
+            cursor_before: None,
+            cursor: None,
+            source_clock: None,
+        }
+    }
 }
 
 /// Makes one round of a feed and commits it. Where the feed stands is read from the store each time: a commit that was said

@@ -20,6 +20,7 @@ mod paging;
 mod partitions;
 mod poll;
 mod queues;
+mod setup;
 mod slices;
 mod sweeps;
 mod trouble;

@@ -149,9 +149,18 @@ async fn athenahealth_forgets_what_it_gave_and_is_asked_for_it_after_a_crash() {
     let feed = Shared::new(Feed {
         waiting: VecDeque::new(),
         given: Vec::new(),
-        subscribed: true,
+        subscribed: false,
         loses: false,
     });
+    let subscribing = feed.clone();
+    world.ehr.on_request(
+        "/v1/195900/appointments/changed/subscription",
+        move |request| {
+            assert_eq!(request.method, http::Method::POST);
+            subscribing.with(|feed| feed.subscribed = true);
+            json_answer(&json!({ "success": true }))
+        },
+    );
     let (asked, clock) = (feed.clone(), Arc::clone(&world.ports.clock));
     world.ehr.on("/v1/195900/appointments/changed", move |url| {
         let now = clock.now();
@@ -186,7 +195,11 @@ async fn athenahealth_forgets_what_it_gave_and_is_asked_for_it_after_a_crash() {
         json_answer(&json!([{ "patientid": "1" }]))
     });
     let appointment = |id: u32| json!({ "appointmentid": id.to_string(), "patientid": "1", "appointmentstatus": "f" });
-    world.run_for(30).await;
+    // It subscribes, and asks for nothing until that holds.
+    world.run_for(270).await;
+    assert_eq!(world.ehr.asked("/v1/195900/appointments/changed"), 1);
+    world.run_for(60).await;
+    assert_eq!(failure(&world, "appointments").await, None);
     feed.with(|feed| {
         feed.waiting.extend([appointment(1), appointment(2)]);
         // It takes them out, and its answer never arrives.
@@ -197,12 +210,19 @@ async fn athenahealth_forgets_what_it_gave_and_is_asked_for_it_after_a_crash() {
     feed.with(|feed| feed.waiting.push_back(appointment(3)));
     world.run_for(60).await;
     assert_eq!(told(&world, &["/record/appointmentid"]), ["1", "2", "3"]);
-    feed.with(|feed| feed.subscribed = false);
+    // A subscription that is gone is made again, and what waits is told.
+    feed.with(|feed| {
+        feed.subscribed = false;
+        feed.waiting.push_back(appointment(4));
+    });
     world.run_for(60).await;
     assert_eq!(
         failure(&world, "appointments").await.as_deref(),
         Some("R0341")
     );
+    world.run_for(420).await;
+    assert_eq!(told(&world, &["/record/appointmentid"]), ["4"]);
+    assert_eq!(failure(&world, "appointments").await, None);
 }
 
 #[tokio::test(start_paused = true)]
