@@ -17,6 +17,11 @@ fn root() -> PathBuf {
 
 /// The rows of the table: a case's number and its last column.
 fn rows() -> BTreeMap<u32, String> {
+    labelled("")
+}
+
+/// The rows whose label is a number after this prefix.
+fn labelled(prefix: &str) -> BTreeMap<u32, String> {
     let page = fs::read_to_string(root().join("RELIABILITY.md")).expect("the page is there");
     let mut rows = BTreeMap::new();
     for line in page.lines() {
@@ -24,7 +29,8 @@ fn rows() -> BTreeMap<u32, String> {
         let [_, number, protects, tests, _] = columns[..] else {
             continue;
         };
-        let Ok(number) = number.parse() else {
+        let digits = number.strip_prefix(prefix).unwrap_or_default();
+        let Ok(number) = digits.parse() else {
             continue;
         };
         assert!(!protects.is_empty(), "case {number} protects nothing");
@@ -69,6 +75,36 @@ fn is_there(text: &str, function: &str) -> bool {
     (is_test || is_conformance) && !item.contains("#[ignore")
 }
 
+/// The file that has this test.
+fn text_of(of_crate: &str, path: &str, label: &str) -> String {
+    let mut modules: Vec<&str> = path.split("::").collect();
+    let function = modules.pop().expect("a path has a last part");
+    let text = files_of(of_crate, &modules)
+        .iter()
+        .find_map(|file| fs::read_to_string(file).ok())
+        .unwrap_or_else(|| panic!("{label}: no file has `{of_crate} {path}`"));
+    assert!(
+        is_there(&text, function),
+        "{label}: no test `{of_crate} {path}`"
+    );
+    text
+}
+
+/// What makes pollers lose or repeat at real APIs; each trap is walked into by a test.
+#[test]
+fn every_trap_has_its_tests() {
+    let traps = labelled("T");
+    let numbers: Vec<u32> = traps.keys().copied().collect();
+    assert_eq!(numbers, (1..=18).collect::<Vec<u32>>());
+    for (trap, column) in traps {
+        let tests = tests_of(&column);
+        assert!(!tests.is_empty(), "trap {trap} has no test");
+        for (of_crate, path) in tests {
+            _ = text_of(of_crate, path, &format!("trap {trap}"));
+        }
+    }
+}
+
 #[test]
 fn every_case_has_a_row_and_every_named_test_is_there() {
     let rows = rows();
@@ -81,16 +117,7 @@ fn every_case_has_a_row_and_every_named_test_is_there() {
             "case {case} has neither a test nor a reason"
         );
         for (of_crate, path) in tests {
-            let mut modules: Vec<&str> = path.split("::").collect();
-            let function = modules.pop().expect("a path has a last part");
-            let text = files_of(of_crate, &modules)
-                .iter()
-                .find_map(|file| fs::read_to_string(file).ok())
-                .unwrap_or_else(|| panic!("case {case}: no file has `{of_crate} {path}`"));
-            assert!(
-                is_there(&text, function),
-                "case {case}: no test `{of_crate} {path}`"
-            );
+            let text = text_of(of_crate, path, &format!("case {case}"));
             let comment = format!("ase {case}");
             assert!(
                 text.match_indices(&comment).any(|(at, found)| {

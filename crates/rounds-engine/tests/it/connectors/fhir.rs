@@ -400,6 +400,7 @@ async fn nextech_gives_records_in_the_order_in_which_they_were_entered() {
             request.url.query().map(|query| query.contains('+')),
             Some(false)
         );
+        assert_eq!(request.headers["cache-control"], "no-cache");
         asked.with(|held| bundle(&request.url, &changed(&request.url, held), None))
     });
     world.run_for(30).await;

@@ -13,7 +13,7 @@ fn rate(requests: u32, per: Duration) -> Rate {
 fn granted(rate: &Rate, zone: &TimeZone, from: Timestamp, count: usize) -> Vec<Timestamp> {
     let mut grants = VecDeque::new();
     let mut now = Duration::from_hours(1000);
-    let wall = |now: Duration| from + (now - Duration::from_hours(1000));
+    let wall = |now: Duration| from + now.saturating_sub(Duration::from_hours(1000));
     while grants.len() < count {
         match room_at(rate, zone, &grants, now, wall(now)) {
             Some(later) => now = later.max(now + Duration::from_millis(1)),

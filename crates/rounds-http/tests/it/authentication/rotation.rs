@@ -81,6 +81,7 @@ async fn a_rotated_token_is_kept_and_the_next_process_goes_on_with_it() {
 
 #[tokio::test]
 async fn a_token_is_not_used_before_what_came_with_it_is_kept() {
+    // Case 83.
     let world = World::new().await;
     let kept = Arc::new(Kept::default());
     kept.set(Disk::Full);

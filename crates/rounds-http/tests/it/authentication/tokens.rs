@@ -11,6 +11,7 @@ use rounds_domain::ports::Transience::{Lasting, Passing};
 
 #[tokio::test]
 async fn fifty_requests_at_once_ask_for_one_token() {
+    // Case 82.
     let world = World::new().await;
     let client = world.basic();
     let answers = join_all((0..50).map(|_| world.ask(&client))).await;
@@ -170,6 +171,7 @@ async fn a_password_is_a_grant_and_parameters_and_scope_go_along() {
 
 #[tokio::test]
 async fn a_failure_is_shared_and_believed_for_a_while() {
+    // Case 84.
     for (said, code, transience, believed) in [
         (answer("503 Busy", &[], ""), "R0331", Passing, 1),
         (
