@@ -128,6 +128,8 @@ codes! {
     FEED_NAME_TAKEN = "R0244";
     /// Partitions that do not fit the request.
     BAD_PARTITIONS = "R0245";
+    /// A job that does not fit the rest of its query.
+    BAD_JOB = "R0246";
 
     /// A body that cannot be sent as it is described.
     BAD_REQUEST_BODY = "R0260";

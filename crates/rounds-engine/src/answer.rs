@@ -308,7 +308,7 @@ fn wait(value: &Json, now: Timestamp) -> Option<Duration> {
 }
 
 /// `Retry-After` in seconds. The form with a date is the gate's matter, which holds all requests until then.
-fn retry_after(response: &EhrResponse) -> Option<Duration> {
+pub(crate) fn retry_after(response: &EhrResponse) -> Option<Duration> {
     let text = response.headers.get(http::header::RETRY_AFTER)?;
     let text = text.to_str().ok()?;
     text.trim().parse().ok().map(Duration::from_secs)

@@ -60,6 +60,9 @@ pub enum PollError {
     /// A dry run of a queue would take from it what nobody is told then.
     #[error("a dry run of `{0}` would take from the EHR's queue what is never told")]
     TakesFromQueue(FeedKey),
+    /// A dry run of a job would start one that nobody reads and ends.
+    #[error("a dry run of `{0}` would start an export that nobody reads")]
+    StartsJob(FeedKey),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -101,6 +104,9 @@ pub async fn poll(
         .ok_or_else(|| PollError::UnknownFeed(key.clone()))?;
     if mode == PollMode::DryRun && matches!(feed.cursor, CursorRule::Queue(_)) {
         return Err(PollError::TakesFromQueue(key.clone()));
+    }
+    if mode == PollMode::DryRun && feed.job.is_some() {
+        return Err(PollError::StartsJob(key.clone()));
     }
     let connection = plan
         .connections

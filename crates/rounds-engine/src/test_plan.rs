@@ -46,6 +46,7 @@ pub(crate) fn action_every(name: &str, seconds: u64) -> Arc<Action> {
         version: VersionRule::Fingerprint { counting: None },
         gone: None,
         skip: None,
+        job: None,
         partitions: None,
         dated_by: None,
     };

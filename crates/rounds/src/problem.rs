@@ -36,6 +36,8 @@ pub const UNKNOWN_CONNECTION: Code = Code::new("R0712");
 pub const NOT_PROBED: Code = Code::new("R0713");
 /// A dry run that would take from a queue.
 pub const TAKES_FROM_QUEUE: Code = Code::new("R0352");
+/// A dry run that would start a job.
+pub const STARTS_JOB: Code = Code::new("R0383");
 
 /// A key file cannot be written, or is there already.
 pub const KEY_NOT_WRITTEN: Code = Code::new("R0338");

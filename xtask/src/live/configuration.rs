@@ -6,21 +6,22 @@ use super::sekmet::CLIENT;
 use crate::shared::build::workspace;
 use crate::shared::process::Process;
 use anyhow::{Context, Result, ensure};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 const EXAMPLE: &str = "examples/fhir-appointments.yaml";
 
-/// What stands beside the example's action: the history of the same records, deletions included.
-const HISTORY: &str = r#"  history:
-    connection: by-history
-    uses: history_appointment
+/// What stands beside the example's action: the same records by another way, deletions included, over the connector.
+const BESIDE: &str = r#"  NAME:
+    connection: sekmet
+    uses: NAME_appointment
     every: 1s
     lookups:
       patient: { get: '/Patient/{{ .record | fhir_reference("Patient") }}', when: '.record | fhir_reference("Patient") != null' }
     notify: { body: { change: = .change.kind, appointment: = .record, patient: = .patient } }
-    to: [history-app]
+    to: [NAME-app]
 "#;
 
 /// `rounds run`, ready to be started, again and again, over the same data: in a folder with its `rounds.yaml`, as a person would.
@@ -67,8 +68,13 @@ impl Rounds {
     }
 }
 
-/// Writes the copy into `folder`, as its `rounds.yaml`.
-pub(super) fn adapt(folder: &Path, fhir_base: &str, hook: &str, history_hook: &str) -> Result<()> {
+/// Writes the copy into `folder`, as its `rounds.yaml`. `beside` names the other ways and where they tell.
+pub(super) fn adapt(
+    folder: &Path,
+    fhir_base: &str,
+    hook: &str,
+    beside: &[(&str, String)],
+) -> Result<()> {
     let example = fs::read_to_string(workspace().join(EXAMPLE))
         .with_context(|| format!("reading {EXAMPLE}"))?;
     let auth = format!(
@@ -86,16 +92,25 @@ pub(super) fn adapt(folder: &Path, fhir_base: &str, hook: &str, history_hook: &s
     for (key, value) in changes {
         copy = with_value(&copy, key, value)?;
     }
-    // The same appointments once more, by their history, over the connector.
     let (before, after) = copy
         .split_once("\nactions:\n")
         .context("the example has no actions")?;
     let (actions, destinations) = after
         .split_once("\ndestinations:\n")
         .context("the example has no destinations")?;
-    let copy = format!(
-        "{before}\n  by-history:\n    connector: fhir-r4\n    base_url: {base_url}\n\nactions:\n{actions}\n{HISTORY}\ndestinations:\n{destinations}\n  history-app:\n    url: {history_hook}\n    signing_secret: {{ env: MY_APP_SECRET }}\n    allow_addresses: [127.0.0.1]\n"
+    let mut copy = format!(
+        "{before}\n  sekmet:\n    connector: fhir-r4\n    base_url: {base_url}\n\nactions:\n{actions}\n"
     );
+    for (name, _) in beside {
+        copy.push_str(&BESIDE.replace("NAME", name));
+    }
+    write!(copy, "\ndestinations:\n{destinations}")?;
+    for (name, hook) in beside {
+        write!(
+            copy,
+            "\n  {name}-app:\n    url: {hook}\n    signing_secret: {{ env: MY_APP_SECRET }}\n    allow_addresses: [127.0.0.1]\n"
+        )?;
+    }
     let place = folder.join("rounds.yaml");
     fs::write(&place, copy).with_context(|| format!("writing {}", place.display()))
 }
@@ -159,7 +174,10 @@ mod tests {
             &folder,
             "http://127.0.0.1:1/fhir",
             "http://127.0.0.1:2/h",
-            "http://127.0.0.1:2/i",
+            &[
+                ("history", "http://127.0.0.1:2/i".to_owned()),
+                ("bulk", "http://127.0.0.1:2/j".to_owned()),
+            ],
         )
         .and_then(|()| fs::read_to_string(folder.join("rounds.yaml")).context("reading the copy"));
         fs::remove_dir_all(&folder)?;
@@ -172,7 +190,9 @@ mod tests {
             "_count: 2",
             "url: http://127.0.0.1:2/h",
             "url: http://127.0.0.1:2/i",
+            "url: http://127.0.0.1:2/j",
             "uses: history_appointment",
+            "uses: bulk_appointment",
         ] {
             assert!(copied.contains(line), "{line} is not in {copy}");
         }

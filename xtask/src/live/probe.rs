@@ -8,7 +8,7 @@ use std::fs;
 
 const PAGE: &str = "docs/probe.md";
 const COMMAND: &str =
-    "rounds probe by-history --resource Appointment --resource Patient --resource Slot";
+    "rounds probe sekmet --resource Appointment --resource Patient --resource Slot";
 
 /// Asks once more, as a person would, and compares.
 pub(super) async fn compare(rounds: &Rounds) -> Result<()> {

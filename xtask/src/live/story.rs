@@ -3,7 +3,7 @@
 use super::configuration::Rounds;
 use super::sekmet::Server;
 use super::verdict::Key;
-use super::{HISTORY_HOOK, SEARCH_HOOK, tellings, told_as_deleted};
+use super::{HOOKS_BESIDE, SEARCH_HOOK, tellings, told_as_deleted};
 use crate::say;
 use crate::shared::process::Process;
 use crate::shared::wait::{Look, wait_for};
@@ -211,7 +211,7 @@ impl<'s> Story<'s> {
         wait_for("notifications", PATIENCE, async || {
             self.still_run()?;
             let mut missing = Vec::new();
-            for hook in [SEARCH_HOOK, HISTORY_HOOK] {
+            for hook in [SEARCH_HOOK].into_iter().chain(HOOKS_BESIDE) {
                 let told = tellings(self.receiver, hook)?;
                 let told: BTreeSet<Key> = told.into_iter().map(|telling| telling.key).collect();
                 missing.extend(current.difference(&told).map(Key::to_string));

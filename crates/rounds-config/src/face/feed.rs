@@ -9,7 +9,7 @@ use crate::kinds::{
     OneOrMany, Pairs, Percent, PositiveLength, StartWord, TemplateText, Text, WindowText, Zone,
 };
 use crate::reading::keys;
-use rounds_domain::plan::AnswerFormat;
+use rounds_domain::plan::{AnswerFormat, Job};
 
 keys! {
     /// A change query: its request, its cursor, its pages and its records.
@@ -27,6 +27,8 @@ keys! {
         optional body: RequestBodyKeys = "{\"form\": {\"since\": \"{{ cursor }}\"}}",
         /// How the answer is written: `json`, `xml` (read as JSON) or `ndjson`. Default: as the connection's.
         optional format: AnswerFormat = "xml",
+        /// The answer is made by a job, `fhir_bulk`: each round starts it, asks for its state, or reads its parts and ends it.
+        optional job: Job = "fhir_bulk",
         /// Over what it is asked, each with a cursor of its own: values, or a request that gives them. Templates may use `{{ partition }}`.
         optional for_each: ForEach = "[\"10\", \"20\"]",
         /// Where the query stands and how that moves. Left out, every round asks for everything.

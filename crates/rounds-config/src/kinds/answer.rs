@@ -78,6 +78,10 @@ words!(rounds_domain::plan::AnswerFormat {
     "ndjson" => Self::Ndjson,
 });
 
+words!(rounds_domain::plan::Job {
+    "fhir_bulk" => Self::FhirBulk,
+});
+
 /// Where a session stands in bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SessionInBody {

@@ -9,6 +9,8 @@ pub enum Strategy {
     Changes,
     /// By the history of its records, deletions included.
     History,
+    /// By an export that a job makes.
+    Export,
     /// By a log of changes with numbers or tokens.
     Log,
     /// By a queue that forgets what it gave.
@@ -29,6 +31,7 @@ impl Strategy {
         match self {
             Self::Changes => "what changed",
             Self::History => "history",
+            Self::Export => "bulk export",
             Self::Log => "log of changes",
             Self::Queue => "queue",
             Self::Newest => "newest first",
@@ -61,6 +64,7 @@ impl Certainty {
 words!(Strategy {
     "changes" => Self::Changes,
     "history" => Self::History,
+    "export" => Self::Export,
     "log" => Self::Log,
     "queue" => Self::Queue,
     "newest" => Self::Newest,

@@ -144,6 +144,7 @@ fn completed(keys: &AlsoKeys, changes: &ChangesKeys) -> ChangesKeys {
         headers: keys.headers.clone(),
         body: keys.body.clone(),
         format: or_else(&keys.format, &changes.format),
+        job: Given::Absent,
         for_each: keys.for_each.clone(),
         dates: Given::Absent,
         cursor: keys.cursor.clone(),

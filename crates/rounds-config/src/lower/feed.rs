@@ -10,8 +10,8 @@ use crate::kinds::{DeletionsWord, OrderWord};
 use crate::reading::{Given, Here};
 use rounds_domain::FeedName;
 use rounds_domain::plan::{
-    CursorRule, Feed, FeedRole, Missed, Paging, Partitions, Schedule, Start, Sweep, SweepScope,
-    VersionRule,
+    CursorRule, Feed, FeedRole, Job, Missed, Paging, Partitions, Schedule, Start, Sweep,
+    SweepScope, TimeCursor, TimeSource, VersionRule,
 };
 use rounds_map::Filter;
 
@@ -71,6 +71,7 @@ pub(super) fn lower(
         Given::Here(here) => Some(partitions::lower(here, schedule?, around, findings)?),
     };
     let cursor = cursor?;
+    let job = job(keys, &cursor, findings)?;
     let paging = match &cursor {
         CursorRule::Queue(_) => queue::paging(keys, paging, findings),
         _ => paging,
@@ -88,6 +89,7 @@ pub(super) fn lower(
         role: FeedRole::Changes,
         schedule: schedule?.clone(),
         request: request.rule?,
+        job,
         partitions,
         dated_by: cursor::dated_by(&keys.cursor, &cursor),
         cursor,
@@ -99,6 +101,49 @@ pub(super) fn lower(
         version: version?,
         gone: keys.gone.value().map(|gone| gone.filter.clone()),
     })
+}
+
+/// A job says itself up to when its answer goes, and how many parts it has.
+#[expect(
+    clippy::option_option,
+    reason = "whether it is right, and whether there is one"
+)]
+fn job(
+    keys: &ChangesKeys,
+    cursor: &CursorRule,
+    findings: &mut Findings<'_>,
+) -> Option<Option<Job>> {
+    let job = match &keys.job {
+        Given::Absent => return Some(None),
+        Given::Wrong => return None,
+        Given::Here(here) => here,
+    };
+    let is_answered = matches!(
+        cursor,
+        CursorRule::Time(TimeCursor {
+            source: TimeSource::Answer(_),
+            longest_window: None,
+            ..
+        })
+    );
+    if !is_answered {
+        findings
+            .error(
+                codes::BAD_JOB,
+                job.key,
+                "a job whose cursor is not what its manifest says",
+            )
+            .help("write `cursor: { time: rfc3339, answer: .transactionTime, overlap: 0s }`");
+        return None;
+    }
+    if let Some(paging) = keys.paging.here() {
+        findings
+            .error(codes::BAD_JOB, paging.key, "`paging` of a job")
+            .also(job.key, "its manifest names all parts")
+            .help("take it out");
+        return None;
+    }
+    Some(Some(job.value))
 }
 
 /// Without a cursor each round is a sweep.

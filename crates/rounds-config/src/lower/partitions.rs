@@ -99,6 +99,7 @@ fn asked(
         role: FeedRole::Changes,
         schedule: schedule.clone(),
         request: request.rule?,
+        job: None,
         partitions: None,
         cursor: CursorRule::Sweep(Sweep {
             scope: SweepScope::Everything,

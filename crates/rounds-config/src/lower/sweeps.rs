@@ -67,6 +67,12 @@ fn trailing(
     };
     let schedule = schedule(&when, findings);
     let horizon = keys.horizon.here()?;
+    if changes.job.is_some() {
+        findings
+            .error(codes::BAD_JOB, given.key, "a trailing sweep over a job")
+            .help("take it out, and give the cursor of the change query an `overlap`");
+        return None;
+    }
     let CursorRule::Time(cursor) = &changes.cursor else {
         findings
             .error(codes::MISMATCHED_KEYS, given.key, "`trailing` goes with a `time` cursor only")
@@ -111,6 +117,12 @@ fn reconcile(
     };
     let schedule = schedule(&when, findings);
     let has_own_request = !keys.get.is_absent() || !keys.post.is_absent();
+    if changes.job.is_some() && !has_own_request {
+        findings
+            .error(codes::BAD_JOB, given.key, "a sweep that asks as a job does")
+            .help("give it a request of its own, a search that shows what is there");
+        return None;
+    }
     let asked = if has_own_request {
         own_request(action, keys, changes, around, findings)
     } else {
@@ -155,6 +167,7 @@ fn reconcile(
         role: FeedRole::Reconcile,
         schedule: schedule?,
         request,
+        job: None,
         partitions,
         cursor: CursorRule::Sweep(Sweep { scope, deletions }),
         paging,

@@ -4,8 +4,8 @@ use crate::{FULL, SMALL, rendered};
 use rounds_config::{Sources, load, secret_references};
 use rounds_domain::plan::{
     Action, BodyRule, Cadence, CursorRule, DateRange, Deletions, Destination, EventRule, FeedRole,
-    HeaderSource, Links, Missed, OrderBy, PagingRule, Partitions, Plan, Queue, RetrySchedule, Rows,
-    Start, Sweep, SweepScope, TimeCursor, TimeFormat, TimeSource, VersionRule, WhenMissing,
+    HeaderSource, Job, Links, Missed, OrderBy, PagingRule, Partitions, Plan, Queue, RetrySchedule,
+    Rows, Start, Sweep, SweepScope, TimeCursor, TimeFormat, TimeSource, VersionRule, WhenMissing,
 };
 use rounds_map::Json;
 use std::sync::Arc;
@@ -49,9 +49,11 @@ fn every_documented_key_reaches_the_plan() {
             "charts",
             "slots",
             "messages",
+            "exports",
             "rooms"
         ]
     );
+    assert_eq!(action(&plan, "exports").changes.job, Some(Job::FhirBulk));
     let without_zones = insta::Settings::clone_current();
     without_zones
         .bind(|| insta::assert_debug_snapshot!("full_appointments", action(&plan, "appointments")));

@@ -614,6 +614,16 @@ const STOPS: &[Stop] = &[
         "get: \"/appointments/{{ partition }}\"",
     ),
     (
+        "job_without_what_its_manifest_says",
+        "get: /appointments",
+        "get: /appointments\n      job: fhir_bulk",
+    ),
+    (
+        "job_with_pages",
+        "cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }",
+        "job: fhir_bulk\n      cursor: { time: rfc3339, answer: .transactionTime, overlap: 0s }\n      paging: { next_link: .next }",
+    ),
+    (
         "partition_twice",
         "get: /appointments",
         "for_each: [a, b, a]\n      get: \"/appointments/{{ partition }}\"",
@@ -976,6 +986,31 @@ fn several_change_queries_tell_of_the_same_records_in_the_same_words() {
         ),
     ] {
         let (is_right, report) = found(wrong, "");
+        assert!(!is_right);
+        insta::assert_snapshot!(name, report);
+    }
+}
+
+#[test]
+fn a_job_is_not_swept_by_its_own_query() {
+    let found = |sweep: &str| {
+        let sweep = format!("    every: 1m\n    {sweep}");
+        let sources = changed_in(&[
+            ("    every: 1m", &sweep),
+            (
+                "cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }",
+                "job: fhir_bulk\n      cursor: { time: rfc3339, answer: .transactionTime, overlap: 0s }",
+            ),
+        ]);
+        (load(&sources).plan.is_some(), rendered(&sources))
+    };
+    let (is_right, report) = found("reconcile: { every: 1d, get: /all }");
+    assert!(is_right, "{report}");
+    for (name, sweep) in [
+        ("job_with_trailing", "trailing: { every: 1h, horizon: 2h }"),
+        ("job_with_reconcile", "reconcile: { every: 1d }"),
+    ] {
+        let (is_right, report) = found(sweep);
         assert!(!is_right);
         insta::assert_snapshot!(name, report);
     }

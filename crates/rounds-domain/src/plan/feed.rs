@@ -1,6 +1,6 @@
 //! One query of an action: the request, its cursor, its pages, its records.
 
-use super::{Partitions, Queue, RequestRule, Schedule, Sweep};
+use super::{Job, Partitions, Queue, RequestRule, Schedule, Sweep};
 use crate::FeedName;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -18,6 +18,8 @@ pub struct Feed {
     pub schedule: Schedule,
     /// What is asked.
     pub request: RequestRule,
+    /// Whether its answer is made by a job; None where it is in the response.
+    pub job: Option<Job>,
     /// Over what it is asked; None for one query that shows all.
     pub partitions: Option<Partitions>,
     /// Where it stands and how that moves.

@@ -11,6 +11,7 @@ mod connection;
 mod destination;
 mod feed;
 mod header;
+mod job;
 mod partition;
 mod queue;
 mod request;
@@ -33,6 +34,7 @@ pub use feed::{
     TimeFormat, TimeSource, VersionRule,
 };
 pub use header::is_framing_header;
+pub use job::Job;
 pub use partition::{PartitionQuery, Partitions};
 pub use queue::{Queue, Recover};
 pub use request::{AnswerFormat, RequestBodyRule, RequestRule};

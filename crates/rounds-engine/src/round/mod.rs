@@ -23,6 +23,7 @@ pub(crate) mod failure;
 mod gone;
 mod heard;
 pub(crate) mod instant;
+mod job;
 mod late;
 mod newest;
 mod pages;
@@ -133,7 +134,13 @@ pub(crate) async fn run(
         observer,
     };
     match round.drain().await {
+        Ok(cursor) if feed.job.is_some() => {
+            let cursor = round.commit_part(RoundEnd::Succeeded, Some(cursor)).await?;
+            round.end_job().await?;
+            Ok(round.outcome(RoundEnd::Succeeded, cursor))
+        }
         Ok(cursor) => round.commit(RoundEnd::Succeeded, Some(cursor)).await,
+        Err(Interruption::Waits) => round.commit(RoundEnd::Unfinished, None).await,
         Err(Interruption::Failed(failure)) => {
             let checkpoint = round.checkpoint.take();
             round.commit(RoundEnd::Failed(failure), checkpoint).await
@@ -148,6 +155,8 @@ enum Interruption {
     Failed(RoundFailure),
     /// The store: nothing can be committed.
     Store(StoreError),
+    /// Nothing of it: the answer is not there yet, and a later round goes on.
+    Waits,
 }
 
 impl From<RoundFailure> for Interruption {
@@ -198,6 +207,9 @@ struct Round<'a> {
 impl Round<'_> {
     /// Reads the whole answer and says where the cursor stands after it.
     async fn drain(&mut self) -> Result<Cursor, Interruption> {
+        if self.feed.job.is_some() {
+            return self.drain_job().await;
+        }
         if let CursorRule::Queue(queue) = &self.feed.cursor {
             self.open_queue(queue).await?;
         }
@@ -394,14 +406,18 @@ impl Round<'_> {
         cursor: Option<Cursor>,
     ) -> Result<RoundOutcome, StoreError> {
         let cursor = self.commit_part(end.clone(), cursor).await?;
-        Ok(RoundOutcome {
+        Ok(self.outcome(end, cursor))
+    }
+
+    fn outcome(&self, end: RoundEnd, cursor: Option<Cursor>) -> RoundOutcome {
+        RoundOutcome {
             end,
             counts: self.counts,
             containers: self.containers,
             cursor_before: self.known.cloned(),
             cursor: cursor.or_else(|| self.known.cloned()),
             source_clock: self.source_clock,
-        })
+        }
     }
 
     /// Commits what was found so far, and says where the cursor was moved to.

@@ -185,7 +185,7 @@ fn page(action: &Action, feed: &Feed, response: &EhrResponse) -> Result<PageCont
 }
 
 /// What the source's clock shows, where the answer is asked for that.
-fn clock_of(feed: &Feed, body: &Json) -> Result<Option<Timestamp>, RoundFailure> {
+pub(super) fn clock_of(feed: &Feed, body: &Json) -> Result<Option<Timestamp>, RoundFailure> {
     let CursorRule::Time(rule) = &feed.cursor else {
         return Ok(None);
     };

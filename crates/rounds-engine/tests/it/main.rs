@@ -14,6 +14,7 @@ mod deliveries;
 mod ehr;
 mod faulty_store;
 mod heard;
+mod jobs;
 mod more_pages;
 mod moving;
 mod paging;

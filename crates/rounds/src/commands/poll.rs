@@ -7,7 +7,7 @@ pub use report::{ExchangeRow, FailureRow, NotificationRow, PollPage, RecordRow};
 use crate::cli::{Common, PollArguments};
 use crate::data::Database;
 use crate::output::Terminal;
-use crate::problem::{TAKES_FROM_QUEUE, UNKNOWN_ACTION};
+use crate::problem::{STARTS_JOB, TAKES_FROM_QUEUE, UNKNOWN_ACTION};
 use crate::wiring::Surroundings;
 use crate::{Ended, Problem, configuration, data};
 use rounds_domain::plan::Plan;
@@ -44,6 +44,13 @@ pub async fn poll(
             Ended::Usage,
             error.to_string(),
             "leave `--dry-run` out: what is taken is told then".to_owned(),
+        )),
+        Err(error @ PollError::StartsJob(_)) => Err(Problem::new(
+            STARTS_JOB,
+            Ended::Usage,
+            error.to_string(),
+            "leave `--dry-run` out: each poll goes one step, and the last one reads the parts"
+                .to_owned(),
         )),
     }
 }

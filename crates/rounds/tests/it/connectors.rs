@@ -133,6 +133,7 @@ fn columns(connector: &ConnectorFacts, action: &ActionFacts) -> [String; 5] {
         },
     };
     let pages = match &feed.paging.rule {
+        PagingRule::Single if feed.job.is_some() => "parts of a job",
         PagingRule::Single => "one",
         PagingRule::NextLink(_) => "link",
         PagingRule::LinkHeader { .. } => "link header",

@@ -2,6 +2,7 @@
 
 use super::{NOTHING, Shared, example, example_with, failure, parameter, told, with_parameter};
 use crate::ehr::{Answer, json_answer, status};
+use crate::jobs::Server;
 use crate::world::World;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -134,6 +135,31 @@ async fn fhir_r4_by_history_tells_of_deletions_and_never_of_older_states() {
         told(&world, &["/id", "/kind", "/version"]),
         ["a deleted 2", "b created 3"]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn fhir_r4_by_bulk_export_tells_of_deletions_too() {
+    let actions = "  exported: { connection: clinic, uses: bulk_patient, at: \"* * * * *\", to: app, notify: { body: { id: = .record.id, kind: = .change.kind } } }\n";
+    let config = example_with("fhir-r4", actions);
+    let from = config.find("  appointments:").expect("is there");
+    let to = config.find("  exported:").expect("is there");
+    let world = World::with(&format!("{}{}", &config[..from], &config[to..]));
+    let server = Server::at(&world, "https://fhir.example.org/r4");
+    server.put(&world, "old", 1);
+    world.run_for(200).await;
+    server.put(&world, "new", 1);
+    world.run_for(300).await;
+    server.put(&world, "new", 2);
+    server.delete(&world, "old");
+    world.run_for(600).await;
+    assert_eq!(
+        told(&world, &["/id", "/kind"]),
+        ["new created", "new updated", "old deleted"],
+        "what was there before Rounds came is told when it goes"
+    );
+    server.delete(&world, "new");
+    world.run_for(600).await;
+    assert_eq!(told(&world, &["/id", "/kind"]), ["new deleted"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -362,7 +362,11 @@ impl PollPage {
             RoundEnd::Succeeded | RoundEnd::Unfinished if self.dry_run => {
                 writeln!(out, "The round would have gone well.")
             }
-            RoundEnd::Succeeded | RoundEnd::Unfinished => writeln!(
+            RoundEnd::Unfinished => writeln!(
+                out,
+                "The EHR's answer is not there yet; the next round goes on from here."
+            ),
+            RoundEnd::Succeeded => writeln!(
                 out,
                 "Committed; {} for `rounds run`.",
                 match self.counted.changed {

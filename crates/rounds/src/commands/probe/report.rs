@@ -82,7 +82,7 @@ impl ProbePage {
                 signing_algorithms: smart.map_or_else(Vec::new, |smart| smart.algorithms.clone()),
             },
             resources: (probed.resources.iter())
-                .map(|verdict| row(connection, verdict, !exports.is_empty()))
+                .map(|verdict| row(connection, verdict, exports.first().copied()))
                 .collect(),
             requests: probed.exchanges.len(),
         }
@@ -94,13 +94,13 @@ impl ProbePage {
     }
 }
 
-fn row(connection: &str, verdict: &ResourceVerdict, has_export: bool) -> PollableRow {
+fn row(connection: &str, verdict: &ResourceVerdict, export: Option<ExportLevel>) -> PollableRow {
     let (by, certainty) = match (verdict.search.works, verdict.history.works, verdict.dates) {
         (Works::Yes, ..) => ("search", "tried"),
         (_, Works::Yes, _) => ("history", "tried"),
         (Works::Unseen, ..) => ("search", "accepted"),
         (_, _, Some(_)) => ("dates", "advertised"),
-        _ if has_export => ("export", "advertised"),
+        _ if export.is_some() => ("export", "advertised"),
         _ => ("none", "tried"),
     };
     let advice = match by {
@@ -110,7 +110,7 @@ fn row(connection: &str, verdict: &ResourceVerdict, has_export: bool) -> Pollabl
         )),
         "search" => Some("deletions do not show: `reconcile: every 1d` finds them".to_owned()),
         "dates" => Some("only what lies in the range of dates is seen; try whether a search by dates alone is allowed".to_owned()),
-        "export" => Some("a Bulk export gives what changed since the last one; Rounds cannot poll by it yet".to_owned()),
+        "export" => Some("each round goes one step of an export; how long one takes is the server's matter".to_owned()),
         "none" => Some("look it up from what can be polled".to_owned()),
         _ => None,
     };
@@ -120,7 +120,7 @@ fn row(connection: &str, verdict: &ResourceVerdict, has_export: bool) -> Pollabl
         certainty,
         search: words(&verdict.search),
         history: words(&verdict.history),
-        configuration: configuration(connection, verdict, by),
+        configuration: configuration(connection, verdict, by, export),
         advice,
     }
 }
@@ -135,7 +135,12 @@ fn words(found: &Found) -> String {
 }
 
 /// What stands under `actions`, but for the interval and whom to tell.
-fn configuration(connection: &str, verdict: &ResourceVerdict, by: &str) -> Option<String> {
+fn configuration(
+    connection: &str,
+    verdict: &ResourceVerdict,
+    by: &str,
+    export: Option<ExportLevel>,
+) -> Option<String> {
     let resource = &verdict.resource;
     let name = snake_case(resource);
     match by {
@@ -145,6 +150,16 @@ fn configuration(connection: &str, verdict: &ResourceVerdict, by: &str) -> Optio
         "history" => Some(format!(
             "{name}: {{ connection: {connection}, uses: history_{name}, every: ..., to: ... }}"
         )),
+        "export" => {
+            let path = match export? {
+                ExportLevel::System => "",
+                ExportLevel::Patient => ", changes: { get: /Patient/$export }",
+                ExportLevel::Group => ", changes: { get: /Group/.../$export }",
+            };
+            Some(format!(
+                "{name}: {{ connection: {connection}, uses: bulk_{name}, every: ..., to: ...{path} }}"
+            ))
+        }
         "dates" => {
             let parameter = verdict.dates?;
             let field = match resource.as_str() {

@@ -1,0 +1,300 @@
+//! Answers that are made beside: a job is started, asked for its state, read and ended.
+//!
+//! An export may take hours, so no round waits for it. Each round goes one step: the first starts the job and keeps where its
+//! state is asked for; those after it ask, as often as the action is asked at all and not before the EHR's `Retry-After`; and the one
+//! that finds it done reads its parts, moves the cursor to the manifest's `transactionTime` and deletes the job. Where its state is asked for
+//! stands in the store, as a feed of its own, so a job survives a restart: many EHRs refuse a second export beside the first.
+//!
+//! What to mind: the job is deleted after the commit. If the process dies in between, its parts are read once more and the ledger
+//! keeps them silent. A job that the EHR does not know any more (404, 410) is started anew from the same cursor. A part is held
+//! in memory, bounded by the connection's `body_limit`.
+
+mod kept;
+mod manifest;
+
+use self::kept::Started;
+use self::manifest::Manifest;
+use super::cursor::SourceClock;
+use super::failure::{self, failure};
+use super::{Interruption, Round, ask, read};
+use crate::answer::{Judge, Verdict};
+use crate::observe::Exchange;
+use crate::request;
+use http::header::{ACCEPT, CONTENT_LOCATION, HeaderValue};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+use rounds_domain::plan::{
+    AnswerFormat, CursorRule, Deletions, Feed, RequestRule, Sweep, SweepScope,
+};
+use rounds_domain::ports::{EhrRequest, EhrResponse, StoreError};
+use rounds_domain::{Code, Cursor, RoundEnd, RoundFailure};
+use rounds_map::Filter;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// The EHR did not start the job.
+const NOT_STARTED: Code = Code::new("R0380");
+/// The manifest cannot be used.
+const MANIFEST: Code = Code::new("R0381");
+/// The EHR says that the job failed.
+const EXPORT_FAILED: Code = Code::new("R0382");
+
+/// What a round of a job asks for, as its failures say it.
+const ASKING: &str = "asking for an export";
+
+/// Whether the job is of no use after such a failure. After others it is asked again.
+fn ends_the_job(code: Code) -> bool {
+    [MANIFEST, EXPORT_FAILED].contains(&code)
+}
+
+/// From a part of deletions to tombstones: each line is a Bundle of DELETE requests (Bulk Data Access 2.0, 2.5.1.3).
+const DELETED: &str = r#".[] | .entry[]? | select(.request.method == "DELETE") | .request.url | split("?")[0] | split("/")
+  | {resourceType: .[-2], id: .[-1], deleted: true}"#;
+
+/// What was answered.
+enum Answered {
+    Response(EhrResponse),
+    /// The EHR does not know it.
+    Gone,
+}
+
+impl Round<'_> {
+    /// Goes one step with the job of this feed. Gives where the cursor stands once all was read.
+    pub(super) async fn drain_job(&mut self) -> Result<Cursor, Interruption> {
+        let Some(started) = self.started_job().await? else {
+            self.start_job().await?;
+            return Err(Interruption::Waits);
+        };
+        if self.ports.clock.now() < started.not_before {
+            return Err(Interruption::Waits);
+        }
+        match self.finish_job(started).await {
+            Err(Interruption::Failed(failure)) if ends_the_job(failure.code) => {
+                self.end_job().await?;
+                Err(failure.into())
+            }
+            done => done,
+        }
+    }
+
+    async fn finish_job(&mut self, started: Started) -> Result<Cursor, Interruption> {
+        let request = self.request(Method::GET, started.url.clone(), AnswerFormat::Json);
+        let (response, sent_at) = self.exchange(request).await?;
+        if let Some(failure) = manifest::failed_for_good(&response) {
+            return Err(failure.into());
+        }
+        let Answered::Response(response) = self.judge(response, sent_at).await? else {
+            tracing::warn!(action = %self.action.name, feed = %self.feed.name, "the EHR does not know its export any more; it is started anew");
+            self.keep_job(None).await?;
+            return Err(Interruption::Waits);
+        };
+        if response.status == StatusCode::ACCEPTED {
+            let not_before = manifest::after(&response, self.ports.clock.now());
+            let asked_again = Started {
+                not_before,
+                ..started
+            };
+            self.keep_job(Some(&asked_again)).await?;
+            return Err(Interruption::Waits);
+        }
+        let manifest = manifest::read(self.ports, self.feed, response).await?;
+        self.read_parts(&manifest, &started).await
+    }
+
+    async fn start_job(&mut self) -> Result<(), Interruption> {
+        let asked = ask::ask(self.feed, self.known, self.ports.clock.now())?;
+        let rule = &self.feed.request;
+        let mut request =
+            request::build(self.connection, rule, &self.scope_of(&asked)).map_err(|error| {
+                failure(
+                    request::RequestError::CODE,
+                    format!("the request for an export cannot be made: {error}"),
+                    "check `changes` of the action",
+                )
+            })?;
+        add(&mut request.headers, "prefer", "respond-async");
+        add(
+            &mut request.headers,
+            ACCEPT.as_str(),
+            "application/fhir+json",
+        );
+        let now = self.ports.clock.now();
+        let Answered::Response(response) = self.send(request.clone()).await? else {
+            return Err(not_started("the EHR does not have it").into());
+        };
+        let location = response.headers.get(CONTENT_LOCATION);
+        let location = location.and_then(|value| value.to_str().ok());
+        let (StatusCode::ACCEPTED, Some(location)) = (response.status, location) else {
+            let words = format!(
+                "the EHR answered {} and does not say where the job's state is",
+                response.status
+            );
+            return Err(not_started(&words).into());
+        };
+        let started = Started {
+            url: self.follow(&request.url, location)?,
+            not_before: manifest::after(&response, now),
+            at: now,
+        };
+        tracing::info!(action = %self.action.name, feed = %self.feed.name, "an export was started");
+        Ok(self.keep_job(Some(&started)).await?)
+    }
+
+    async fn read_parts(
+        &mut self,
+        manifest: &Manifest,
+        started: &Started,
+    ) -> Result<Cursor, Interruption> {
+        let asked = ask::ask(self.feed, self.known, started.at)?;
+        let clock = SourceClock {
+            now: manifest.up_to,
+            ours: started.at,
+        };
+        self.source_clock.get_or_insert(clock.believed());
+        self.advance.clock_answered();
+        for link in &manifest.said {
+            let response = self.part(started, link).await?;
+            manifest::errors_in(&response.body)?;
+        }
+        let (there, gone) = (self.of_parts(None)?, self.of_parts(Some(DELETED))?);
+        let parts = manifest.parts.iter().map(|link| (link, &there));
+        let deleted = manifest.deleted.iter().map(|link| (link, &gone));
+        for (link, feed) in parts.chain(deleted) {
+            let response = self.part(started, link).await?;
+            let page = read::page_beside(self.ports, self.action, feed, &response).await?;
+            self.counts.pages += 1;
+            self.choose(page.records, &asked, clock, started.at).await?;
+            if self.pending.is_large() {
+                self.commit_part(RoundEnd::Unfinished, None).await?;
+            }
+        }
+        Ok(self.advance.after_drain(self.purpose, &asked, clock))
+    }
+
+    async fn part(&mut self, started: &Started, link: &str) -> Result<EhrResponse, Interruption> {
+        let url = self.follow(&started.url, link)?;
+        let request = self.request(Method::GET, url, AnswerFormat::Ndjson);
+        match self.send(request).await? {
+            Answered::Response(response) => Ok(response),
+            Answered::Gone => Err(manifest::unusable("a part is not there any more").into()),
+        }
+    }
+
+    /// Deletes the job, after what it gave was committed or when it is of no use; one that stays is in the way of the next.
+    /// Where that fails, the EHR deletes it in its own time.
+    pub(super) async fn end_job(&mut self) -> Result<(), StoreError> {
+        let Some(started) = self.started_job().await? else {
+            return Ok(());
+        };
+        let request = self.request(Method::DELETE, started.url, AnswerFormat::Json);
+        if let Err(Interruption::Failed(failure)) = self.send(request).await {
+            tracing::info!(action = %self.action.name, feed = %self.feed.name, code = %failure.code, "an export could not be deleted: {}", failure.message);
+        }
+        self.keep_job(None).await
+    }
+
+    /// The feed as it reads parts: lines of JSON, by its own `records` or by these.
+    fn of_parts(&self, records: Option<&str>) -> Result<Arc<Feed>, RoundFailure> {
+        let mut feed = Feed::clone(self.feed);
+        feed.request = RequestRule {
+            format: AnswerFormat::Ndjson,
+            ..feed.request
+        };
+        // What is asked of an answer for the cursor is asked of the manifest, and a part is none.
+        feed.cursor = CursorRule::Sweep(Sweep {
+            scope: SweepScope::Everything,
+            deletions: Deletions::Ignored,
+        });
+        if let Some(records) = records {
+            let filter = |text: &str| {
+                Filter::compile(text).map_err(|error| manifest::unusable(&error.to_string()))
+            };
+            feed.records = filter(records)?;
+            feed.gone = Some(filter("true")?);
+            feed.skip = None;
+        }
+        Ok(Arc::new(feed))
+    }
+
+    fn request(&self, method: Method, url: Url, format: AnswerFormat) -> EhrRequest {
+        // The connection's own `accept` is for searches; a strict server has parts as lines only.
+        let accept = HeaderValue::from_static(format.accept());
+        EhrRequest {
+            connection: self.connection.name.clone(),
+            method,
+            url,
+            headers: HeaderMap::from_iter([(ACCEPT, accept)]),
+            accept: format.accept(),
+            body: None,
+            timeout: self.feed.request.timeout,
+        }
+    }
+
+    async fn send(&mut self, request: EhrRequest) -> Result<Answered, Interruption> {
+        let (response, sent_at) = self.exchange(request).await?;
+        self.judge(response, sent_at).await
+    }
+
+    async fn exchange(
+        &mut self,
+        request: EhrRequest,
+    ) -> Result<(EhrResponse, Duration), RoundFailure> {
+        self.counts.requests += 1;
+        let sent_at = self.ports.clock.monotonic();
+        let answer = self.ports.ehr.send(request.clone()).await;
+        let took = self.ports.elapsed_since(sent_at);
+        self.observer
+            .exchanged(Exchange::of(&request, &answer, took));
+        let response = answer.map_err(|error| failure::no_answer(&error))?;
+        Ok((response, sent_at))
+    }
+
+    async fn judge(
+        &mut self,
+        response: EhrResponse,
+        sent_at: Duration,
+    ) -> Result<Answered, Interruption> {
+        let judge = Judge {
+            ports: self.ports,
+            connection: self.connection,
+            action: self.action,
+            rule: &self.feed.request,
+        };
+        match judge.judge(&response, ASKING, sent_at).await? {
+            Verdict::Good | Verdict::Nothing => Ok(Answered::Response(response)),
+            Verdict::Gone => Ok(Answered::Gone),
+            Verdict::SessionEnded(failure) | Verdict::Bad { failure, .. } => Err(failure.into()),
+        }
+    }
+
+    /// A link of the EHR's, which must lead to the EHR itself: the credentials go along.
+    fn follow(&self, from: &Url, link: &str) -> Result<Url, RoundFailure> {
+        let url = from
+            .join(link)
+            .map_err(|_| manifest::unusable("a link in it is no URL"))?;
+        if url.origin() == self.connection.base_url.origin() {
+            return Ok(url);
+        }
+        let host = url.origin().ascii_serialization();
+        Err(manifest::unusable(&format!(
+            "a link leads to another host, {host}"
+        )))
+    }
+}
+
+/// A header, where the user has not said another.
+fn add(headers: &mut HeaderMap, name: &str, value: &'static str) {
+    if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+}
+
+fn not_started(words: &str) -> RoundFailure {
+    failure(
+        NOT_STARTED,
+        format!("{ASKING}: {words}"),
+        "check the path of the export, and that the EHR lets this credential export; some run one export at a time",
+    )
+}
