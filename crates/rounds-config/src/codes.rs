@@ -131,6 +131,9 @@ codes! {
     /// A job that does not fit the rest of its query.
     BAD_JOB = "R0246";
 
+    /// A batch of lookups that does not fit its request.
+    BAD_BATCH = "R0247";
+
     /// A body that cannot be sent as it is described.
     BAD_REQUEST_BODY = "R0260";
     /// A secret in a body that there is not.

@@ -15,7 +15,7 @@ mod request;
 
 use crate::kinds::{Names, PositiveLength};
 use crate::reading::keys;
-pub(crate) use action::{ActionKeys, LookupKeys, NotifyKeys, RetryKeys, SetupKeys};
+pub(crate) use action::{ActionKeys, BatchKeys, LookupKeys, NotifyKeys, RetryKeys, SetupKeys};
 pub(crate) use authentication::{
     AuthKeys, LoginKeys, OAuth2Keys, SecretKeys, SessionTokenKeys, SmartBackendKeys,
 };

@@ -86,7 +86,16 @@ impl Engine {
                 Arc::clone(&self.signals),
             );
             let gate = usize::try_from(connection.limits.in_flight).unwrap_or(usize::MAX);
-            let in_flight = gate.saturating_add(CONTAINERS_BEYOND_GATE);
+            // As many as fit into a batch must be under way for it to become full.
+            let lookups = plan
+                .actions
+                .iter()
+                .filter(|action| action.connection == *name)
+                .flat_map(|action| &action.lookups);
+            let batch = lookups.filter_map(|lookup| Some(lookup.batch.as_ref()?.most));
+            let in_flight = gate
+                .saturating_add(CONTAINERS_BEYOND_GATE)
+                .saturating_add(batch.max().unwrap_or(0));
             if let Some(signal) = signals.containers(name) {
                 parts.push(
                     async move { lane::run(&work, ports, in_flight, signal, stop).await }.boxed(),

@@ -10,6 +10,7 @@ use crate::containers::{self, LookupDesk};
 use crate::observe::{ChosenRecord, Exchange, Observer};
 use crate::round::tour::Watched;
 use crate::round::{self, PartitionLists, RoundOutcome};
+use futures_util::{StreamExt, stream};
 use rehearsal::Rehearsal;
 use rounds_domain::plan::{CursorRule, Plan};
 use rounds_domain::ports::StoreError;
@@ -152,9 +153,24 @@ pub async fn poll(
     };
     rehearsal.forget_exchanges();
     let desk = LookupDesk::default();
-    for container in rehearsal.containers(action) {
-        let record_id = container.record_id.clone();
-        match containers::process(&ports, plan, &desk, Some(action), container).await {
+    // One after the other, so that what is shown is in order; those that share a batch have to come together.
+    let batches = action
+        .lookups
+        .iter()
+        .filter_map(|lookup| lookup.batch.as_ref());
+    let together = batches.map(|batch| batch.most).max().unwrap_or(1);
+    let (ports, desk) = (&ports, &desk);
+    let work = rehearsal
+        .containers(action)
+        .into_iter()
+        .map(|container| async move {
+            let record_id = container.record_id.clone();
+            let settled = containers::process(ports, plan, desk, Some(action), container).await;
+            (record_id, settled)
+        });
+    let mut settled = stream::iter(work).buffered(together);
+    while let Some((record_id, settlement)) = settled.next().await {
+        match settlement {
             ContainerSettlement::Notified { notification, .. } => {
                 report.notifications.push(notification);
             }

@@ -4,8 +4,8 @@ use super::feed::{AlsoKeys, ChangesKeys, TrailingKeys};
 use super::request::{AnswerKeys, RequestBodyKeys};
 use crate::codes;
 use crate::kinds::{
-    BodyTree, Condition, CronFields, Length, Many, Marked, Names, OneOrMany, Pairs, Percent,
-    PositiveLength, Reconcile, Reference, TemplateText, Text, WindowText, Zone,
+    BodyTree, Condition, Count, CronFields, Expression, Length, Many, Marked, Names, OneOrMany,
+    Pairs, Percent, PositiveLength, Reconcile, Reference, TemplateText, Text, WindowText, Zone,
 };
 use crate::reading::keys;
 use rounds_domain::plan::{AnswerFormat, WhenMissing};
@@ -86,8 +86,22 @@ keys! {
         optional format: AnswerFormat = "xml",
         /// jq over what templates may use: whether it is asked at all. If not, its answer is null. Default: it is.
         optional when: Condition = ".record.patientID != null",
+        /// Many are asked in one request, whose templates have `ids`, the keys of all, and nothing of one container.
+        optional batch: BatchKeys = "{\"key\": \".record.patientID\", \"records\": \".[]\", \"id\": \".id\"}",
         /// What a 404 or 410 means: `null` (tell with a gap), `park` (wait for it) or `drop` (do not tell). Default null.
         optional when_missing: WhenMissing = "\"null\"",
+    }
+
+    /// How the lookups of many containers become one request, such as `?id={{ ids | join(\",\") }}`.
+    struct BatchKeys = "Batch" {
+        /// jq over what templates may use, from a container to what it wants to have looked up.
+        required key: Expression = ".record.patientID",
+        /// jq from the answer to the records in it.
+        required records: Expression = ".[]",
+        /// jq from such a record to its key.
+        required id: Expression = ".id",
+        /// How many keys a request has at most. Default 50.
+        optional most: Count = "50",
     }
 
     /// What is told of a change.

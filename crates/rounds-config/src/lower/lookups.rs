@@ -1,20 +1,31 @@
 //! Lookups: what each uses decides their order.
 
-use super::request::{self, Around, RootUse, Written, place_of};
+use super::request::{self, Around, RootUse, UsesKnown, Written, place_of};
+use crate::Place;
 use crate::codes;
 use crate::diagnostic::Findings;
-use crate::face::LookupKeys;
-use crate::kinds::{Condition, Named, Names};
+use crate::face::{BatchKeys, LookupKeys};
+use crate::kinds::{Expression, Named, Names};
 use crate::reading::Given;
 use crate::tree::{Scalar, Style};
 use rounds_domain::LookupName;
-use rounds_domain::plan::{Lookup, WhenMissing};
+use rounds_domain::plan::{Batch, Lookup, WhenMissing};
+use rounds_map::Filter;
 
 /// What a container always has.
 pub(super) const CONTAINER: &[&str] = &["record", "previous", "change"];
 
 /// Names that templates use for other things.
-const OTHERWISE_TAKEN: &[&str] = &["cursor", "until", "secret", "session"];
+const OTHERWISE_TAKEN: &[&str] = &["cursor", "until", "secret", "session", IDS];
+
+/// What the templates of a batch have.
+const IDS: &str = "ids";
+
+/// How many keys a batch has at most, where nothing is said. Fifty of the longest usual ids fit into any URL.
+const MOST_IN_BATCH: usize = 50;
+
+/// As many containers are under way at once.
+const MOST_LIMIT: usize = 1000;
 
 /// Each is at least one request for every change.
 const MAX_LOOKUPS: usize = 100;
@@ -66,13 +77,30 @@ pub(super) fn lower(
             format: &keys.format,
             around,
         };
-        let request = request::lower(&written, &roots, findings);
+        let of_request: &[&str] = match keys.batch {
+            Given::Absent => &roots,
+            _ => &[IDS],
+        };
+        let request = request::lower(&written, of_request, findings);
+        let batch = batch(&keys.batch, &request, findings);
         let when_missing = keys.when_missing.or(WhenMissing::Null);
-        let when = condition(&keys.when, &roots, findings);
+        let mut also_used = Vec::new();
+        if let Some(here) = keys.when.here() {
+            also_used.extend(known_reads(
+                &here.value.filter,
+                here.place,
+                &roots,
+                findings,
+            ));
+        }
+        if let Some(key) = keys.batch.here().and_then(|batch| batch.value.key.here()) {
+            also_used.extend(known_reads(&key.value.filter, key.place, &roots, findings));
+        }
         let filter = keys.when.value().map(|when| when.filter.clone());
         let is_wrong = matches!(keys.when, Given::Wrong);
         let rule = request.rule.filter(|_| !is_wrong);
-        let lookup = rule.map(|request| Lookup {
+        let lookup = rule.zip(batch).map(|(request, batch)| Lookup {
+            batch,
             name: LookupName::new(named.name.as_str()),
             request,
             when: filter,
@@ -81,7 +109,7 @@ pub(super) fn lower(
         let uses = request
             .uses
             .into_iter()
-            .chain(when)
+            .chain(also_used)
             .filter(|root_use| names.contains(&root_use.root));
         waiting.push(Waiting {
             named,
@@ -95,22 +123,67 @@ pub(super) fn lower(
     }
 }
 
-/// What a condition uses, each of which must be known.
-fn condition(
-    given: &Given<Condition>,
+/// A batch, which its request must be about.
+#[expect(
+    clippy::option_option,
+    reason = "whether it is right, and whether there is one"
+)]
+fn batch(
+    given: &Given<BatchKeys>,
+    request: &request::Lowered,
+    findings: &mut Findings<'_>,
+) -> Option<Option<Batch>> {
+    let here = match given {
+        Given::Absent => return Some(None),
+        Given::Wrong => return None,
+        Given::Here(here) => here,
+    };
+    let is_sent = request.uses.iter().any(|used| used.root == IDS);
+    if !is_sent && request.uses_known == UsesKnown::All {
+        findings
+            .error(
+                codes::BAD_BATCH,
+                here.key,
+                "a batch whose `ids` are not sent",
+            )
+            .help("send them, for example as `query: { id: '{{ ids | join(\",\") }}' }`");
+        return None;
+    }
+    let keys = &here.value;
+    let most = match &keys.most {
+        Given::Absent => MOST_IN_BATCH,
+        Given::Wrong => return None,
+        Given::Here(most) => usize::try_from(most.value.0).unwrap_or(usize::MAX),
+    };
+    if !(1..=MOST_LIMIT).contains(&most) {
+        findings
+            .error(codes::BAD_BATCH, here.key, "a batch of too few or too many")
+            .expected(format!("`most` is from 1 to {MOST_LIMIT}"));
+        return None;
+    }
+    let filter = |given: &Given<Expression>| given.value().map(|value| value.filter.clone());
+    Some(Some(Batch {
+        key: filter(&keys.key)?,
+        records: filter(&keys.records)?,
+        id: filter(&keys.id)?,
+        most,
+    }))
+}
+
+/// What an expression reads, each of which must be known.
+fn known_reads(
+    filter: &Filter,
+    place: Place,
     roots: &[&str],
     findings: &mut Findings<'_>,
 ) -> Vec<RootUse> {
-    let Some(here) = given.here() else {
-        return Vec::new();
-    };
     let scalar = Scalar {
-        text: here.value.filter.text().to_owned(),
+        text: filter.text().to_owned(),
         style: Style::Plain,
-        place: here.place,
+        place,
     };
     let mut uses = Vec::new();
-    for (root, _) in here.value.filter.reads() {
+    for (root, _) in filter.reads() {
         if roots.contains(&root.as_str()) {
             uses.push(RootUse {
                 root: root.clone(),
@@ -122,7 +195,7 @@ fn condition(
         findings
             .error(
                 codes::UNKNOWN_ROOT,
-                here.place,
+                place,
                 format!("`.{shown}` is not known here"),
             )
             .nearest(root, roots.iter().copied());

@@ -619,6 +619,21 @@ const STOPS: &[Stop] = &[
         "get: /appointments\n      job: fhir_bulk",
     ),
     (
+        "batch_whose_ids_are_not_sent",
+        "patient: { get: \"/patient/{{ record.patientID }}\" }",
+        "patient: { get: /patients, batch: { key: .record.patientID, records: \".[]\", id: .id } }",
+    ),
+    (
+        "batch_that_reads_one_container",
+        "patient: { get: \"/patient/{{ record.patientID }}\" }",
+        "patient: { get: \"/patients/{{ record.clinic }}\", query: { id: '{{ ids | join(\",\") }}' }, batch: { key: .recrod.patientID, records: \".[]\", id: .id } }",
+    ),
+    (
+        "batch_of_none",
+        "patient: { get: \"/patient/{{ record.patientID }}\" }",
+        "patient: { get: /patients, query: { id: '{{ ids | join(\",\") }}' }, batch: { key: .record.patientID, records: \".[]\", id: .id, most: 5000 } }",
+    ),
+    (
         "job_with_pages",
         "cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }",
         "job: fhir_bulk\n      cursor: { time: rfc3339, answer: .transactionTime, overlap: 0s }\n      paging: { next_link: .next }",

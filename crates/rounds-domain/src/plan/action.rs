@@ -53,6 +53,21 @@ pub struct Lookup {
     pub when: Option<Filter>,
     /// What a 404 or 410 means.
     pub when_missing: WhenMissing,
+    /// Whether many are asked in one request.
+    pub batch: Option<Batch>,
+}
+
+/// How the lookups of many containers become one request. Its templates have `ids`, the keys of all, and nothing of one container.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// From a container to what it wants to have looked up.
+    pub key: Filter,
+    /// From the answer to the records in it.
+    pub records: Filter,
+    /// From such a record to its key.
+    pub id: Filter,
+    /// How many keys a request has at most.
+    pub most: usize,
 }
 
 /// What it means that a lookup's record is not there (404 or 410).

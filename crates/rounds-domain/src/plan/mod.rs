@@ -21,7 +21,7 @@ mod secret;
 mod setup;
 mod sweep;
 
-pub use action::{Action, BodyRule, EventRule, Lookup, Notify, OrderBy, WhenMissing};
+pub use action::{Action, Batch, BodyRule, EventRule, Lookup, Notify, OrderBy, WhenMissing};
 pub use answer::{After, AnswerRule, Meaning, StatusRange};
 pub use authentication::{
     Authentication, ClientProof, Grant, JsonSource, Login, LoginBody, OAuth2, SessionPlace,

@@ -3,9 +3,14 @@
 //! A thousand changed appointments of fifty patients cost fifty requests. The first container that needs an answer asks,
 //! those that come meanwhile wait for the same answer, those that come later find it. An answer serves the round that
 //! asked and no later one, because a patient may have changed in between. Failures are not kept.
+//!
+//! Where the EHR can answer many at once, those that are wanted at the same time share a request ([`batch`]).
 
+mod batch;
+
+use self::batch::Batches;
 use super::Trouble;
-use crate::answer::{Judge, Verdict};
+use crate::answer::{Judge, MayPass, Verdict};
 use crate::round::failure;
 use crate::{Ports, request};
 use futures_util::FutureExt;
@@ -13,7 +18,8 @@ use futures_util::future::{BoxFuture, Shared};
 use jiff::Timestamp;
 use rounds_domain::plan::{Action, Connection, Lookup, RequestRule, WhenMissing};
 use rounds_domain::ports::{BodyPiece, EhrRequest, EhrResponse};
-use rounds_domain::{ActionName, Code, Container, Document, RoundFailure};
+use rounds_domain::{ActionName, Code, Container, Document, LookupName, RoundFailure};
+use rounds_map::Json;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -50,6 +56,7 @@ type Answer = Shared<BoxFuture<'static, Result<Looked, Trouble>>>;
 #[derive(Default)]
 pub(crate) struct LookupDesk {
     rounds: Mutex<Rounds>,
+    batches: Batches,
 }
 
 /// The answers of each action's latest round.
@@ -76,11 +83,30 @@ struct Kept {
 
 /// What makes two lookups equal.
 #[derive(PartialEq, Eq, Hash, Clone)]
-struct Question {
-    method: http::Method,
-    url: url::Url,
-    headers: Vec<(http::HeaderName, http::HeaderValue)>,
-    body: Vec<BodyPiece>,
+enum Question {
+    /// The same request.
+    Request {
+        method: http::Method,
+        url: url::Url,
+        headers: Vec<(http::HeaderName, http::HeaderValue)>,
+        body: Vec<BodyPiece>,
+    },
+    /// The same key of a lookup that is asked in batches.
+    Key { lookup: LookupName, key: String },
+}
+
+impl Question {
+    fn of(request: &EhrRequest) -> Self {
+        let headers = request.headers.iter();
+        Self::Request {
+            method: request.method.clone(),
+            url: request.url.clone(),
+            headers: headers
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+            body: (request.body.as_ref()).map_or_else(Vec::new, |body| body.pieces.clone()),
+        }
+    }
 }
 
 impl LookupDesk {
@@ -94,32 +120,37 @@ impl LookupDesk {
         lookup: &Lookup,
         scope: &super::mapping::Scope,
     ) -> Result<Looked, Trouble> {
-        let request =
-            request::build(connection, &lookup.request, scope.json()).map_err(|error| Trouble {
-                code: NOT_ASKABLE,
-                reason: format!("lookup `{}` cannot be asked: {error}", lookup.name),
-                retry_after: None,
-            })?;
-        let question = Question {
-            method: request.method.clone(),
-            url: request.url.clone(),
-            headers: request
-                .headers
-                .iter()
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect(),
-            body: (request.body.as_ref()).map_or_else(Vec::new, |body| body.pieces.clone()),
+        let asking = Asking {
+            ports: ports.clone(),
+            connection: Arc::clone(connection),
+            action: Arc::clone(action),
+            rule: lookup.request.clone(),
+            what: format!("lookup `{}`", lookup.name),
         };
-        let answer = self.answer(container, question.clone(), || {
-            let asking = Asking {
-                ports: ports.clone(),
-                connection: Arc::clone(connection),
-                action: Arc::clone(action),
-                rule: lookup.request.clone(),
-                what: format!("lookup `{}`", lookup.name),
-            };
-            asking.ask(request).boxed().shared()
-        });
+        let (question, answer) = match &lookup.batch {
+            None => {
+                let request = asking.request(scope.json())?;
+                let question = Question::of(&request);
+                let answer = self.answer(container, question.clone(), || {
+                    asking.one(request).boxed().shared()
+                });
+                (question, answer)
+            }
+            Some(batch) => {
+                let key = batch::key(batch, scope.json(), &asking.what)?;
+                let question = Question::Key {
+                    lookup: lookup.name.clone(),
+                    key: key.clone(),
+                };
+                let answer = self.answer(container, question.clone(), || {
+                    (self.batches)
+                        .join(container, lookup, batch, asking, key)
+                        .boxed()
+                        .shared()
+                });
+                (question, answer)
+            }
+        };
         let looked = answer.await;
         self.remember(container, lookup.when_missing, &question, &looked);
         looked
@@ -216,63 +247,105 @@ struct Asking {
     what: String,
 }
 
+/// Why there is no answer.
+struct Failed {
+    trouble: Trouble,
+    /// Whether the same request may go better a little later.
+    may_pass: MayPass,
+}
+
+/// What the EHR says.
+enum Answered {
+    Response(EhrResponse),
+    Missing { status: u16 },
+}
+
 impl Asking {
+    fn request(&self, scope: &Json) -> Result<EhrRequest, Trouble> {
+        request::build(&self.connection, &self.rule, scope).map_err(|error| Trouble {
+            code: NOT_ASKABLE,
+            reason: format!("{} cannot be asked: {error}", self.what),
+            retry_after: None,
+        })
+    }
+
+    /// Asks for one record.
+    async fn one(self, request: EhrRequest) -> Result<Looked, Trouble> {
+        let (answered, at) = self.ask(request).await.map_err(|failed| failed.trouble)?;
+        match answered {
+            Answered::Missing { status } => Ok(Looked::Missing { status, at }),
+            Answered::Response(response) => {
+                let (format, body) = (self.rule.format, response.body.clone());
+                let read = self
+                    .beside(move || {
+                        format
+                            .read(&body)
+                            .map(|json| Document::new(json.to_bytes()))
+                    })
+                    .await?;
+                let body = read.map_err(|error| {
+                    trouble(failure::unreadable(&response, &self.what, &error), None)
+                })?;
+                Ok(Looked::Found { body, at })
+            }
+        }
+    }
+
     /// Asks; a session that has ended costs a second try.
-    async fn ask(self, request: EhrRequest) -> Result<Looked, Trouble> {
+    async fn ask(&self, request: EhrRequest) -> Result<(Answered, Timestamp), Failed> {
         let judge = Judge {
             ports: &self.ports,
             connection: &self.connection,
             action: &self.action,
             rule: &self.rule,
         };
+        let failed = |trouble, may_pass| Failed { trouble, may_pass };
         let mut sessions = 0..1;
         loop {
             let sent_at = self.ports.clock.monotonic();
             let answer = self.ports.ehr.send(request.clone()).await;
-            let response = answer.map_err(|error| Trouble {
-                code: error.code,
-                reason: format!("{}: {}", self.what, error.message),
-                retry_after: None,
+            let response = answer.map_err(|error| {
+                let trouble = Trouble {
+                    code: error.code,
+                    reason: format!("{}: {}", self.what, error.message),
+                    retry_after: None,
+                };
+                failed(trouble, MayPass::Yes)
             })?;
             let at = self.ports.clock.now();
             let judged = judge.judge(&response, &self.what, sent_at).await;
-            let (failure, retry_after) = match judged.map_err(|failure| trouble(failure, None))? {
-                Verdict::Good => return self.read(&response, at).await,
+            let judged = judged.map_err(|failure| failed(trouble(failure, None), MayPass::Yes))?;
+            let (failure, may_pass, retry_after) = match judged {
+                Verdict::Good => return Ok((Answered::Response(response), at)),
                 Verdict::Nothing | Verdict::Gone => {
-                    return Ok(Looked::Missing {
-                        status: response.status.as_u16(),
-                        at,
-                    });
+                    let status = response.status.as_u16();
+                    return Ok((Answered::Missing { status }, at));
                 }
                 Verdict::SessionEnded(failure) => match sessions.next() {
                     Some(_) => continue,
-                    None => (failure, None),
+                    None => (failure, MayPass::Yes, None),
                 },
-                Verdict::Bad { failure, after, .. } => (failure, after),
+                Verdict::Bad {
+                    failure,
+                    may_pass,
+                    after,
+                } => (failure, may_pass, after),
             };
-            return Err(trouble(failure, retry_after));
+            return Err(failed(trouble(failure, retry_after), may_pass));
         }
     }
 
-    async fn read(&self, response: &EhrResponse, at: Timestamp) -> Result<Looked, Trouble> {
-        let (format, body) = (self.rule.format, response.body.clone());
-        let parsed = self
-            .ports
-            .evaluator
-            .run(move || {
-                format
-                    .read(&body)
-                    .map(|json| Document::new(json.to_bytes()))
-            })
-            .await
-            .map_err(|error| Trouble {
-                code: failure::EVALUATOR,
-                reason: format!("{}: {error}", self.what),
-                retry_after: None,
-            })?;
-        let body = parsed
-            .map_err(|error| trouble(failure::unreadable(response, &self.what, &error), None))?;
-        Ok(Looked::Found { body, at })
+    /// Computes where expressions are evaluated.
+    async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Trouble> {
+        let done = self.ports.evaluator.run(work).await;
+        done.map_err(|error| Trouble {
+            code: failure::EVALUATOR,
+            reason: format!("{}: {error}", self.what),
+            retry_after: None,
+        })
     }
 }
 

@@ -4,6 +4,7 @@
 mod also;
 mod answers;
 mod ascending;
+mod batches;
 mod bodies;
 mod cases;
 mod changes;

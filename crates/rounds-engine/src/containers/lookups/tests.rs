@@ -23,7 +23,7 @@ fn container(action: &str, round: u64) -> Container {
 
 /// Looks a patient up for a container of this round; the EHR answers at once.
 async fn look_up(desk: &LookupDesk, container: &Container, patient: u32, body: &str) {
-    let question = Question {
+    let question = Question::Request {
         method: http::Method::GET,
         url: format!("https://ehr.example/patient/{patient}")
             .parse()

@@ -1,0 +1,225 @@
+//! Many lookups in one request.
+//!
+//! The first container that wants a key opens a batch, which stays open for a moment or until it is full; whoever comes meanwhile adds a
+//! key. Then one request asks for all of them, and each takes its own record out of the answer.
+//!
+//! What to mind: no neighbour may spoil a batch (law 4). A request that fails in a way that will not pass is asked again in halves, so that
+//! the one key that the EHR cannot bear is found and the others have their answers. And a key that is not in the answer of
+//! several is asked for alone before it counts as missing: an answer that was cut off looks the same.
+
+use super::{Answered, Asking, Failed, Looked, NOT_ASKABLE, Trouble, trouble};
+use crate::answer::MayPass;
+use crate::round::failure::{self, failure};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use rounds_domain::plan::{Batch, Lookup};
+use rounds_domain::{ActionName, Container, Document, LookupName};
+use rounds_map::Json;
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// How long a batch stays open. Containers of one round come together within a few milliseconds.
+const OPEN_FOR: Duration = Duration::from_millis(50);
+
+/// The root of a batch's templates.
+const IDS: &str = "ids";
+
+type Answers = Arc<HashMap<String, Result<Looked, Trouble>>>;
+
+/// The batches that still take keys.
+#[derive(Default)]
+pub(super) struct Batches {
+    open: Arc<Mutex<HashMap<Name, Open>>>,
+}
+
+/// Who shares a batch.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Name {
+    action: ActionName,
+    round: u64,
+    lookup: LookupName,
+}
+
+#[derive(Clone)]
+struct Open {
+    gathered: Arc<Gathered>,
+    answers: Shared<BoxFuture<'static, Answers>>,
+}
+
+#[derive(Default)]
+struct Gathered {
+    keys: Mutex<Vec<String>>,
+    full: Notify,
+}
+
+/// What a container wants to have looked up.
+pub(super) fn key(batch: &Batch, scope: &Json, what: &str) -> Result<String, Trouble> {
+    let key = batch.key.optional(scope).ok().flatten();
+    key.and_then(|key| key.scalar_text())
+        .filter(|key| !key.is_empty())
+        .ok_or_else(|| Trouble {
+            code: NOT_ASKABLE,
+            reason: format!(
+                "{what} cannot be asked: `batch.key` gives nothing that can be asked for"
+            ),
+            retry_after: None,
+        })
+}
+
+impl Batches {
+    /// Puts a key into the open batch, or opens one. The key must not be in it yet.
+    pub(super) fn join(
+        &self,
+        container: &Container,
+        lookup: &Lookup,
+        batch: &Batch,
+        asking: Asking,
+        key: String,
+    ) -> impl Future<Output = Result<Looked, Trouble>> + Send + use<> {
+        let name = Name {
+            action: container.action.clone(),
+            round: container.round,
+            lookup: lookup.name.clone(),
+        };
+        let mut open = lock(&self.open);
+        let one = open
+            .entry(name.clone())
+            .or_insert_with(|| self.opened(name.clone(), batch.clone(), asking))
+            .clone();
+        let count = {
+            let mut keys = lock(&one.gathered.keys);
+            keys.push(key.clone());
+            keys.len()
+        };
+        if count >= batch.most {
+            open.remove(&name);
+            one.gathered.full.notify_one();
+        }
+        drop(open);
+        async move {
+            let answers = one.answers.await;
+            // Every key that was gathered has an answer.
+            answers.get(&key).cloned().unwrap_or_else(|| {
+                Err(Trouble {
+                    code: failure::EVALUATOR,
+                    reason: "a batch of lookups lost one of its keys".to_owned(),
+                    retry_after: None,
+                })
+            })
+        }
+    }
+
+    fn opened(&self, name: Name, batch: Batch, asking: Asking) -> Open {
+        let gathered = Arc::new(Gathered::default());
+        let (own, open) = (Arc::clone(&gathered), Arc::clone(&self.open));
+        let answers = async move {
+            tokio::select! {
+                biased;
+                () = own.full.notified() => {}
+                () = asking.ports.clock.sleep(OPEN_FOR) => {}
+            }
+            let keys = {
+                let mut open = lock(&open);
+                if open
+                    .get(&name)
+                    .is_some_and(|known| Arc::ptr_eq(&known.gathered, &own))
+                {
+                    open.remove(&name);
+                }
+                std::mem::take(&mut *lock(&own.keys))
+            };
+            Arc::new(ask_all(&asking, &batch, keys).await)
+        };
+        Open {
+            gathered,
+            answers: answers.boxed().shared(),
+        }
+    }
+}
+
+async fn ask_all(
+    asking: &Asking,
+    batch: &Batch,
+    keys: Vec<String>,
+) -> HashMap<String, Result<Looked, Trouble>> {
+    let mut answers = HashMap::new();
+    let mut waiting = vec![keys];
+    while let Some(mut keys) = waiting.pop() {
+        match ask(asking, batch, &keys).await {
+            Ok(mut found) => {
+                let is_alone = keys.len() == 1;
+                for key in keys {
+                    match found.remove(&key) {
+                        Some(Looked::Missing { .. }) if !is_alone => waiting.push(vec![key]),
+                        Some(looked) => _ = answers.insert(key, Ok(looked)),
+                        None => {}
+                    }
+                }
+            }
+            Err(Failed {
+                may_pass: MayPass::No,
+                ..
+            }) if keys.len() > 1 => {
+                let half = keys.split_off(keys.len() / 2);
+                waiting.extend([half, keys]);
+            }
+            Err(Failed { trouble, .. }) => {
+                answers.extend(keys.into_iter().map(|key| (key, Err(trouble.clone()))));
+            }
+        }
+    }
+    answers
+}
+
+/// One request for these keys: each has its record, or is missing.
+async fn ask(
+    asking: &Asking,
+    batch: &Batch,
+    keys: &[String],
+) -> Result<HashMap<String, Looked>, Failed> {
+    let for_good = |trouble| Failed {
+        trouble,
+        may_pass: MayPass::No,
+    };
+    let ids = Json::array(keys.iter().map(Json::string));
+    let scope = Json::object([(IDS, ids)]);
+    let request = asking.request(&scope).map_err(for_good)?;
+    let (answered, at) = asking.ask(request).await?;
+    let (mut found, status) = match answered {
+        Answered::Missing { status } => (HashMap::new(), status),
+        Answered::Response(response) => {
+            let (format, body, batch) = (asking.rule.format, response.body.clone(), batch.clone());
+            let read = asking.beside(move || {
+                let body = format.read(&body).map_err(|error| error.to_string())?;
+                let records = batch.records.all(&body);
+                let records = records.map_err(|error| format!("`batch.records`: {error}"))?;
+                let keyed = records.iter().filter_map(|record| {
+                    let id = batch.id.optional(record).ok().flatten()?;
+                    Some((id.scalar_text()?, Document::new(record.to_bytes())))
+                });
+                Ok::<HashMap<String, Document>, String>(keyed.collect())
+            });
+            let found = read.await.map_err(for_good)?.map_err(|error| {
+                let words = format!("{}: the answer cannot be used: {error}", asking.what);
+                let hint = "check `records` and `id` of the lookup's `batch`";
+                for_good(trouble(failure(failure::RECORDS_FAILED, words, hint), None))
+            })?;
+            (found, http::StatusCode::NOT_FOUND.as_u16())
+        }
+    };
+    let looked = keys.iter().map(|key| {
+        let looked = match found.remove(key) {
+            Some(body) => Looked::Found { body, at },
+            None => Looked::Missing { status, at },
+        };
+        (key.clone(), looked)
+    });
+    Ok(looked.collect())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
