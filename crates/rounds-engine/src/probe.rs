@@ -6,6 +6,9 @@
 //! tried too, which shows whether `Prefer: handling=strict` is heard. All of that costs three or four requests for each
 //! resource, through the connection's own gate, and reads no more than one record each.
 //!
+//! Of an API that is not FHIR, its connector (or the connection) says by which requests it shows; those are asked instead, and each says
+//! of its answer whether it works.
+//!
 //! What to mind: a server without records of a type shows nothing by them; then the verdict says how sure it is.
 
 mod statement;
@@ -56,6 +59,17 @@ pub struct Probed {
     pub strictness: Strictness,
     /// What was found for each resource.
     pub resources: Vec<ResourceVerdict>,
+}
+
+/// What a test of the connection showed.
+#[derive(Debug, Clone)]
+pub struct Tested {
+    /// Which.
+    pub name: String,
+    /// The connector whose action it is about.
+    pub connector: Option<String>,
+    /// How it went.
+    pub found: Found,
 }
 
 /// Whether a server refuses a parameter that it does not know when asked to (FHIR R4, search, 3.1.1.1).
@@ -137,6 +151,22 @@ impl Prober<'_> {
             strictness,
             resources: verdicts,
         }
+    }
+}
+
+impl Prober<'_> {
+    /// Asks what the connection's own tests ask; gives how each went, and what was asked.
+    pub async fn test(&self) -> (Vec<Tested>, Vec<Exchange>) {
+        let mut asking = Asking::new(self);
+        let mut tested = Vec::new();
+        for test in &self.connection.tests {
+            tested.push(Tested {
+                name: test.name.clone(),
+                connector: test.connector.clone(),
+                found: asking.test(test).await,
+            });
+        }
+        (tested, asking.exchanges)
     }
 }
 

@@ -1,9 +1,11 @@
 //! How an EHR is reached: its base URL, authentication and limits.
 
-use super::request::AnswerKeys;
+use super::request::{AnswerKeys, RequestBodyKeys};
+use crate::codes;
 use crate::kinds::{
-    Auth, Count, HeaderName, HeaderValueSource, LiteralText, Many, Names, OneOrMany, Pairs,
-    PositiveLength, RateLimit, RateRule, Secret, Size, Text, WebUrl, WindowText, Zone,
+    Auth, Condition, Count, HeaderName, HeaderValueSource, LiteralText, Many, Names, OneOrMany,
+    Pairs, PositiveLength, RateLimit, RateRule, Secret, Size, TemplateText, Text, WebUrl,
+    WindowText, Zone,
 };
 use crate::reading::keys;
 use rounds_domain::plan::AnswerFormat;
@@ -27,6 +29,8 @@ keys! {
         optional format: AnswerFormat = "json",
         /// What answers mean where their status does not say it; the first rule that fits counts.
         optional answers: Many<AnswerKeys>,
+        /// Requests that show what the EHR can be polled by, by name; `rounds probe` asks them.
+        optional tests: Names<TestKeys>,
         /// What the EHR allows.
         optional limits: LimitKeys,
         /// How long one whole exchange may take. Default 30s.
@@ -35,6 +39,25 @@ keys! {
         optional connect_timeout: PositiveLength = "10s",
         /// How many bytes an answer may have after decompression. Default 64MiB.
         optional body_limit: Size = "64MiB",
+    }
+
+    /// A request that shows whether something can be polled, and changes nothing. A filter shows by the year 2100, of which nothing may come.
+    #[exactly_one(get, post; codes::ONE_OF, "a test without a request", "write `get: /path`")]
+    struct TestKeys = "Test" {
+        /// The path of a GET request, relative to the base URL.
+        optional get: TemplateText = "/appointments",
+        /// The path of a POST request.
+        optional post: TemplateText = "/graphql",
+        /// Query parameters; a list repeats its parameter.
+        optional query: Pairs<OneOrMany<TemplateText>> = "{\"since\": \"2100-01-01T00:00:00Z\"}",
+        /// Headers of the request.
+        optional headers: Pairs<TemplateText>,
+        /// The body of a POST request.
+        optional body: RequestBodyKeys = "{\"json\": {\"limit\": 1}}",
+        /// How the answer is written. Default: as the connection's.
+        optional format: AnswerFormat = "xml",
+        /// jq from the answer to whether it can be polled.
+        required works: Condition = ".results == []",
     }
 
     /// A rate for a part of the week.

@@ -1,5 +1,6 @@
 //! One EHR instance.
 
+use super::request::{self, Around, Written};
 use super::{answers, authentication};
 use crate::codes;
 use crate::diagnostic::Findings;
@@ -9,7 +10,8 @@ use crate::reading::{At, Given};
 use jiff::tz::TimeZone;
 use rounds_domain::ConnectionName;
 use rounds_domain::plan::{
-    AnswerFormat, Connection, Holds, Limits, Rate, SecretReference, Spans, WeekTimes,
+    AnswerFormat, Connection, ConnectionTest, Holds, Limits, Rate, SecretReference, Spans,
+    WeekTimes,
 };
 use url::Url;
 
@@ -31,7 +33,7 @@ pub(super) fn lower(
     let authentication = authentication::lower(&keys.auth, base_url.as_ref(), findings);
     let headers = authentication::headers(&keys.headers, findings);
     let answers = answers::lower(&keys.answers, findings);
-    Some(Connection {
+    let mut connection = Connection {
         name: ConnectionName::new(name),
         base_url: base_url?,
         authentication: authentication?,
@@ -52,7 +54,46 @@ pub(super) fn lower(
             .body_limit
             .value()
             .map_or(Connection::DEFAULT_BODY_LIMIT_BYTES, |given| given.0),
-    })
+        tests: Vec::new(),
+    };
+    connection.tests = tests(keys, &connection, findings);
+    Some(connection)
+}
+
+/// What a probe asks. Its bodies may hold secrets of the connection.
+fn tests(
+    keys: &ConnectionKeys,
+    connection: &Connection,
+    findings: &mut Findings<'_>,
+) -> Vec<ConnectionTest> {
+    let around = Around {
+        timeout: None,
+        format: connection.format,
+        connection: Some(connection),
+    };
+    let connector = keys.connector.value().map(|name| name.0.text.clone());
+    let mut tests = Vec::new();
+    for named in keys.tests.value().into_iter().flat_map(|names| &names.0) {
+        let Some(keys) = &named.value else { continue };
+        let written = Written {
+            get: &keys.get,
+            post: &keys.post,
+            query: &keys.query,
+            headers: &keys.headers,
+            body: &keys.body,
+            format: &keys.format,
+            around,
+        };
+        let request = request::lower(&written, &[], findings).rule;
+        let works = keys.works.value().map(|works| works.filter.clone());
+        tests.extend(request.zip(works).map(|(request, works)| ConnectionTest {
+            name: named.name.clone(),
+            connector: connector.clone(),
+            request,
+            works,
+        }));
+    }
+    tests
 }
 
 /// The secrets that bodies may hold, by names that a placeholder can say.

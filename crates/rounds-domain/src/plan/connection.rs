@@ -1,9 +1,12 @@
 //! One EHR instance.
 
-use super::{AnswerFormat, AnswerRule, Authentication, HeaderSource, SecretReference, Window};
+use super::{
+    AnswerFormat, AnswerRule, Authentication, HeaderSource, RequestRule, SecretReference, Window,
+};
 use crate::ConnectionName;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use rounds_map::Filter;
 use std::fmt;
 use std::time::Duration;
 use url::Url;
@@ -26,6 +29,8 @@ pub struct Connection {
     pub format: AnswerFormat,
     /// What its answers mean, where the status does not say it.
     pub answers: Vec<AnswerRule>,
+    /// Requests that show what the EHR can be polled by, for a probe.
+    pub tests: Vec<ConnectionTest>,
     /// What the EHR allows.
     pub limits: Limits,
     /// How long a connection attempt may take.
@@ -34,6 +39,19 @@ pub struct Connection {
     pub request_timeout: Duration,
     /// How many bytes an answer's body may have, after decompression.
     pub body_limit_bytes: u64,
+}
+
+/// A request that shows whether something can be polled.
+#[derive(Debug, Clone)]
+pub struct ConnectionTest {
+    /// What it is about.
+    pub name: String,
+    /// The connector whose action that is; None where the user wrote it.
+    pub connector: Option<String>,
+    /// What is asked.
+    pub request: RequestRule,
+    /// From the answer to whether it can.
+    pub works: Filter,
 }
 
 impl Connection {
@@ -49,6 +67,7 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
         let secrets: Vec<_> = self.secrets.iter().map(|(name, _)| name).collect();
+        let tests: Vec<_> = self.tests.iter().map(|test| &test.name).collect();
         f.debug_struct("Connection")
             .field("name", &self.name)
             .field("base_url", &self.base_url.origin().ascii_serialization())
@@ -57,6 +76,7 @@ impl fmt::Debug for Connection {
             .field("secrets", &secrets)
             .field("format", &self.format)
             .field("answers", &self.answers)
+            .field("tests", &tests)
             .field("limits", &self.limits)
             .field("connect_timeout", &self.connect_timeout)
             .field("request_timeout", &self.request_timeout)

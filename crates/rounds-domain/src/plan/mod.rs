@@ -27,7 +27,7 @@ pub use authentication::{
     Authentication, ClientProof, Grant, JsonSource, Login, LoginBody, OAuth2, SessionPlace,
     SmartBackend, TextSource, TokenSource, TokenUrl,
 };
-pub use connection::{Connection, Holds, Limits, Rate, Spans, WeekTimes};
+pub use connection::{Connection, ConnectionTest, Holds, Limits, Rate, Spans, WeekTimes};
 pub use destination::{AddressRange, Challenge, Destination, DestinationTimeouts, HeaderSource};
 pub use feed::{
     CursorRule, DateField, Feed, FeedRole, Links, Paging, PagingRule, Rows, Start, TimeCursor,

@@ -1,9 +1,11 @@
 //! One question of a probe, and what its answer shows.
 
-use super::Prober;
+use super::{Found, Prober, Works};
 use crate::observe::Exchange;
+use crate::request;
 use crate::round::bundle::Bundle;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use rounds_domain::plan::ConnectionTest;
 use rounds_domain::ports::{EhrRequest, EhrResponse};
 use rounds_map::Json;
 
@@ -59,12 +61,49 @@ impl<'a> Asking<'a> {
             body: None,
             timeout: None,
         };
+        self.send(request).await
+    }
+
+    async fn send(&mut self, request: EhrRequest) -> Result<EhrResponse, String> {
         let clock = self.prober.clock;
         let began = clock.monotonic();
         let answer = self.prober.ehr.send(request.clone()).await;
         let took = clock.monotonic().saturating_sub(began);
         self.exchanges.push(Exchange::of(&request, &answer, took));
         answer.map_err(|error| error.message)
+    }
+
+    /// One of the connection's own tests.
+    pub(super) async fn test(&mut self, test: &ConnectionTest) -> Found {
+        let no = |because: String| Found {
+            works: Works::No,
+            because,
+        };
+        let nothing = Json::object::<String>([]);
+        let request = match request::build(self.prober.connection, &test.request, &nothing) {
+            Ok(request) => request,
+            Err(error) => return no(format!("cannot be asked: {error}")),
+        };
+        let response = match self.send(request).await {
+            Ok(response) => response,
+            Err(words) => return no(words),
+        };
+        if let Some(words) = refused(&response) {
+            return no(words);
+        }
+        let (format, works) = (test.request.format, test.works.clone());
+        let looked = self.prober.evaluator.run(move || {
+            let body = format.read(&response.body).ok()?;
+            Some(works.optional(&body).ok().flatten()?.as_bool() == Some(true))
+        });
+        match looked.await.ok().flatten() {
+            Some(true) => Found {
+                works: Works::Yes,
+                because: "the answer is what it should be".to_owned(),
+            },
+            Some(false) => no("the answer is not what it should be".to_owned()),
+            None => no("the answer cannot be read, or `works` says nothing of it".to_owned()),
+        }
     }
 
     /// A document that the server may have.

@@ -35,6 +35,7 @@ pub(crate) fn connection(base_url: &str) -> Connection {
         limits: Limits::default(),
         connect_timeout: PATIENCE,
         request_timeout: PATIENCE,
+        tests: Vec::new(),
         body_limit_bytes: 1024 * 1024,
     }
 }

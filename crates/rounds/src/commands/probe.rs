@@ -1,11 +1,13 @@
-//! `rounds probe`: what a FHIR server can be polled by.
+//! `rounds probe`: what a FHIR server, or an API whose connector says how that shows, can be polled by.
 
 mod report;
+mod tests_report;
 
-pub use report::{PollableRow, ProbePage, ServerRow};
+pub use report::{FhirPage, PollableRow, ServerRow};
+pub use tests_report::{TestRow, TestsPage};
 
 use crate::cli::{Common, ProbeArguments};
-use crate::output::Terminal;
+use crate::output::{Report, Terminal};
 use crate::problem::{NOT_PROBED, UNKNOWN_CONNECTION};
 use crate::wiring::Surroundings;
 use crate::{Ended, Problem, configuration};
@@ -15,7 +17,38 @@ use rounds_domain::ports::Ehr;
 use rounds_engine::probe::Prober;
 use rounds_http::EhrClient;
 use rounds_map::Evaluator;
+use serde::Serialize;
+use std::io::{self, Write};
 use std::sync::Arc;
+
+/// What a probe found.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum ProbePage {
+    /// Of a FHIR server.
+    Fhir(FhirPage),
+    /// Of an API whose connector says by which requests it shows.
+    Tests(TestsPage),
+}
+
+impl ProbePage {
+    /// Whether anything can be gone by.
+    pub fn has_answered(&self) -> bool {
+        match self {
+            Self::Fhir(page) => page.has_answered(),
+            Self::Tests(page) => page.has_answered(),
+        }
+    }
+}
+
+impl Report for ProbePage {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::Fhir(page) => page.write_text(out),
+            Self::Tests(page) => page.write_text(out),
+        }
+    }
+}
 
 /// Asks and tries a connection's server.
 pub async fn probe(
@@ -44,8 +77,17 @@ pub async fn probe(
         evaluator: &evaluator,
         connection: found,
     };
+    // Whoever names resources means FHIR.
+    if resources.is_empty() && !found.tests.is_empty() {
+        let (tested, exchanges) = prober.test().await;
+        return Ok(ProbePage::Tests(TestsPage::of(
+            connection,
+            tested,
+            exchanges.len(),
+        )));
+    }
     let probed = prober.probe(resources).await;
-    Ok(ProbePage::of(connection, &probed))
+    Ok(ProbePage::Fhir(FhirPage::of(connection, &probed)))
 }
 
 /// Shows it.
@@ -68,7 +110,7 @@ pub async fn perform(
             "the connection `{}` gave nothing to go by",
             options.connection
         ),
-        "a FHIR server gives its CapabilityStatement at `metadata` under `base_url`; `rounds connectors list` shows what is known of other APIs",
+        "a FHIR server gives its CapabilityStatement at `metadata` under `base_url`; other APIs are probed by the `tests` of their connector or connection",
     ))
 }
 

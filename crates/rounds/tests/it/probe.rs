@@ -189,3 +189,25 @@ async fn what_is_no_fhir_server_or_no_connection_is_said() -> std::io::Result<()
     );
     Ok(())
 }
+
+/// An API that is not FHIR is probed as its connector says: this one heeds the filter of one of its lists only.
+#[tokio::test]
+async fn an_api_that_is_not_fhir_is_probed_by_the_tests_of_its_connector() -> std::io::Result<()> {
+    let base_url = serve(|url| match url.path() {
+        "/r4/appointments" if url.query().is_some_and(|query| query.contains("2100")) => {
+            (200, json!([]))
+        }
+        "/r4/patients" => (200, json!([{ "PatNum": 1, "LName": "Doe" }])),
+        _ => (404, json!({})),
+    })
+    .await?;
+    let folder = Folder::with_configuration(&format!(
+        "connections:\n  practice:\n    connector: open-dental\n    base_url: {base_url}\n    settings: {{ zone: America/Chicago }}\nactions:\n  patients: {{ connection: practice, uses: patients, every: 1m, to: [] }}\n"
+    ));
+    let mut command = tokio::process::Command::from(folder.command(&["probe", "practice"]));
+    let said = Said::from(command.output().await?);
+    assert_eq!(said.code, Some(0), "{}", said.whole());
+    insta::assert_snapshot!("an_api_that_is_not_fhir", said.stdout);
+    assert!(!said.whole().contains("Doe"));
+    Ok(())
+}

@@ -51,6 +51,7 @@ pub(crate) async fn orthanc(data: Data) -> Result<()> {
         folder: folder.clone(),
     };
 
+    probe(&rounds).await?;
     let mut expected = Expected::default();
     let mut running = rounds.start()?;
     for patient in 1..=3 {
@@ -127,6 +128,17 @@ pub(crate) async fn orthanc(data: Data) -> Result<()> {
         remove(&folder.join("rounds-data"))?;
         remove(&folder.join("db"))?;
     }
+    Ok(())
+}
+
+async fn probe(rounds: &configuration::Rounds) -> Result<()> {
+    let probed = rounds.said(&["probe", "images"]).await?;
+    let mut rows = ["studies   yes", "patients  yes"].into_iter();
+    ensure!(
+        rows.all(|row| probed.contains(row)),
+        "the probe does not see that its log can be polled:\n{probed}"
+    );
+    say("live orthanc: the probe sees that its log can be polled");
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! What a probe found, in words.
+//! What a probe of a FHIR server found, in words.
 
 use crate::output::{Align, Columns, Report, plural};
 use rounds_engine::probe::{ExportLevel, Found, Probed, ResourceVerdict, Strictness, Works};
@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 /// What a probe found.
 #[derive(Debug, Serialize)]
-pub struct ProbePage {
+pub struct FhirPage {
     /// Which connection.
     pub connection: String,
     /// What the server says of itself.
@@ -54,7 +54,7 @@ pub struct PollableRow {
     pub advice: Option<String>,
 }
 
-impl ProbePage {
+impl FhirPage {
     /// The page of what was found.
     pub fn of(connection: &str, probed: &Probed) -> Self {
         let statement = probed.statement.as_ref();
@@ -188,7 +188,7 @@ fn snake_case(name: &str) -> String {
     out
 }
 
-impl Report for ProbePage {
+impl Report for FhirPage {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         let server = &self.server;
         writeln!(out, "{}", self.connection)?;
