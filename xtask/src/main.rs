@@ -1,4 +1,5 @@
-//! What is not a cargo command: `cargo xtask simulate`, `cargo xtask live sekmet`, `cargo xtask live clinosim`, `cargo xtask live orthanc`, `cargo xtask drill kill`, `cargo xtask drill first-run`.
+//! What is not a cargo command: `cargo xtask simulate`, `cargo xtask live sekmet`, `cargo xtask live clinosim`, `cargo xtask live orthanc`, `cargo xtask drill kill`, `cargo xtask drill first-run`,
+//! `cargo xtask drill order`.
 //!
 //! Results go to stdout, talk to stderr. A task that fails says why and ends with status 1.
 
@@ -64,6 +65,12 @@ enum Drill {
         #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
         records: u64,
     },
+    /// Tells thousands of notifications, in order for each patient, to a receiver that refuses some and is away for a while.
+    Order {
+        /// How many.
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+        notifications: u32,
+    },
 }
 
 #[derive(Subcommand)]
@@ -125,6 +132,9 @@ async fn main() -> ExitCode {
         Task::Drill {
             drill: Drill::FirstRun { records },
         } => drill::first_run(records).await,
+        Task::Drill {
+            drill: Drill::Order { notifications },
+        } => drill::order(usize::try_from(notifications).unwrap_or(usize::MAX)).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

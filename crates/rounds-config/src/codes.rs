@@ -156,6 +156,17 @@ codes! {
     /// A connector's file that says what only the user can say.
     BAD_CONNECTOR = "R0294";
 
+    /// A map that there is not.
+    UNKNOWN_MAP = "R0295";
+    /// A map that begins with itself.
+    MAP_OVER_ITSELF = "R0296";
+
+    /// A translation that there is not, or whose file cannot be read.
+    BAD_TRANSLATION = "R0297";
+
+    /// An action that takes pushes, of a connection that takes none.
+    NOBODY_RECEIVES = "R0298";
+
     /// Nobody says where tokens are asked for, or two do.
     TOKEN_URL = "R0250";
     /// Keys that a grant needs, or does not know.

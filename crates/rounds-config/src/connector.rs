@@ -18,24 +18,7 @@ mod settings;
 
 pub use facts::{ActionFacts, ConnectorFacts, SettingFacts, connectors};
 pub(crate) use merge::apply;
-
-macro_rules! built_in {
-    ($($name:literal)+) => {
-        /// The path of each built-in file, with its text, in the order of their names.
-        pub(crate) const BUILT_IN: &[(&str, &str)] = &[
-            $((
-                concat!("connectors/", $name, ".yaml"),
-                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../connectors/", $name, ".yaml")),
-            )),+
-        ];
-    };
-}
-
-built_in! {
-    "advancedmd" "athenahealth" "canvas" "cliniko" "dhis2" "dicomweb" "drchrono" "eclinicalworks"
-    "elation" "epic" "fhir-r4" "healthie" "medplum" "modmed" "nextech" "open-dental"
-    "openemr" "openmrs" "oracle-health" "orthanc" "tebra"
-}
+pub(crate) use settings::{Values, filled};
 
 /// What became of an action that uses a connector's.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -105,6 +105,10 @@ pub(crate) fn list(names: &[&str]) -> String {
     text
 }
 
+/// Something is wrong, and that was reported.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reported;
+
 /// Gathers diagnostics while a configuration is read and lowered.
 #[derive(Debug)]
 pub(crate) struct Findings<'s> {

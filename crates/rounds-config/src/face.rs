@@ -10,22 +10,28 @@ mod connector;
 mod cursor;
 mod destination;
 mod feed;
+mod map;
 mod paging;
 mod request;
+mod subscription;
 
 use crate::kinds::{Names, PositiveLength};
 use crate::reading::keys;
-pub(crate) use action::{ActionKeys, BatchKeys, LookupKeys, NotifyKeys, RetryKeys, SetupKeys};
+pub(crate) use action::{
+    ActionKeys, BatchKeys, LookupKeys, NotifyKeys, ReceiveKeys, RetryKeys, SetupKeys,
+};
 pub(crate) use authentication::{
     AuthKeys, LoginKeys, OAuth2Keys, SecretKeys, SessionTokenKeys, SmartBackendKeys,
 };
-pub(crate) use connection::{ConnectionKeys, RateKeys};
+pub(crate) use connection::{ConnectionKeys, InboundKeys, RateKeys};
 pub(crate) use connector::{ConnectorActionKeys, ConnectorKeys, SettingKeys};
 pub(crate) use cursor::{CursorKeys, QueueKeys, RecoverKeys};
 pub(crate) use destination::DestinationKeys;
 pub(crate) use feed::{AlsoKeys, ChangesKeys, DatesKeys, ForEachKeys, ReconcileKeys, TrailingKeys};
+pub(crate) use map::MapKeys;
 pub(crate) use paging::PagingKeys;
 pub(crate) use request::{AnswerKeys, RequestBodyKeys};
+pub(crate) use subscription::{SubscriptionKeys, TranslationKeys};
 
 keys! {
     /// What Rounds does: which EHRs it asks, for which changes, and whom it tells.
@@ -36,6 +42,8 @@ keys! {
         optional actions: Names<ActionKeys>,
         /// Where notifications go, by name.
         optional destinations: Names<DestinationKeys>,
+        /// Sets of values and what they are called elsewhere, by name.
+        optional translations: Names<TranslationKeys>,
         /// How long finished notifications are kept. Default 30d.
         optional keep: PositiveLength = "30d",
     }
@@ -57,8 +65,10 @@ mod tests {
             super::feed::ALL,
             super::cursor::ALL,
             super::connector::ALL,
+            super::map::ALL,
             super::paging::ALL,
             super::request::ALL,
+            super::subscription::ALL,
             super::destination::ALL,
         ]
         .into_iter()

@@ -13,6 +13,7 @@ mod reconcile;
 mod secret;
 mod text;
 mod time;
+mod told;
 mod web;
 
 pub(crate) use amount::{Count, Natural, Percent, RateLimit, Size};
@@ -30,7 +31,10 @@ pub(crate) use text::{
     BodyTree, DeletionsWord, LiteralText, OrderWord, Reference, Text, Words, read_word,
 };
 pub(crate) use time::{CronFields, DaysText, InstantText, StartWord, WindowText, Zone};
-pub(crate) use web::{AddressRangeText, HeaderName, WebUrl, header_name, header_value, is_public};
+pub(crate) use told::Told;
+pub(crate) use web::{
+    AddressRangeText, HeaderName, ListenAddress, WebUrl, header_name, header_value, is_public,
+};
 
 use crate::diagnostic::Findings;
 use crate::reading::wrong_type;

@@ -4,7 +4,7 @@
 //! an error, so that a person sees everything that is wrong at once:
 //!
 //! 1. `tree`: YAML as a tree whose every piece knows its place, also the pieces inside of quoted and folded texts.
-//! 2. `connector`: where a connection or an action begins with a connector file, their trees become one.
+//! 2. `connector` and `maps`: where a connection or an action begins with a connector or a map, their trees become one.
 //! 3. `reading` and `face`: the tree as typed values. `face` is the one description of all keys; the checks of keys and
 //!    types, the hint with the nearest key and the JSON [`schema()`] are all made from it.
 //! 4. `lower`: the values as a [`Plan`], ready to run: names resolved, expressions compiled, defaults filled in.
@@ -18,13 +18,16 @@
 //!   never repeated in a message.
 //! - **Everything is bounded**: the size of files, their nodes and nesting, expressions, and the number of diagnostics.
 
+mod built_in;
 pub mod codes;
 mod connector;
 mod cost;
 mod diagnostic;
 mod face;
 mod kinds;
+mod layers;
 mod lower;
+mod maps;
 mod reading;
 mod render;
 mod schema;
@@ -36,6 +39,7 @@ pub use connector::{ActionFacts, ConnectorFacts, ConnectorUse, SettingFacts, con
 pub use cost::{ActionCost, Allowance, ConnectionCost, cost};
 pub use diagnostic::{Diagnostic, MAX_DIAGNOSTICS, Severity};
 pub use kinds::{Certainty, Strategy};
+pub use maps::{MapFacts, maps};
 pub use render::{Colour, render, to_json};
 pub use schema::schema;
 pub use secrets::secret_references;
@@ -76,7 +80,8 @@ pub fn load(sources: &Sources) -> Outcome {
             Parsed::Failed => whole = Whole::No,
         }
     }
-    let applied = connector::apply(trees, &mut findings);
+    let mut applied = connector::apply(trees, &mut findings);
+    applied.trees = maps::apply(applied.trees, &mut findings);
     for root in &applied.trees {
         findings.owner = Place {
             start: 0,

@@ -12,6 +12,7 @@ mod connection;
 mod cursor;
 mod destination;
 mod feed;
+mod inbound;
 mod lookups;
 mod notify;
 mod paging;
@@ -20,7 +21,9 @@ mod queue;
 mod request;
 mod request_body;
 mod setup;
+mod subscriptions;
 mod sweeps;
+mod translations;
 
 use crate::codes;
 use crate::diagnostic::Findings;
@@ -56,6 +59,7 @@ pub(crate) struct Known<'c> {
     over_connectors: BTreeSet<&'c str>,
     used: BTreeSet<&'c str>,
     used_destinations: BTreeSet<&'c str>,
+    translations: translations::Translations,
     /// A name was not found: then it is likely that what seems unused was meant.
     missed: Missed,
 }
@@ -86,6 +90,8 @@ pub(crate) fn lower(files: &[ConfigKeys], findings: &mut Findings<'_>) -> Lowere
             .collect(),
         ..Known::default()
     };
+    let sets = merged(files, |file| &file.translations, findings);
+    known.translations = translations::lower(&sets, findings);
     let mut lowered = Lowered::default();
     lowered.plan.keep_finished = keep(files, findings);
     for Named { name, value, .. } in connections.iter().copied() {

@@ -1,6 +1,6 @@
 //! Diagnostics as people read them in a terminal, and as programs read them.
 
-use crate::connector::BUILT_IN;
+use crate::built_in::BUILT_IN;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::{Place, Sources};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};

@@ -1,7 +1,7 @@
 //! Which secrets a plan needs.
 
 use rounds_domain::plan::{
-    Authentication, ClientProof, Connection, Destination, Grant, HeaderSource, Plan,
+    Authentication, ClientProof, Connection, Destination, Grant, HeaderSource, OAuth2, Plan,
     SecretReference,
 };
 
@@ -21,6 +21,12 @@ pub fn secret_references(plan: &Plan) -> Vec<(String, SecretReference)> {
 fn of_connection(connection: &Connection) -> Vec<(String, SecretReference)> {
     let mut found = of_authentication(&connection.authentication);
     found.extend(of_headers("headers", &connection.headers));
+    let pushes = connection.receive.iter();
+    found.extend(
+        pushes
+            .flat_map(|inbound| inbound.proof.secrets())
+            .map(|(key, secret)| (format!("receive.{key}"), secret)),
+    );
     let in_bodies = connection.secrets.iter();
     found.extend(in_bodies.map(|(name, secret)| (format!("secrets.{name}"), secret)));
     let named = found.into_iter().map(|(key, secret)| {
@@ -41,20 +47,7 @@ fn of_authentication(authentication: &Authentication) -> Vec<(String, &SecretRef
         Authentication::Header { value, .. } => one("header.value", value),
         Authentication::Query { value, .. } => one("query.value", value),
         Authentication::SmartBackend(smart) => one("smart_backend.private_key", &smart.private_key),
-        Authentication::OAuth2(oauth2) => {
-            let mut found = match &oauth2.grant {
-                Grant::ClientCredentials => Vec::new(),
-                Grant::Password { password, .. } => one("oauth2.password", password),
-                Grant::RefreshToken { first } => one("oauth2.refresh_token", first),
-            };
-            if let ClientProof::Basic(secret)
-            | ClientProof::RawBasic(secret)
-            | ClientProof::Post(secret) = &oauth2.client
-            {
-                found.extend(one("oauth2.client_secret", secret));
-            }
-            found
-        }
+        Authentication::OAuth2(oauth2) => of_oauth2("auth.oauth2", oauth2),
         Authentication::Login(login) => {
             let mut found = of_headers("auth.login.headers", &login.headers);
             let kind = login.body.kind();
@@ -63,6 +56,21 @@ fn of_authentication(authentication: &Authentication) -> Vec<(String, &SecretRef
             found
         }
     }
+}
+
+fn of_oauth2<'p>(key: &str, oauth2: &'p OAuth2) -> Vec<(String, &'p SecretReference)> {
+    let mut found = Vec::new();
+    match &oauth2.grant {
+        Grant::ClientCredentials => {}
+        Grant::Password { password, .. } => found.push((format!("{key}.password"), password)),
+        Grant::RefreshToken { first } => found.push((format!("{key}.refresh_token"), first)),
+    }
+    if let ClientProof::Basic(secret) | ClientProof::RawBasic(secret) | ClientProof::Post(secret) =
+        &oauth2.client
+    {
+        found.push((format!("{key}.client_secret"), secret));
+    }
+    found
 }
 
 fn of_headers<'p>(
@@ -99,6 +107,16 @@ fn of_destination(destination: &Destination) -> Vec<(String, SecretReference)> {
             .iter()
             .map(|token| ("bearer".to_owned(), token)),
     );
+    if let Some(oauth2) = &destination.oauth2 {
+        found.extend(of_oauth2("oauth2", oauth2));
+    }
+    if let Some(own) = &destination.client_certificate {
+        let (certificate, key) = (&own.certificate, &own.private_key);
+        found.push(("client_certificate.certificate".to_owned(), certificate));
+        found.push(("client_certificate.private_key".to_owned(), key));
+    }
+    let authority = destination.certificate_authority.iter();
+    found.extend(authority.map(|pem| ("certificate_authority".to_owned(), pem)));
     found.extend(of_headers("headers", &destination.headers));
     let named = found.into_iter().map(|(key, secret)| {
         (

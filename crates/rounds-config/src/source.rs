@@ -1,6 +1,6 @@
 //! The texts that a configuration is made of, and places in them.
 
-use crate::connector::BUILT_IN;
+use crate::built_in::BUILT_IN;
 use rounds_domain::Code;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

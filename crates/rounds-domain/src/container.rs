@@ -1,8 +1,8 @@
 //! One changed record on its way.
 
 use crate::{
-    ActionName, Code, ContainerId, DestinationName, Document, Gap, LookupName, Notification,
-    OrderingKey, RecordId, Version,
+    ActionName, Code, ContainerId, Document, Gap, LookupName, Notification, OrderingKey, Owed,
+    RecordId, Version,
 };
 use jiff::Timestamp;
 
@@ -140,9 +140,9 @@ pub enum ContainerSettlement {
     /// It became a notification, owed to these destinations.
     Notified {
         /// What it became.
-        notification: Notification,
+        notification: Box<Notification>,
         /// To whom it is owed; may be empty.
-        destinations: Vec<DestinationName>,
+        destinations: Vec<Owed>,
     },
     /// It waits for its next try. Its attempt count rises.
     Parked {
@@ -177,10 +177,12 @@ pub enum ContainerSettlement {
         /// When.
         at: Timestamp,
     },
-    /// A lookup's policy says that such a record is not told.
+    /// A lookup's policy or the rules of its action say that it is not told.
     Dropped {
         /// Which container.
         id: ContainerId,
+        /// Why, as a stable code.
+        code: Code,
         /// Why, in words, without patient data.
         reason: String,
         /// What is missing.

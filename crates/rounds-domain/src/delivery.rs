@@ -1,6 +1,7 @@
 //! One notification owed to one destination, and the tries at it.
 
-use crate::{ActionName, Code, DeliveryId, Document, Gap};
+use crate::plan::Shape;
+use crate::{ActionName, Code, DeliveryId, DestinationName, Document, Gap};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -19,6 +20,25 @@ pub enum DeliveryState {
     Dropped,
 }
 
+/// What a notification owes to one destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    /// To whom.
+    pub destination: DestinationName,
+    /// What it waits for.
+    pub order: DeliveryOrder,
+}
+
+/// What a delivery waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeliveryOrder {
+    /// The earlier ones with the same ordering key.
+    #[default]
+    Key,
+    /// All earlier ones to the destination: they go one after another, in the order in which they were made.
+    Destination,
+}
+
 /// One delivery to try now.
 #[derive(Debug, Clone)]
 pub struct DeliveryJob {
@@ -26,10 +46,18 @@ pub struct DeliveryJob {
     pub id: DeliveryId,
     /// The action it came from.
     pub action: ActionName,
-    /// The body to send, byte for byte.
+    /// What it is called, such as `Scheduling.New`.
+    pub event: String,
+    /// The body to send.
     pub body: Document,
+    /// How it is wrapped.
+    pub shape: Shape,
+    /// Which of the action's notifications to this destination it is, from 1 and without gaps.
+    pub number: u64,
     /// What is missing in it.
     pub gaps: Vec<Gap>,
+    /// The paths of the body that are not as they were.
+    pub changed: Vec<String>,
     /// How many attempts were made since it was last made due by a person or by its creation.
     pub attempts: u32,
     /// When the change was committed, by our clock.

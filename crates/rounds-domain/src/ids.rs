@@ -173,9 +173,29 @@ impl RecordId {
 pub struct OrderingKey(pub Phi<String>);
 
 impl OrderingKey {
+    /// What stands between the keys of one that is several.
+    const SEPARATOR: char = '\u{1f}';
+
     /// Takes the key's text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Phi::new(text.into()))
+    }
+
+    /// Several keys at once: what has them comes after everything earlier of each, and before everything later of each. The
+    /// merge of two patients is such a barrier.
+    pub fn several<'a>(keys: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut distinct: Vec<&str> = Vec::new();
+        for key in keys {
+            if !distinct.contains(&key) {
+                distinct.push(key);
+            }
+        }
+        Self::new(distinct.join(&Self::SEPARATOR.to_string()))
+    }
+
+    /// Its keys, mostly one.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.expose().split(Self::SEPARATOR)
     }
 
     /// The key's text.

@@ -32,7 +32,8 @@ pub use container::{
 };
 pub use cursor::{Cursor, QueueState};
 pub use delivery::{
-    Attempt, AttemptOutcome, DeliveryJob, DeliverySettlement, DeliveryState, NextStep,
+    Attempt, AttemptOutcome, DeliveryJob, DeliveryOrder, DeliverySettlement, DeliveryState,
+    NextStep, Owed,
 };
 pub use ids::{
     ActionName, ConnectionName, ContainerId, DeliveryId, DestinationName, FeedKey, FeedName,

@@ -1,8 +1,9 @@
 //! What one changed record becomes.
 
+use crate::plan::Shape;
 use crate::{
-    ActionName, ChangeKind, ContainerId, Document, LookupName, NotificationId, OrderingKey,
-    RecordId, Version,
+    ActionName, ChangeKind, ContainerId, DestinationName, Document, LookupName, NotificationId,
+    OrderingKey, RecordId, Version,
 };
 use jiff::Timestamp;
 
@@ -34,10 +35,16 @@ pub struct Notification {
     pub event: String,
     /// Whose order it keeps.
     pub ordering_key: OrderingKey,
-    /// What the receiver gets, byte for byte, on every attempt.
+    /// What the receiver gets, but for what belongs to an attempt or to a destination and is filled in when it leaves.
     pub body: Document,
+    /// How it is wrapped.
+    pub shape: Shape,
     /// What is missing in it.
     pub gaps: Vec<Gap>,
+    /// The paths of its body that are not as they were, however many changes of the record lie in between. No values.
+    pub changed: Vec<String>,
+    /// The destinations that did not want it, by the rules of their subscriptions.
+    pub filtered: Vec<DestinationName>,
     /// When the change was committed, by our clock.
     pub detected_at: Timestamp,
     /// When the notification was made, by our clock.

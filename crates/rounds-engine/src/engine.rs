@@ -2,10 +2,14 @@
 
 use crate::containers::ContainerWork;
 use crate::delivery::DeliveryWork;
+use crate::round::receive::receive;
 use crate::{Ports, Signals, Stop, housekeeping, lane, rounds};
+use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt, try_join_all};
 use rounds_domain::plan::Plan;
-use rounds_domain::ports::StoreError;
+use rounds_domain::ports::{NotTaken, Receipt, Reception, StoreError};
+use rounds_domain::{ActionName, ConnectionName};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +49,25 @@ impl Engine {
     /// Says that the store was changed from outside (an operator's command): look again now. Cheap.
     pub fn nudge(&self) {
         self.signals.all();
+    }
+
+    /// Takes what the EHR of a connection pushed for one of its actions.
+    async fn take(
+        &self,
+        connection: &ConnectionName,
+        action: &ActionName,
+        body: Bytes,
+    ) -> Result<Receipt, NotTaken> {
+        let mut actions = self.plan.actions.iter();
+        let action = actions
+            .find(|known| known.name == *action && known.connection == *connection)
+            .ok_or(NotTaken::Unknown)?;
+        let feed = action.receive.as_ref().ok_or(NotTaken::Unknown)?;
+        let receipt = receive(&self.ports, action, feed, body).await?;
+        if receipt.told > 0 {
+            self.signals.containers_of(connection);
+        }
+        Ok(receipt)
     }
 
     /// Runs until `stop` ends, then lets what is under way finish, for at most `drain_for`.
@@ -112,5 +135,17 @@ impl Engine {
             }
         }
         parts
+    }
+}
+
+#[async_trait]
+impl Reception for Engine {
+    async fn receive(
+        &self,
+        connection: &ConnectionName,
+        action: &ActionName,
+        body: Bytes,
+    ) -> Result<Receipt, NotTaken> {
+        self.take(connection, action, body).await
     }
 }

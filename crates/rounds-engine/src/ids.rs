@@ -1,4 +1,4 @@
-//! New identifiers.
+//! Identifiers.
 
 use crate::Ports;
 use rounds_domain::ContainerId;
@@ -20,4 +20,46 @@ pub(crate) fn new_container_id(ports: &Ports) -> ContainerId {
         })
         .collect();
     ContainerId::new(format!("{}{text}", ContainerId::PREFIX))
+}
+
+/// What a UUID's bits come from (RFC 9562).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// Chance: version 4.
+    Random,
+    /// A hash of our own: version 8.
+    Custom,
+}
+
+/// A UUID of these bits, but for those that say which kind it is.
+pub(crate) fn uuid(bits: u128, version: Version) -> String {
+    let version = match version {
+        Version::Random => 4,
+        Version::Custom => 8,
+    };
+    let bits = bits & !(0xf << 76) | (version << 76);
+    let bits = bits & !(0b11 << 62) | (0b10 << 62);
+    let hex = format!("{bits:032x}");
+    let groups = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &hex[range]);
+    groups.join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_says_of_which_kind_it_is() {
+        for (bits, version, expected) in [
+            (
+                u128::MAX,
+                Version::Random,
+                "ffffffff-ffff-4fff-bfff-ffffffffffff",
+            ),
+            (0, Version::Random, "00000000-0000-4000-8000-000000000000"),
+            (0, Version::Custom, "00000000-0000-8000-8000-000000000000"),
+        ] {
+            assert_eq!(uuid(bits, version), expected);
+        }
+    }
 }

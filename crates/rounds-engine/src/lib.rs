@@ -48,6 +48,8 @@ mod stop;
 #[cfg(test)]
 mod test_plan;
 
+pub use containers::{Fixture, FixtureOutcome, map_fixture};
+pub use delivery::test_message;
 pub use engine::{Drained, Engine};
 pub use observe::{Choice, ChosenRecord, Exchange};
 pub use poll::{PollError, PollMode, PollReport, poll};

@@ -172,16 +172,12 @@ pub async fn poll(
     while let Some((record_id, settlement)) = settled.next().await {
         match settlement {
             ContainerSettlement::Notified { notification, .. } => {
-                report.notifications.push(notification);
+                report.notifications.push(*notification);
             }
             ContainerSettlement::Parked { code, reason, .. }
-            | ContainerSettlement::Dead { code, reason, .. } => {
+            | ContainerSettlement::Dead { code, reason, .. }
+            | ContainerSettlement::Dropped { code, reason, .. } => {
                 report.failures.push((record_id, code.to_string(), reason));
-            }
-            ContainerSettlement::Dropped { reason, .. } => {
-                report
-                    .failures
-                    .push((record_id, containers::DROPPED.to_string(), reason));
             }
             ContainerSettlement::Released { .. } => {}
         }

@@ -2,8 +2,8 @@
 
 use rounds_domain::plan::{
     Action, AnswerFormat, BodyRule, Cadence, CursorRule, Deletions, Feed, FeedRole, Links, Notify,
-    OrderBy, Paging, PagingRule, RequestRule, RetrySchedule, Schedule, Start, Sweep, SweepScope,
-    VersionRule,
+    OrderBy, Paging, PagingRule, Payload, RequestRule, RetrySchedule, Schedule, Shape, Start,
+    Sweep, SweepScope, VersionRule,
 };
 use rounds_domain::{ActionName, ConnectionName, FeedName};
 use rounds_map::{Filter, Template};
@@ -57,11 +57,17 @@ pub(crate) fn action_every(name: &str, seconds: u64) -> Arc<Action> {
         changes: Arc::new(changes),
         also: Vec::new(),
         sweeps: Vec::new(),
+        receive: None,
         lookups: Vec::new(),
         answers: Vec::new(),
         notify: Notify {
             body: BodyRule::Whole,
             order_by: OrderBy::Record,
+            only: None,
+            modifiers: Vec::new(),
+            shape: Shape::default(),
+            payload: Payload::default(),
+            topic: None,
         },
         to: Vec::new(),
         retry: RetrySchedule::containers(),

@@ -28,7 +28,7 @@ mod session;
 mod token;
 mod way;
 
-pub(crate) use session::{AfterRefusal, Session};
+pub(crate) use session::{AfterRefusal, Session, Token};
 
 use crate::headers::secret_value;
 use crate::secrets::{SecretError, Secrets};

@@ -38,6 +38,14 @@ pub const NOT_KEPT: Code = Code::new("R0336");
 /// The login's answer holds no session.
 pub const NO_SESSION: Code = Code::new("R0337");
 
+/// A push to nobody.
+pub const PUSH_TO_NOBODY: Code = Code::new("R0391");
+/// A push by somebody who is not proven.
+pub const PUSH_NOT_PROVEN: Code = Code::new("R0392");
+/// A push whose body cannot be had.
+pub const PUSH_UNREAD: Code = Code::new("R0393");
+/// A push that cannot be taken now.
+pub const PUSH_NOT_KEPT: Code = Code::new("R0394");
 /// No connection to the destination.
 pub const DESTINATION_CONNECT: Code = Code::new("R0501");
 /// The destination took too long.
@@ -52,6 +60,8 @@ pub const DESTINATION_ADDRESS: Code = Code::new("R0505");
 pub const DESTINATION_SECRET: Code = Code::new("R0506");
 /// The destination did not prove itself.
 pub const DESTINATION_CHALLENGE: Code = Code::new("R0507");
+/// No access token for the destination.
+pub const DESTINATION_TOKEN: Code = Code::new("R0513");
 /// The request to the destination cannot be built. (R0508 and those after it are the engine's: what follows from an
 /// attempt.)
 pub const DESTINATION_REQUEST: Code = Code::new("R0520");

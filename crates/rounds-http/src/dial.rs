@@ -10,12 +10,15 @@ use rounds_domain::Code;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
+use url::{Host, Url};
 
 /// Idle connections kept per host: enough for the usual number of requests under way.
 const IDLE_CONNECTIONS_PER_HOST: usize = 8;
 /// Shorter than the keep-alive of the usual servers, so that we rarely write into a connection that is being closed.
 const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(20);
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
+/// A check does not wait longer for a name.
+const LONGEST_RESOLUTION: Duration = Duration::from_secs(3);
 /// More addresses than any honest name has.
 const MOST_ADDRESSES: usize = 64;
 
@@ -56,13 +59,14 @@ impl Clients {
         if let Some((_, client)) = self.made.iter().find(|(made, _)| *made == rules) {
             return Ok(client.clone());
         }
-        let client = build(&rules)?;
+        let client = builder(&rules).build()?;
         self.made.push((rules, client.clone()));
         Ok(client)
     }
 }
 
-fn build(rules: &DialRules) -> reqwest::Result<reqwest::Client> {
+/// A client with these rules, to which its own certificates may be added.
+pub(crate) fn builder(rules: &DialRules) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .user_agent(concat!("rounds/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
@@ -80,7 +84,6 @@ fn build(rules: &DialRules) -> reqwest::Result<reqwest::Client> {
         .dns_resolver(GuardedResolver {
             policy: rules.policy.clone(),
         })
-        .build()
 }
 
 /// The system's resolver, with every answer judged. What it lets through is what is dialled: no second question is
@@ -93,19 +96,41 @@ impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let policy = self.policy.clone();
         async move {
-            let addresses = if is_localhost(name.as_str()) {
-                loopback(&policy)?
-            } else {
-                // The port is filled in by who asks.
-                let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0))
-                    .await?
-                    .take(MOST_ADDRESSES)
-                    .collect();
-                vetted(&policy, found)?
-            };
+            let addresses = resolved(&policy, name.as_str()).await?;
             Ok::<Addrs, _>(Box::new(addresses.into_iter()))
         }
         .boxed()
+    }
+}
+
+/// The addresses of a name, if all of them may be dialled.
+async fn resolved(
+    policy: &AddressPolicy,
+    name: &str,
+) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
+    if is_localhost(name) {
+        return Ok(loopback(policy)?);
+    }
+    // The port is filled in by who asks.
+    let found: Vec<SocketAddr> = tokio::net::lookup_host((name, 0))
+        .await?
+        .take(MOST_ADDRESSES)
+        .collect();
+    vetted(policy, found)
+}
+
+/// Whether a URL leads to where it may not, as names are resolved here and now. A name that nobody knows here leads nowhere, which says
+/// nothing about where Rounds will run.
+pub(crate) async fn check_url(policy: &AddressPolicy, url: &Url) -> Result<(), AddressRefusal> {
+    policy.check_url(url)?;
+    let Some(Host::Domain(name)) = url.host() else {
+        return Ok(());
+    };
+    match tokio::time::timeout(LONGEST_RESOLUTION, resolved(policy, name)).await {
+        Ok(Err(error)) => error
+            .downcast::<AddressRefusal>()
+            .map_or(Ok(()), |refusal| Err(*refusal)),
+        Ok(Ok(_)) | Err(_) => Ok(()),
     }
 }
 

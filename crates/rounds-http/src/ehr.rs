@@ -34,7 +34,7 @@ use std::time::Duration;
 use url::Url;
 
 /// What an EHR may be dialled at.
-pub(crate) const POLICY: AddressPolicy = AddressPolicy::NamedByOperator;
+const POLICY: AddressPolicy = AddressPolicy::NamedByOperator;
 
 /// The way to all EHRs.
 pub struct EhrClient {
@@ -93,6 +93,7 @@ impl EhrClient {
             let lane = Lane {
                 gate: Gate::new(&connection.limits, Arc::clone(&clock)),
                 client,
+                policy: POLICY,
                 session: Session::of(&connection.authentication),
                 secrets: Arc::clone(&secrets),
                 clock: Arc::clone(&clock),
@@ -169,7 +170,8 @@ impl Lane {
         }
         match request.headers.keys().find(|name| is_framing_header(name)) {
             Some(name) => Err(Cause::Header(name.clone())),
-            None => POLICY
+            None => self
+                .policy
                 .check_url(&request.url)
                 .map_err(|refusal| Cause::Trouble(Trouble::AddressRefused(refusal))),
         }

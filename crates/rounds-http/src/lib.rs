@@ -11,6 +11,7 @@
 //!   connection's session, if there is one: an access token or a login, asked for once however many requests need it.
 //! - [`SigningKey`] signs the assertions of SMART Backend Services.
 //! - [`WebhookClient`] implements [`rounds_domain::ports::Destinations`]: signed POSTs, Redox's token and challenge.
+//! - [`InboundServers`] takes what EHRs push, and gives it to a [`rounds_domain::ports::Reception`].
 //! - [`Secrets`] reads what the plan only refers to, and keeps it for a minute.
 //! - [`AddressPolicy`] says which addresses may be dialled. It is asked for literals in the URL and again by the name
 //!   resolver under the connector, so the address that was judged is the address that is dialled.
@@ -26,6 +27,7 @@ mod dial;
 mod ehr;
 mod gate;
 mod headers;
+mod inbound;
 mod keys;
 mod retry_after;
 mod secrets;
@@ -38,7 +40,11 @@ mod webhook;
 pub use address::{AddressKind, AddressPolicy, AddressRefusal};
 pub use dial::ClientBuildError;
 pub use ehr::EhrClient;
+pub use inbound::{InboundServers, ListenError};
 pub use keys::{KeyError, SigningAlgorithm, SigningKey, check_private_key, public_key_set};
 pub use secrets::{SecretError, Secrets};
 pub use system::{SystemClock, SystemRandomness};
-pub use webhook::{WebhookClient, check_signing_secret};
+pub use webhook::{
+    NoRandomness, WebhookClient, check_destination, check_signing_secret, generate_webhook_key,
+    generate_webhook_secret,
+};

@@ -10,12 +10,17 @@
 mod challenge;
 mod envelope;
 mod signature;
+mod tls;
+mod token;
 
 pub use envelope::check_signing_secret;
+pub(crate) use envelope::is_signed;
+pub use signature::{NoRandomness, generate_webhook_key, generate_webhook_secret};
 
-use crate::address::AddressPolicy;
+use crate::address::{AddressPolicy, AddressRefusal};
+use crate::authentication::Token;
 use crate::codes;
-use crate::dial::{ClientBuildError, Clients, Compression, DialRules};
+use crate::dial::{ClientBuildError, Clients, Compression, DialRules, check_url};
 use crate::headers::{USER_IN_URL, names_a_user};
 use crate::retry_after::retry_after;
 use crate::secrets::Secrets;
@@ -31,6 +36,8 @@ use rounds_domain::{AttemptOutcome, Code, DestinationName};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use tls::Dialler;
+use token::Tokens;
 use tokio::time::timeout;
 use url::Url;
 
@@ -44,11 +51,28 @@ pub struct WebhookClient {
     clock: Arc<dyn Clock>,
 }
 
+/// Whether a destination may be dialled, as its name is resolved here and now: the rule of every attempt, before there is one. A name that is
+/// not known here passes.
+///
+/// # Errors
+/// When an address of it may not be dialled.
+pub async fn check_destination(destination: &Destination) -> Result<(), AddressRefusal> {
+    check_url(&policy_of(destination), &destination.url).await
+}
+
+fn policy_of(destination: &Destination) -> AddressPolicy {
+    AddressPolicy::PublicOnly {
+        except: destination.allow_addresses.clone(),
+    }
+}
+
 /// What belongs to one destination.
 struct Endpoint {
     destination: Arc<Destination>,
     policy: AddressPolicy,
-    client: reqwest::Client,
+    dialler: Dialler,
+    tokens: Option<Tokens>,
+    secrets: Arc<Secrets>,
 }
 
 /// What an endpoint answered.
@@ -96,22 +120,31 @@ impl WebhookClient {
             if let Some(name) = names.find(|name| envelope::is_ours(name)) {
                 return Err(failed(format!("the header {name} cannot be set")));
             }
-            let policy = AddressPolicy::PublicOnly {
-                except: destination.allow_addresses.clone(),
+            let policy = policy_of(&destination);
+            let rules = DialRules {
+                policy: policy.clone(),
+                connect_timeout: destination.timeouts.connect,
+                compression: Compression::None,
             };
-            let client = clients
-                .with(DialRules {
-                    policy: policy.clone(),
-                    connect_timeout: destination.timeouts.connect,
-                    compression: Compression::None,
-                })
-                .map_err(|error| failed(format!("no HTTP client: {error}")))?;
+            let no_client = |error| failed(format!("no HTTP client: {error}"));
+            // Tokens are asked for without the certificate of the destination's own client.
+            let shared = clients.with(rules.clone()).map_err(no_client)?;
+            let tokens = Tokens::of(
+                &destination,
+                policy.clone(),
+                shared.clone(),
+                Arc::clone(&secrets),
+                Arc::clone(&clock),
+            );
+            let dialler = Dialler::of(&destination, rules, shared);
             endpoints.insert(
                 destination.name.clone(),
                 Endpoint {
                     destination,
                     policy,
-                    client,
+                    dialler,
+                    tokens,
+                    secrets: Arc::clone(&secrets),
                 },
             );
         }
@@ -183,10 +216,43 @@ impl WebhookClient {
 }
 
 impl Endpoint {
+    /// Sends one request, with an access token where the endpoint wants one. A token that is refused is had anew, once.
+    async fn exchange(
+        &self,
+        method: Method,
+        url: Url,
+        envelope: Envelope,
+    ) -> Result<Answer, Failure> {
+        let Some(tokens) = &self.tokens else {
+            return self.exchange_once(method, url, envelope).await;
+        };
+        let with = |token: &Token| {
+            let (mut url, mut envelope) = (url.clone(), envelope.clone());
+            token.proof().write(&mut envelope.headers, &mut url);
+            self.exchange_once(method.clone(), url, envelope)
+        };
+        let token = tokens.token().await?;
+        let answer = with(&token).await?;
+        if answer.status != StatusCode::UNAUTHORIZED {
+            token.accepted();
+            return Ok(answer);
+        }
+        let Some(token) = tokens.after_refusal(&token).await? else {
+            return Ok(answer);
+        };
+        let answer = with(&token).await?;
+        if answer.status == StatusCode::UNAUTHORIZED {
+            tokens.refused_again(&token).await;
+        } else {
+            token.accepted();
+        }
+        Ok(answer)
+    }
+
     /// Sends one request and gives the answer with as much of its body as came in time. An answer whose head came is
     /// an answer, whatever its body does: it may break, drip too slowly or get too long. What is not read then is dropped
     /// together with its connection.
-    async fn exchange(
+    async fn exchange_once(
         &self,
         method: Method,
         url: Url,
@@ -230,13 +296,18 @@ impl Endpoint {
         self.policy
             .check_url(&url)
             .map_err(|refusal| self.failure(Trouble::AddressRefused(refusal)))?;
+        let client = self
+            .dialler
+            .client(&self.secrets)
+            .await
+            .map_err(|error| Failure::from(EnvelopeError::Secret(error)))?;
         let mut request = reqwest::Request::new(method, url);
         *request.headers_mut() = envelope.headers;
         *request.body_mut() = envelope.body.map(reqwest::Body::from);
         let timeouts = self.destination.timeouts;
         // The client does not say when it is connected, so this wait allows for the connection's.
         let longest_wait = timeouts.connect + timeouts.read;
-        match timeout(longest_wait, self.client.execute(request)).await {
+        match timeout(longest_wait, client.execute(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(self.failure(Trouble::from_client(&error, timeouts.connect))),
             Err(_) => {

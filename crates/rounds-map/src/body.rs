@@ -62,6 +62,40 @@ impl Body {
         }))
     }
 
+    /// The same, where a body that is one expression may give nothing.
+    pub fn render_if_any(&self, scope: &Json) -> Result<Option<Json>, BodyError> {
+        self.render_at(scope, &mut Path::default())
+    }
+
+    /// Evaluates every leaf over `scope`; a leaf that fails is left out, as one that gives nothing is. For states of which nothing is
+    /// told, but to compare others with.
+    pub fn render_what_can_be(&self, scope: &Json) -> Json {
+        self.lenient(scope).unwrap_or_else(Json::null)
+    }
+
+    fn lenient(&self, scope: &Json) -> Option<Json> {
+        Some(match self {
+            Self::Literal(value) => value.clone(),
+            Self::Expression(filter) => return filter.optional(scope).ok().flatten(),
+            Self::Array(items) => Json::array(items.iter().filter_map(|item| item.lenient(scope))),
+            Self::Object(members) => Json::object(
+                members
+                    .iter()
+                    .filter_map(|(key, member)| Some((key.as_str(), member.lenient(scope)?))),
+            ),
+        })
+    }
+
+    /// Whether an expression names `word`. It may do so without reading it.
+    pub fn mentions(&self, word: &str) -> bool {
+        match self {
+            Self::Literal(_) => false,
+            Self::Expression(filter) => filter.text().contains(word),
+            Self::Array(items) => items.iter().any(|item| item.mentions(word)),
+            Self::Object(members) => members.iter().any(|(_, member)| member.mentions(word)),
+        }
+    }
+
     /// All expressions with the paths to them, in the order of the tree.
     pub fn leaves(&self) -> impl Iterator<Item = (String, &Filter)> {
         let mut leaves = Vec::new();

@@ -39,6 +39,8 @@
 //! - Stopping needs unwinding: `panic = "abort"` does not compile.
 
 mod body;
+mod difference;
+mod edit;
 mod error;
 mod evaluator;
 mod filter;
@@ -48,6 +50,8 @@ mod nearest;
 mod template;
 
 pub use body::{Body, BodyError};
+pub use difference::{MOST_DIFFERENCES, differences, touches};
+pub use edit::{Edit, edited, values_at};
 pub use error::{CompileError, EvaluateError, ParseError};
 pub use evaluator::{Evaluator, Panicked};
 pub use filter::{Filter, Limits};

@@ -7,19 +7,34 @@
 //! with everything that is not of the model's shape reported at once, by path and never by value.
 //!
 //! Shapes and requirements are those of Redox's published schemas.
+//!
+//! A poll shows states, a receiver expects events. So a model's text also holds the rules by which an event follows from what
+//! a record was and what it is ([`Model::derive`]), and what a message of that event takes over from before.
 
 mod check;
+mod derive;
 mod fill;
 mod parse;
+mod path;
+mod rules;
+mod validate;
 
+use crate::values_at;
 use crate::{Body, Json};
+use derive::Certainty;
+use path::is_empty;
+use rules::Rules;
 use std::sync::LazyLock;
+
+pub use derive::{Derived, FirstSeenOver, Happened, Observed, StateChange, Ways};
+pub use validate::{Validated, validate};
 
 /// A data model: its events, and the fields of its messages.
 pub struct Model {
     name: &'static str,
     events: Vec<&'static str>,
     root: Vec<Field>,
+    rules: Rules,
 }
 
 /// One field of an object.
@@ -76,7 +91,15 @@ impl Scalar {
 }
 
 /// Texts of all models.
-const TEXTS: &[&str] = &[include_str!("../models/scheduling.model")];
+const TEXTS: &[&str] = &[
+    include_str!("../models/scheduling.model"),
+    include_str!("../models/patientadmin.model"),
+    include_str!("../models/order.model"),
+    include_str!("../models/results.model"),
+    include_str!("../models/notes.model"),
+    include_str!("../models/flowsheet.model"),
+    include_str!("../models/media.model"),
+];
 
 // The texts are compiled in; a test reads them all.
 static MODELS: LazyLock<Vec<Model>> = LazyLock::new(|| {
@@ -111,6 +134,70 @@ impl Model {
     /// `[]`, objects always there, `Meta` from `meta` where `body` does not say otherwise.
     pub fn fill(&self, event: &str, body: &Json, meta: &Meta) -> Result<Json, ModelErrors> {
         fill::fill(self, event, body, meta)
+    }
+
+    /// Which event it is that a record was so and is so now.
+    pub fn derive(&'static self, observed: Observed<'_>, ways: &Ways) -> Derived {
+        derive::derive(self, observed, ways)
+    }
+
+    /// The states that the rules know of a record, such as `cancelled`.
+    pub fn states(&self) -> impl Iterator<Item = &'static str> {
+        self.rules.states.keys().copied()
+    }
+
+    /// Where a body holds the record's status, if the model has a field for it.
+    pub fn status_path(&self) -> Option<&'static str> {
+        self.rules.status
+    }
+
+    /// `body` with what messages of `event` take over from the body `before`, where it has no value itself, and with
+    /// `constants`, which the rule of the event gave.
+    #[must_use]
+    pub fn carry(
+        &self,
+        event: &str,
+        body: &Json,
+        before: Option<&Json>,
+        constants: &[(&'static str, &'static str)],
+    ) -> Json {
+        let lacks = |body: &Json, path: &str| values_at(body, path).iter().all(is_empty);
+        let mut body = body.clone();
+        for (path, value) in constants {
+            if lacks(&body, path) {
+                body = path::with(&body, path, &Json::string(*value));
+            }
+        }
+        let carries = self.rules.carries.iter();
+        for carry in carries.filter(|carry| carry.event == event) {
+            let value = before.and_then(|before| values_at(before, carry.from).pop());
+            if let Some(value) = value.filter(|value| !is_empty(value) && lacks(&body, carry.path))
+            {
+                body = path::with(&body, carry.path, &value);
+            }
+        }
+        body
+    }
+
+    /// What an event is called in FHIR messages, such as `Scheduling-event-appointment-booked`.
+    pub fn fhir_code(&self, event: &str) -> String {
+        let known = self.rules.fhir.as_ref();
+        let known = known.and_then(|(group, codes)| Some((*group, *codes.get(event)?)));
+        let (group, code) = known.unwrap_or((self.name, event));
+        format!("{group}-event-{code}")
+    }
+
+    /// The events that the rules can find for a body, so far as what is written in it decides that.
+    pub fn reachable(&self, body: &Body) -> Vec<&'static str> {
+        let found = derive::reachable(self, |path| check::written_at(body, path));
+        let events = self.events.iter().copied();
+        events.filter(|event| found.contains(event)).collect()
+    }
+
+    /// Whether messages of `event` take `path` over from before.
+    pub fn carries(&self, event: &str, path: &str) -> bool {
+        let mut carries = self.rules.carries.iter();
+        carries.any(|carry| carry.event == event && carry.path == path)
     }
 
     /// What is wrong with `body` whatever the record: unknown fields, literals of the wrong type, required fields that
@@ -174,6 +261,12 @@ pub struct ModelError {
 /// What can be wrong with a field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ModelProblem {
+    /// There is no such model.
+    #[error("is no data model{}", did_you_mean(nearest.as_deref()))]
+    UnknownModel {
+        /// The nearest model that there is.
+        nearest: Option<String>,
+    },
     /// The model has no such event.
     #[error("is no event of {model}{}", did_you_mean(nearest.as_deref()))]
     UnknownEvent {
@@ -203,6 +296,9 @@ pub enum ModelProblem {
     /// A field without which the message means nothing.
     #[error("is required and has no value")]
     Missing,
+    /// A key that a whole message has.
+    #[error("is left out; what has no value is null, [] or an object of nulls")]
+    LeftOut,
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {
@@ -234,5 +330,9 @@ impl std::fmt::Display for ModelErrors {
 
 impl std::error::Error for ModelErrors {}
 
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rounds_domain::plan::Missed;
 use rounds_domain::ports::{
-    Claimed, Clock, DestinationState, Randomness, Store, StoreError, StoreErrorKind,
+    Claimed, Clock, DestinationNote, DestinationState, Randomness, Store, StoreError,
+    StoreErrorKind,
 };
 use rounds_domain::{
     ActionName, AttemptOutcome, CommitReceipt, ConnectionName, Container, ContainerSettlement,
@@ -348,15 +349,12 @@ impl Store for EdgeStore {
         self.parts.store.destination_state(destination).await
     }
 
-    async fn set_destination_state(
+    async fn note_destination(
         &self,
         destination: &DestinationName,
-        state: DestinationState,
+        note: DestinationNote,
     ) -> Result<(), StoreError> {
-        self.parts
-            .store
-            .set_destination_state(destination, state)
-            .await
+        self.parts.store.note_destination(destination, note).await
     }
 
     async fn prune(&self, finished_before: Timestamp, limit: usize) -> Result<usize, StoreError> {

@@ -11,8 +11,8 @@ mod data;
 
 pub use data::{
     ContainerFilterArguments, ContainerSelection, ContainerStateArgument, ContainersCommand,
-    DeliveriesCommand, DeliveryFilterArguments, DeliverySelection, DeliveryStateArgument, ListPage,
-    NotificationsCommand,
+    DeliveriesCommand, DeliveryFilterArguments, DeliverySelection, DeliveryStateArgument,
+    DestinationsCommand, ListPage, NotificationsCommand, ReplayArguments, When,
 };
 
 const BEGIN_WITH: &str = "Begin with:
@@ -178,6 +178,14 @@ pub enum Command {
     /// What is owed to destinations, was refused or was given up.
     #[command(subcommand)]
     Deliveries(DeliveriesCommand),
+    /// Send what was told once more, because a receiver lost it. Ids stay the same.
+    #[command(
+        after_help = "Examples:\n  rounds replay ntf_.../my-app\n  rounds replay --destination my-app --since 6h --dry-run    how many it would be\n  rounds replay --destination my-app --since 2026-11-24T08:00:00Z --until 2026-11-24T09:00:00Z --rate 100/m\n  rounds replay --event Scheduling.Cancel --since 24h\n\nWithout --state it means what was delivered or given up. What is kept is what `finished_for` of the configuration leaves."
+    )]
+    Replay(ReplayArguments),
+    /// How the endpoints stand: hold, release and test them.
+    #[command(subcommand)]
+    Destinations(DestinationsCommand),
     /// Changes on their way to becoming notifications: waiting, parked after a failure, or given up.
     #[command(subcommand)]
     Containers(ContainersCommand),
@@ -189,6 +197,9 @@ pub enum Command {
     /// Show what is known of EHRs' APIs: which actions can be polled, and how.
     #[command(subcommand)]
     Connectors(ConnectorsCommand),
+    /// Work on what notifications look like.
+    #[command(subcommand)]
+    Map(MapCommand),
     /// Make keys for SMART Backend Services, and show their public halves.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -225,6 +236,56 @@ pub enum ConnectorsCommand {
     },
 }
 
+/// What `map` does.
+#[derive(Debug, Subcommand)]
+pub enum MapCommand {
+    /// Say whether files hold whole notifications of Redox data models, and where not.
+    #[command(
+        after_help = "Examples:\n  rounds map validate notification.json\n  rounds map validate golden/*.json --json\n\nA message that is none ends with exit code 65. Only paths are shown, never values."
+    )]
+    Validate {
+        /// JSON, one message each.
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Every built-in map, from which kind of record to which data model.
+    List,
+    /// Print a built-in map, to start from.
+    #[command(
+        after_help = "Examples:\n  rounds map show fhir-r4/scheduling > rounds.d/my-scheduling.yaml"
+    )]
+    Show {
+        /// Which.
+        name: String,
+    },
+    /// Map fixtures as actions would map their changes, and compare with what is kept beside them.
+    #[command(
+        after_help = "A fixture is `FIXTURES/ACTION/NAME.json`: { \"record\": ..., \"previous\": ..., \"kind\": \"updated\", \"lookups\": { NAME: ... } }; what became of it\nstands in `NAME.golden.json` beside it, which `--renew` writes.\n\nExamples:\n  rounds map test\n  rounds map test appointments --fixtures tests/fixtures\n  rounds map test --renew\n\nA difference ends with exit code 65."
+    )]
+    Test {
+        /// Which actions; all that have fixtures if none is named.
+        #[arg(value_name = "ACTION")]
+        actions: Vec<String>,
+        /// The folder of fixtures.
+        #[arg(long, value_name = "FOLDER", default_value = "fixtures")]
+        fixtures: PathBuf,
+        /// Keep what comes out as what is expected.
+        #[arg(long)]
+        renew: bool,
+    },
+    /// How often each field had a value in the last notifications of an action.
+    #[command(
+        after_help = "Examples:\n  rounds map filled appointments\n  rounds map filled appointments --last 1000 --json\n\nOnly paths are shown, never values."
+    )]
+    Filled {
+        /// Which action.
+        action: String,
+        /// How many of its notifications are looked at, the newest first.
+        #[arg(long, value_name = "N", default_value_t = 200)]
+        last: usize,
+    },
+}
+
 /// What `keys` does.
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
@@ -237,6 +298,18 @@ pub enum KeysCommand {
         #[arg(long, value_name = "ALGORITHM", value_enum, ignore_case = true)]
         algorithm: AlgorithmArgument,
         /// Where to; without it the key goes to stdout.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Make a secret that signs notifications (Standard Webhooks): one that both ends know, or a private key.
+    #[command(
+        after_help = "Examples:\n  rounds keys webhook --out my-app.secret               whsec_..., for both ends\n  rounds keys webhook --asymmetric --out my-app.key    whsk_... for Rounds; the receiver gets whpk_..., said on stderr\n\nUse it as `signing_secret: { file: my-app.secret }`. For rotation list the old and the new one until every receiver knows the new."
+    )]
+    Webhook {
+        /// An ed25519 key (v1a) instead of a shared secret (v1): nobody but Rounds can sign.
+        #[arg(long)]
+        asymmetric: bool,
+        /// Where to; without it the secret goes to stdout.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
@@ -298,6 +371,10 @@ pub struct DemoArguments {
     /// How often something changes at the EHR.
     #[arg(long, value_name = "DURATION", default_value = "1400ms", value_parser = duration)]
     pub change_every: Duration,
+    /// An endpoint of your own that is told as well, on this machine or on the internet. How its signatures are verified is said at the
+    /// beginning.
+    #[arg(long, value_name = "URL")]
+    pub to: Option<url::Url>,
 }
 
 /// What became of the command line.

@@ -34,6 +34,16 @@ pub const OUTPUT: Code = Code::new("R0711");
 pub const UNKNOWN_CONNECTION: Code = Code::new("R0712");
 /// A probe found nothing to go by.
 pub const NOT_PROBED: Code = Code::new("R0713");
+/// A message that is none of its data model.
+pub const NOT_VALID: Code = Code::new("R0714");
+/// A file that was named cannot be read, or is no JSON.
+pub const FILE_UNREADABLE: Code = Code::new("R0715");
+/// A fixture that does not become what is kept beside it.
+pub const NOT_AS_KEPT: Code = Code::new("R0716");
+/// There is no such destination.
+pub const UNKNOWN_DESTINATION: Code = Code::new("R0717");
+/// An address cannot be listened on.
+pub const CANNOT_LISTEN: Code = Code::new("R0718");
 /// A dry run that would take from a queue.
 pub const TAKES_FROM_QUEUE: Code = Code::new("R0352");
 /// A dry run that would start a job.

@@ -2,7 +2,7 @@
 
 use crate::Problem;
 use rounds_domain::plan::{Authentication, Plan, SecretReference};
-use rounds_domain::ports::{Clock, Credentials, Store};
+use rounds_domain::ports::{Clock, Credentials, Randomness, Store};
 use rounds_engine::Ports;
 use rounds_http::{
     EhrClient, SecretError, Secrets, SystemClock, SystemRandomness, WebhookClient,
@@ -38,6 +38,13 @@ impl Surroundings {
             secrets: Arc::new(Secrets::new(Arc::clone(&clock))),
             clock,
         }
+    }
+
+    /// Chance.
+    pub fn randomness(&self) -> Result<Arc<dyn Randomness>, Problem> {
+        let randomness = SystemRandomness::new()
+            .map_err(|error| Problem::cannot_start("reading random bits", &error))?;
+        Ok(Arc::new(randomness))
     }
 
     /// Tries every secret of a plan, and gives where each is used and what keeps it from being used, if anything does.
@@ -81,10 +88,7 @@ impl Surroundings {
         }
         Ok(Ports {
             clock: Arc::clone(&self.clock),
-            randomness: Arc::new(
-                SystemRandomness::new()
-                    .map_err(|error| Problem::cannot_start("reading random bits", &error))?,
-            ),
+            randomness: self.randomness()?,
             ehr: Arc::new(ehr),
             destinations: Arc::new(WebhookClient::new(
                 destinations,

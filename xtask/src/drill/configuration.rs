@@ -129,7 +129,8 @@ impl Rounds {
     }
 }
 
-fn unfinished_in(status: &Value) -> Option<u64> {
+/// What a status counts as not finished.
+pub(super) fn unfinished_in(status: &Value) -> Option<u64> {
     let sum = |of: &str, keys: &[&str]| -> Option<u64> {
         let each = status[of].as_array()?.iter();
         each.flat_map(|one| keys.iter().map(move |key| one[*key].as_u64()))

@@ -41,9 +41,11 @@ mod first_run;
 mod judgement;
 mod life;
 mod moment;
+mod order;
 mod verdict;
 
 pub(crate) use first_run::first_run;
+pub(crate) use order::order;
 
 use crate::shared::build::release_binary;
 use crate::shared::process::Process;

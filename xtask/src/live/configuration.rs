@@ -24,6 +24,15 @@ const BESIDE: &str = r#"  NAME:
     to: [NAME-app]
 "#;
 
+/// The same records once more, over the connector and over a map, as a receiver that was written for Redox wants them.
+const REDOX: &str = "  redox:
+    connection: sekmet
+    uses: history_appointment
+    every: 1s
+    notify: { map: fhir-r4/scheduling }
+    to: [redox-app]
+";
+
 /// `rounds run`, ready to be started, again and again, over the same data: in a folder with its `rounds.yaml`, as a person would.
 pub(super) struct Rounds {
     pub(super) executable: PathBuf,
@@ -74,6 +83,7 @@ pub(super) fn adapt(
     fhir_base: &str,
     hook: &str,
     beside: &[(&str, String)],
+    redox: &str,
 ) -> Result<()> {
     let example = fs::read_to_string(workspace().join(EXAMPLE))
         .with_context(|| format!("reading {EXAMPLE}"))?;
@@ -104,8 +114,10 @@ pub(super) fn adapt(
     for (name, _) in beside {
         copy.push_str(&BESIDE.replace("NAME", name));
     }
+    copy.push_str(REDOX);
     write!(copy, "\ndestinations:\n{destinations}")?;
-    for (name, hook) in beside {
+    let beside = beside.iter().map(|(name, hook)| (*name, hook.as_str()));
+    for (name, hook) in beside.chain([("redox", redox)]) {
         write!(
             copy,
             "\n  {name}-app:\n    url: {hook}\n    signing_secret: {{ env: MY_APP_SECRET }}\n    allow_addresses: [127.0.0.1]\n"
@@ -178,6 +190,7 @@ mod tests {
                 ("history", "http://127.0.0.1:2/i".to_owned()),
                 ("bulk", "http://127.0.0.1:2/j".to_owned()),
             ],
+            "http://127.0.0.1:2/k",
         )
         .and_then(|()| fs::read_to_string(folder.join("rounds.yaml")).context("reading the copy"));
         fs::remove_dir_all(&folder)?;
@@ -193,6 +206,8 @@ mod tests {
             "url: http://127.0.0.1:2/j",
             "uses: history_appointment",
             "uses: bulk_appointment",
+            "url: http://127.0.0.1:2/k",
+            "notify: { map: fhir-r4/scheduling }",
         ] {
             assert!(copied.contains(line), "{line} is not in {copy}");
         }

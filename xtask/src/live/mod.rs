@@ -35,6 +35,7 @@ mod configuration;
 mod orthanc;
 mod probe;
 mod python;
+mod redox;
 mod sekmet;
 mod story;
 mod verdict;
@@ -95,7 +96,8 @@ pub(crate) async fn sekmet(data: Data) -> Result<()> {
         .await?;
     let beside = HOOKS_BESIDE.map(|name| (name, receiver.url(name)));
     let hook = receiver.url(SEARCH_HOOK);
-    configuration::adapt(&folder, &server.base_url, &hook, &beside)?;
+    let redox = receiver.url(redox::HOOK);
+    configuration::adapt(&folder, &server.base_url, &hook, &beside, &redox)?;
 
     let told = Story::new(&mut server, &receiver, &rounds).run().await;
     let verdict = match judge(&server, &receiver, SEARCH_HOOK).await {
@@ -130,6 +132,13 @@ pub(crate) async fn sekmet(data: Data) -> Result<()> {
         deletions == told.deleted,
         "the deletions that were told are not those that happened"
     );
+    let wrong = told.events.wrong(&receiver)?;
+    give(&format!(
+        "live sekmet redox: events={} wrong={}",
+        told.events.count(),
+        wrong.len()
+    ));
+    ensure!(wrong.is_empty(), "events of Redox: {}", wrong.join("; "));
     let tokens = server.tokens()?;
     give(&format!("live sekmet smart: tokens={tokens} lifetime_s=3"));
     ensure!(tokens >= 3, "the story should outlive several tokens");

@@ -1,6 +1,7 @@
 //! What happens at the hospital while Rounds watches.
 
 use super::configuration::Rounds;
+use super::redox::{Event, Expected};
 use super::sekmet::Server;
 use super::verdict::Key;
 use super::{HOOKS_BESIDE, SEARCH_HOOK, tellings, told_as_deleted};
@@ -13,8 +14,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How many versions the story leaves that had to be told: 17 step by step, 3 of the scenario at full speed.
-pub(super) const FEWEST_CHANGES: usize = 20;
+/// How many versions the story leaves that had to be told: 18 step by step, 3 of the scenario at full speed.
+pub(super) const FEWEST_CHANGES: usize = 21;
 
 /// How long a notification may take before it counts as lost. Rounds are a second apart; the rest is for a machine that is busy.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -27,6 +28,8 @@ const ROUNDS_AFTERWARDS: usize = 5;
 pub(super) struct Told {
     /// Which appointments were deleted.
     pub(super) deleted: Vec<String>,
+    /// Which events of Redox's Scheduling each appointment of the steps had to become.
+    pub(super) events: Expected,
 }
 
 pub(super) struct Story<'s> {
@@ -34,6 +37,7 @@ pub(super) struct Story<'s> {
     receiver: &'s FakeReceiver,
     rounds: &'s Rounds,
     program: Option<Process>,
+    events: Expected,
 }
 
 impl<'s> Story<'s> {
@@ -47,6 +51,7 @@ impl<'s> Story<'s> {
             receiver,
             rounds,
             program: None,
+            events: Expected::default(),
         }
     }
 
@@ -73,22 +78,29 @@ impl<'s> Story<'s> {
         ensure!(next_pages > 0, "no next link was followed");
         let deleted = self.a_deletion(&patient).await?;
         self.kill().await?;
-        Ok(Told { deleted })
+        Ok(Told {
+            deleted,
+            events: self.events,
+        })
     }
 
     /// One appointment is deleted: searches do not show it any more, the history does.
     async fn a_deletion(&mut self, patient: &str) -> Result<Vec<String>> {
         let appointment = self.book(patient, "booked").await?;
+        self.events.add(&appointment, Event::New);
         self.told("one more is booked").await?;
         self.server.delete(&appointment).await?;
+        self.events.add(&appointment, Event::Cancel);
         wait_for("the deletion to be told", PATIENCE, async || {
             self.still_run()?;
             let told = told_as_deleted(self.receiver)?;
-            Ok(if told.contains(&appointment) {
-                Look::There(())
-            } else {
-                Look::NotYet(format!("{} deletions were told", told.len()))
-            })
+            Ok(
+                if told.contains(&appointment) && self.events.missing(self.receiver)?.is_empty() {
+                    Look::There(())
+                } else {
+                    Look::NotYet(format!("{} deletions were told", told.len()))
+                },
+            )
         })
         .await?;
         say("live sekmet: its deletion is told");
@@ -98,65 +110,85 @@ impl<'s> Story<'s> {
     /// Four versions of one appointment.
     async fn a_visit_from_request_to_end(&mut self, patient: &str) -> Result<()> {
         let visit = self.book(patient, "proposed").await?;
+        // What is only proposed is no appointment yet.
         self.told("an appointment is requested").await?;
         self.on(&visit, "scheduling.respond").await?;
+        self.events.add(&visit, Event::New);
         self.told("the practitioner accepts").await?;
         self.on(&visit, "scheduling.check_in").await?;
+        self.events.add(&visit, Event::Modification);
         self.told("the patient arrives").await?;
         self.on(&visit, "scheduling.complete").await?;
+        self.events.add(&visit, Event::Modification);
         self.told("the visit ends").await
     }
 
     /// Three versions of the first appointment, and two of the one in its place.
     async fn a_move_and_a_no_show(&mut self, patient: &str) -> Result<()> {
         let first = self.book(patient, "booked").await?;
+        self.events.add(&first, Event::New);
         self.told("another one is booked").await?;
         self.edit(&first, |appointment| {
             appointment["description"] = json!("Follow-up: bring the X-ray");
         })
         .await?;
+        self.events.add(&first, Event::Modification);
         self.told("its description changes").await?;
         let moved = self.on(&first, "scheduling.reschedule").await?;
         let second = id_of(&moved["appointment"])?;
+        self.events.add(&first, Event::Cancel);
+        self.events.add(&second, Event::New);
         self.told("it moves: the old one is cancelled, a new one booked")
             .await?;
         self.edit(&second, |appointment| {
             appointment["status"] = json!("noshow");
         })
         .await?;
+        self.events.add(&second, Event::NoShow);
         self.told("the patient does not come").await
     }
 
-    /// Four versions, one of which differs from the one before in its number only.
+    /// Five versions, one of which differs from the one before in its number only.
     async fn edits_and_a_cancellation(&mut self, patient: &str) -> Result<()> {
         let appointment = self.book(patient, "booked").await?;
+        self.events.add(&appointment, Event::New);
         self.told("a third one is booked").await?;
         self.edit(&appointment, |_unchanged| {}).await?;
+        self.events.add(&appointment, Event::Modification);
         self.told("it is saved with nothing changed").await?;
         self.edit(&appointment, |appointment| {
             appointment["comment"] = json!("Größe 178 cm, “needs an interpreter” 通訳");
         })
         .await?;
+        self.events.add(&appointment, Event::Modification);
         self.told("it gets a comment").await?;
+        self.edit(&appointment, move_by_an_hour).await?;
+        self.events.add(&appointment, Event::Reschedule);
+        self.told("it is an hour later").await?;
         self.on(&appointment, "scheduling.cancel").await?;
+        self.events.add(&appointment, Event::Cancel);
         self.told("it is cancelled").await
     }
 
     /// Four versions; the two last come while nobody looks. The kill comes when all is told and settled, so nothing may be told again.
     async fn changes_while_rounds_is_down(&mut self, patient: &str) -> Result<()> {
         let before = self.book(patient, "booked").await?;
+        self.events.add(&before, Event::New);
         self.told("a fourth one is booked").await?;
         self.edit(&before, |appointment| {
             appointment["priority"] = json!(1);
         })
         .await?;
+        self.events.add(&before, Event::Modification);
         self.told("it becomes urgent").await?;
         let polls = self.server.polls()?.rounds;
         self.until_polled(polls + 2).await?;
 
         self.kill().await?;
         self.on(&before, "scheduling.cancel").await?;
-        self.book(patient, "booked").await?;
+        self.events.add(&before, Event::Cancel);
+        let after = self.book(patient, "booked").await?;
+        self.events.add(&after, Event::New);
         self.start().await?;
         self.told("Rounds is killed; one is cancelled, one booked; Rounds starts again")
             .await
@@ -216,6 +248,7 @@ impl<'s> Story<'s> {
                 let told: BTreeSet<Key> = told.into_iter().map(|telling| telling.key).collect();
                 missing.extend(current.difference(&told).map(Key::to_string));
             }
+            missing.extend(self.events.missing(self.receiver)?);
             Ok(if missing.is_empty() {
                 Look::There(())
             } else {
@@ -234,6 +267,19 @@ impl<'s> Story<'s> {
         match &mut self.program {
             Some(program) => program.still_runs(),
             None => Ok(()),
+        }
+    }
+}
+
+/// Sekmet's own reschedule makes a new appointment; most EHRs move the one that there is.
+fn move_by_an_hour(appointment: &mut Value) {
+    for key in ["start", "end"] {
+        let instant = appointment[key].as_str().unwrap_or_default();
+        let later = instant
+            .parse::<jiff::Timestamp>()
+            .and_then(|instant| instant.checked_add(jiff::SignedDuration::from_hours(1)));
+        if let Ok(later) = later {
+            appointment[key] = json!(later.to_string());
         }
     }
 }

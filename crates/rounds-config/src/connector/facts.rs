@@ -1,6 +1,6 @@
 //! What connector files say, for people.
 
-use super::BUILT_IN;
+use crate::built_in::{CONNECTORS, files_of};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::{ConnectorActionKeys, ConnectorKeys};
@@ -70,10 +70,9 @@ pub struct ActionFacts {
 pub fn connectors() -> Vec<ConnectorFacts> {
     let sources = Sources::default();
     let mut findings = Findings::new(&sources);
-    let files = 0..BUILT_IN.len();
     // A file of ours that cannot be read fails a test.
-    files
-        .filter_map(|file| read(file, &mut findings))
+    files_of(CONNECTORS)
+        .filter_map(|(file, _)| read(file, &mut findings))
         .map(|connector| connector.facts())
         .collect()
 }

@@ -1,43 +1,16 @@
 //! A user's connections and actions over those of their connectors.
-//!
-//! Mappings are merged key by key; anything else that the user writes takes the connector's place, and `null` takes it
-//! out. Keys of which only one can hold (`get` and `post`, the kinds of paging, of authentication) are one: whichever the user
-//! writes puts the connector's away.
 
+use super::ConnectorUse;
 use super::facts::{Connector, of_tree, read, text};
 use super::settings::{Values, filled, wants};
-use super::{BUILT_IN, ConnectorUse};
+use crate::built_in::{CONNECTORS, files_of};
 use crate::codes;
-use crate::diagnostic::Findings;
+use crate::diagnostic::{Findings, Reported};
 use crate::kinds::Strategy;
+use crate::layers::{entries_of, member, over};
 use crate::source::Place;
 use crate::tree::{Entry, Node, NodeKind, Scalar};
 use std::collections::BTreeMap;
-
-/// Keys of which only one can hold, wherever they stand.
-const ALTERNATIVES: &[&[&str]] = &[
-    &["get", "post"],
-    &["version", "ignore"],
-    &["cursor", "dates"],
-    &[
-        "next_link",
-        "link_header",
-        "page_number",
-        "offset",
-        "token",
-        "after",
-    ],
-    &[
-        "bearer",
-        "basic",
-        "header",
-        "query",
-        "oauth2",
-        "smart_backend",
-        "login",
-    ],
-    &["json", "form", "graphql", "xml", "text"],
-];
 
 /// What became of the trees.
 pub(crate) struct Applied {
@@ -107,18 +80,12 @@ impl Library {
     /// A connector by its name, or a report that there is none.
     fn find(&mut self, name: &Scalar, findings: &mut Findings<'_>) -> Option<&Connector> {
         let wanted = name.text.as_str();
-        let built_in = |name: &str| {
-            let path = format!("connectors/{name}.yaml");
-            BUILT_IN.iter().position(|(known, _)| *known == path)
-        };
+        let built_in = |name: &str| files_of(CONNECTORS).find(|(_, known)| *known == name);
         if !self.own.contains_key(wanted) {
-            let Some(index) = built_in(wanted) else {
+            let Some((index, _)) = built_in(wanted) else {
                 let own = self.own.keys().map(String::as_str);
-                let known: Vec<&str> = BUILT_IN
-                    .iter()
-                    .map(|(path, _)| name_of(path))
-                    .chain(own)
-                    .collect();
+                let built_in = files_of(CONNECTORS).map(|(_, name)| name);
+                let known: Vec<&str> = built_in.chain(own).collect();
                 let shown = crate::reading::shortened(wanted);
                 findings
                     .error(codes::UNKNOWN_CONNECTOR, name.place, format!("unknown connector `{shown}`"))
@@ -137,15 +104,6 @@ impl Library {
             .or_else(|| self.built_in.get(wanted)?.as_ref())
     }
 }
-
-/// `connectors/epic.yaml` is `epic`.
-fn name_of(path: &'static str) -> &'static str {
-    let file = path.rsplit('/').next().unwrap_or(path);
-    file.strip_suffix(".yaml").unwrap_or(file)
-}
-
-/// Something was wrong, and that was reported.
-struct Reported;
 
 /// Nothing more is said of what could not be completed.
 fn refuse(entry: &mut Entry) {
@@ -350,67 +308,3 @@ fn check_wanted(
         }
     }
 }
-
-/// The member of a mapping.
-fn member<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
-    match &node.kind {
-        NodeKind::Mapping(entries) => (entries.iter())
-            .find(|entry| entry.key.text == name)
-            .map(|entry| &entry.value),
-        _ => None,
-    }
-}
-
-/// The entries of a section of a configuration.
-fn entries_of<'n>(tree: &'n mut Node, section: &str) -> impl Iterator<Item = &'n mut Entry> {
-    let entries: &mut [Entry] = match &mut tree.kind {
-        NodeKind::Mapping(entries) => entries,
-        _ => &mut [],
-    };
-    let section = entries.iter_mut().find(|entry| entry.key.text == section);
-    let inner: &mut [Entry] = match section.map(|entry| &mut entry.value.kind) {
-        Some(NodeKind::Mapping(entries)) => entries,
-        _ => &mut [],
-    };
-    inner.iter_mut()
-}
-
-/// What the user wrote over what the connector says.
-fn over(user: &Node, base: &Node) -> Node {
-    let (NodeKind::Mapping(users), NodeKind::Mapping(bases)) = (&user.kind, &base.kind) else {
-        return user.clone();
-    };
-    let says = |name: &str| users.iter().any(|entry| entry.key.text == name);
-    let mut entries = Vec::new();
-    for based in bases {
-        let name = based.key.text.as_str();
-        let has_other = ALTERNATIVES.iter().any(|group| {
-            group.contains(&name) && group.iter().any(|other| *other != name && says(other))
-        });
-        if !says(name) && !has_other {
-            entries.push(based.clone());
-        }
-    }
-    for own in users {
-        if is_taken_out(own, bases) {
-            continue;
-        }
-        let based = bases.iter().find(|based| based.key.text == own.key.text);
-        entries.push(Entry {
-            key: own.key.clone(),
-            value: based.map_or_else(|| own.value.clone(), |based| over(&own.value, &based.value)),
-        });
-    }
-    Node {
-        place: user.place,
-        kind: NodeKind::Mapping(entries),
-    }
-}
-
-/// `null` over something of the connector's means that it is not wanted.
-fn is_taken_out(own: &Entry, bases: &[Entry]) -> bool {
-    own.value.is_null() && bases.iter().any(|based| based.key.text == own.key.text)
-}
-
-#[cfg(test)]
-mod tests;

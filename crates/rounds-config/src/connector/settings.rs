@@ -4,10 +4,10 @@ use crate::tree::{Entry, Node, NodeKind, Scalar};
 use std::collections::BTreeMap;
 
 /// The values that may stand in a connector's texts, by what stands between the braces.
-pub(super) type Values = BTreeMap<String, String>;
+pub(crate) type Values = BTreeMap<String, String>;
 
 /// The tree with every `{{ settings.NAME }}` and `{{ each }}` filled in. What else stands between braces is left to who reads it.
-pub(super) fn filled(node: &Node, values: &Values) -> Node {
+pub(crate) fn filled(node: &Node, values: &Values) -> Node {
     let kind = match &node.kind {
         NodeKind::Scalar(scalar) => NodeKind::Scalar(Scalar {
             text: filled_text(&scalar.text, values),

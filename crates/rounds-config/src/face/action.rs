@@ -4,11 +4,13 @@ use super::feed::{AlsoKeys, ChangesKeys, TrailingKeys};
 use super::request::{AnswerKeys, RequestBodyKeys};
 use crate::codes;
 use crate::kinds::{
-    BodyTree, Condition, Count, CronFields, Expression, Length, Many, Marked, Names, OneOrMany,
-    Pairs, Percent, PositiveLength, Reconcile, Reference, TemplateText, Text, WindowText, Zone,
+    BodyTree, Condition, Count, CronFields, Expression, Length, LiteralText, Many, Marked, Names,
+    OneOrMany, Pairs, Percent, PositiveLength, Reconcile, Reference, TemplateText, Text, Told,
+    WindowText, Zone,
 };
 use crate::reading::keys;
-use rounds_domain::plan::{AnswerFormat, WhenMissing};
+use rounds_domain::plan::{AnswerFormat, Payload, Shape, WhenMissing};
+use rounds_map::models::FirstSeenOver;
 
 keys! {
     /// One polled API action: when it is asked, for which changes, what is looked up, and who is told what.
@@ -39,6 +41,9 @@ keys! {
         /// A slow look at everything or at a range of dates: finds what the change query never shows, deletions included. In short
         /// `every 1d`.
         optional reconcile: Reconcile = "every 1d",
+        /// How what the EHR pushes of the same records is read; the connection's `receive` says where it pushes. What is pushed and polled is told
+        /// once.
+        optional receive: ReceiveKeys = "{\"records\": \".\"}",
         /// Follow-up requests whose answers are put into the container, by name.
         optional lookups: Names<LookupKeys>,
         /// What answers mean where their status does not say it, before the connection's own rules; the first that fits counts.
@@ -47,8 +52,24 @@ keys! {
         optional notify: NotifyKeys,
         /// When a container whose lookup or mapping failed is tried again. Default: for about two days.
         optional retry: RetryKeys,
-        /// The destinations that are told: one name or a list.
-        required to: OneOrMany<Reference> = "[\"my-app\"]",
+        /// The destinations that are told: one name or a list; one that is not told of everything as a mapping with its rules.
+        required to: OneOrMany<Told> = "[\"my-app\"]",
+    }
+
+    /// How pushes are read. What is left out is the change query's.
+    struct ReceiveKeys = "Receive" {
+        /// How pushes are written: `json`, `xml` (read as JSON) or `ndjson`. Default: as the change query's.
+        optional format: AnswerFormat = "xml",
+        /// jq from a push to its records. Default `.`: it is one record.
+        optional records: Expression = ".appointment",
+        /// jq from a record to whether it is none. Left out, all are records.
+        optional skip: Condition = ".test",
+        /// jq from a record to its identity. Default: the change query's.
+        optional id: Expression = ".id",
+        /// jq from a record to its version, the same as where it is polled. Default: the change query's.
+        optional version: Expression = ".meta.versionId",
+        /// jq from a record to whether it says that it is gone. Default: the change query's.
+        optional gone: Condition = ".deleted",
     }
 
     /// A request that must have been made before the first round. It is made once, and again when it changes or when an answer means
@@ -106,12 +127,40 @@ keys! {
 
     /// What is told of a change.
     struct NotifyKeys = "Notify" {
+        /// A map that this begins with: its model, its body and its lookups. What is written here comes over it, leaf by leaf.
+        optional map: Text = "fhir-r4/scheduling",
         /// A data model that completes the body.
         optional model: Text = "Scheduling",
-        /// The model's event: a literal, or jq marked with `=`. Default: New or Modification.
-        optional event: Marked = "= if .record.status == \"cancelled\" then \"Cancel\" else \"New\" end",
-        /// Whose order is kept: `record`, `action`, or jq over the record marked with `=`. Default record.
+        /// The model's event: a literal, or jq marked with `=` that gives its name, or null to tell nothing; `.change.event` is what the
+        /// model's own rules say. Default: what they say.
+        optional event: Marked = "= if .record.walkIn then \"New\" else .change.event end",
+        /// jq marked with `=`, over record, previous, change and the lookups: the record's status. Default: where the model has a
+        /// field for it.
+        optional status: Marked = "= .record.status",
+        /// Further words for the states that the model's rules know, such as `cancelled`, by the state.
+        optional statuses: Pairs<OneOrMany<LiteralText>> = "{\"cancelled\": [\"X\", \"CAN\"]}",
+        /// What becomes of a record that is first seen when it is cancelled already: `silent` or `tell`. Default silent.
+        optional first_seen_over: FirstSeenOver = "tell",
+        /// Paths of the body: a changed record is told only if one of them has changed, or its state. `mapped` means all that is in
+        /// the body. Default: every change is told.
+        optional only: OneOrMany<Text> = "[\"Visit.VisitDateTime\", \"Visit.Location\"]",
+        /// Whose order is kept: `record`, `action`, or jq over the record marked with `=`. A list of keys, as for the merge of two
+        /// patients, comes after everything earlier of each and before everything later of each. Default record.
         optional order_by: Marked = "record",
+        /// How it is wrapped: `plain`, `cloudevents`, `cloudevents_binary`, `fhir_message` (as Redox sends them), `fhir_subscription_r4`
+        /// (the Backport) or `fhir_subscription_r5`. Those of FHIR send the record and what was looked up. Default plain.
+        optional shape: Shape = "cloudevents",
+        /// How much it says: `full`, `id_only` or `empty`. Default full.
+        optional payload: Payload = "id_only",
+        /// The canonical URL of the topic, for FHIR subscriptions. Default: one that names the action.
+        optional topic: Text = "https://clinic.example.org/SubscriptionTopic/appointments",
+        /// By the paths of the body, what is put there before the model completes it. jq marked with `=` reads `body` and `event`
+        /// besides what the body reads; where it gives nothing, the value stays.
+        optional put: Pairs<BodyTree> = "{\"Visit.Reason\": \"= .body.Visit.Reason // .event\"}",
+        /// By the paths of the body, the `translations` that say the value there in the receiver's words.
+        optional translate: Pairs<Text> = "{\"Visit.Location.Department\": \"departments\"}",
+        /// The paths of the body that are taken out.
+        optional delete: OneOrMany<Text> = "[\"Patient.Demographics.SSN\"]",
         /// The body. A text that begins with `=` is jq over record, previous, change and the lookups; `==` is a literal `=`.
         optional body: BodyTree = "{\"id\": \"= .record.id\"}",
     }

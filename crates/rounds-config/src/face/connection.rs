@@ -1,11 +1,12 @@
 //! How an EHR is reached: its base URL, authentication and limits.
 
+use super::authentication::{BasicKeys, HeaderAuthKeys};
 use super::request::{AnswerKeys, RequestBodyKeys};
 use crate::codes;
 use crate::kinds::{
-    Auth, Condition, Count, HeaderName, HeaderValueSource, LiteralText, Many, Names, OneOrMany,
-    Pairs, PositiveLength, RateLimit, RateRule, Secret, Size, TemplateText, Text, WebUrl,
-    WindowText, Zone,
+    Auth, Condition, Count, HeaderName, HeaderValueSource, ListenAddress, LiteralText, Many, Names,
+    OneOrMany, Pairs, PositiveLength, RateLimit, RateRule, Secret, Size, TemplateText, Text,
+    WebUrl, WindowText, Zone,
 };
 use crate::reading::keys;
 use rounds_domain::plan::AnswerFormat;
@@ -31,6 +32,8 @@ keys! {
         optional answers: Many<AnswerKeys>,
         /// Requests that show what the EHR can be polled by, by name; `rounds probe` asks them.
         optional tests: Names<TestKeys>,
+        /// Where the EHR may push the few events that it has by itself.
+        optional receive: InboundKeys,
         /// What the EHR allows.
         optional limits: LimitKeys,
         /// How long one whole exchange may take. Default 30s.
@@ -39,6 +42,33 @@ keys! {
         optional connect_timeout: PositiveLength = "10s",
         /// How many bytes an answer may have after decompression. Default 64MiB.
         optional body_limit: Size = "64MiB",
+    }
+
+    /// Where an EHR may push events: POST to `/CONNECTION/ACTION`, for actions that have `receive`. What was answered with 200 is on the disk.
+    #[exactly_one(signing_secret, bearer, basic, header, body_hmac; codes::ONE_OF, "pushes that nobody proves", "write how the EHR proves itself, for example `bearer: { env: EHR_PUSH_TOKEN }`")]
+    struct InboundKeys = "Inbound" {
+        /// Where Rounds listens, an address and a port. There is no TLS: what is reached from outside stands behind a proxy that has it.
+        required listen: ListenAddress = "127.0.0.1:8750",
+        /// Standard Webhooks: the secret, or several for rotation.
+        optional signing_secret: OneOrMany<Secret> = "{\"env\": \"EHR_PUSH_SECRET\"}",
+        /// The token of `Authorization: Bearer`.
+        optional bearer: Secret = "{\"env\": \"EHR_PUSH_TOKEN\"}",
+        /// User name and password of `Authorization: Basic`.
+        optional basic: BasicKeys,
+        /// A header that holds a secret.
+        optional header: HeaderAuthKeys,
+        /// A header that holds the HMAC-SHA256 of the body, in hex or base64, perhaps after `sha256=`.
+        optional body_hmac: BodyHmacKeys,
+        /// How many bytes a push may have. Default 10MiB.
+        optional body_limit: Size = "10MiB",
+    }
+
+    /// A header that holds the HMAC-SHA256 of the body.
+    struct BodyHmacKeys = "BodyHmac" {
+        /// Its name.
+        required header: HeaderName = "x-drchrono-signature",
+        /// The key.
+        required secret: Secret = "{\"env\": \"EHR_PUSH_SECRET\"}",
     }
 
     /// A request that shows whether something can be polled, and changes nothing. A filter shows by the year 2100, of which nothing may come.

@@ -206,3 +206,34 @@ words!(rounds_domain::plan::Challenge {
     "post" => Self::Post,
     "get" => Self::Get,
 });
+
+words!(rounds_domain::DeliveryOrder {
+    "key" => Self::Key,
+    "destination" => Self::Destination,
+});
+
+words!(rounds_map::models::FirstSeenOver {
+    "silent" => Self::Silent,
+    "tell" => Self::Tell,
+});
+
+words!(rounds_domain::plan::Shape {
+    "plain" => Self::Plain,
+    "cloudevents" => Self::CloudEvents,
+    "cloudevents_binary" => Self::CloudEventsBinary,
+    "fhir_message" => Self::FhirMessage,
+    "fhir_subscription_r4" => Self::FhirSubscriptionR4,
+    "fhir_subscription_r5" => Self::FhirSubscriptionR5,
+});
+
+words!(rounds_domain::plan::Payload {
+    "full" => Self::Full,
+    "id_only" => Self::IdOnly,
+    "empty" => Self::Empty,
+});
+
+words!(rounds_domain::plan::Untranslated {
+    "keep" => Self::Keep,
+    "null" => Self::Null,
+    "park" => Self::Park,
+});

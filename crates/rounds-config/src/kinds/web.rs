@@ -8,7 +8,7 @@ use crate::tree::{Node, Scalar};
 use rounds_domain::Code;
 use rounds_domain::plan::AddressRange;
 use serde_json::{Value, json};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use url::{Host, Url};
 
 /// An `http` or `https` URL without user information and fragment.
@@ -26,7 +26,11 @@ pub(crate) struct HeaderName {
     pub(crate) scalar: Scalar,
 }
 
-parsed!(AddressRangeText);
+/// Where a server listens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ListenAddress(pub(crate) SocketAddr);
+
+parsed!(AddressRangeText, ListenAddress);
 
 impl Read for WebUrl {
     fn read(node: &Node, findings: &mut Findings<'_>) -> Option<Self> {
@@ -185,6 +189,22 @@ impl Parse for AddressRangeText {
             address,
             prefix_bits,
         }))
+    }
+
+    fn pattern() -> Value {
+        json!({ "type": "string" })
+    }
+}
+
+impl Parse for ListenAddress {
+    const EXPECTED: &'static str = "an address and a port such as `127.0.0.1:8750`";
+    const CODE: Code = codes::BAD_ADDRESS;
+
+    fn parse(text: &str) -> Result<Self, Problem> {
+        text.trim().parse().map(Self).map_err(|_| {
+            Problem::new(0..text.len(), "no address with a port")
+                .help("`127.0.0.1:8750` is this machine alone, `0.0.0.0:8750` all its networks")
+        })
     }
 
     fn pattern() -> Value {

@@ -1,7 +1,9 @@
 //! One polled API action.
 
 use super::request::Around;
-use super::{Known, also, answers, feed, lookups, notify, retry, setup, sweeps};
+use super::{
+    Known, also, answers, feed, inbound, lookups, notify, retry, setup, subscriptions, sweeps,
+};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::ActionKeys;
@@ -10,7 +12,7 @@ use crate::reading::Given;
 use crate::source::Place;
 use jiff::tz::TimeZone;
 use rounds_domain::plan::{Action, AnswerFormat, Cadence, Connection, RetrySchedule, Schedule};
-use rounds_domain::{ActionName, ConnectionName, DestinationName};
+use rounds_domain::{ActionName, ConnectionName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,19 +67,27 @@ pub(super) fn lower<'c>(
     let sweeps = changes
         .as_ref()
         .and_then(|changes| sweeps::lower(keys, changes, around, findings));
+    let receive = changes
+        .as_ref()
+        .and_then(|changes| inbound::action(keys, changes, asked.map(|known| &**known), findings));
     sweeps::checks::intervals(keys, findings);
     let lookups = lookups::lower(keys.lookups.value(), around, findings);
     // Without the lookups' names, whatever reads one would be called unknown.
     let notify = match keys.lookups {
         Given::Wrong => None,
-        _ => notify::lower(&keys.notify, &lookups.names, findings),
+        _ => notify::lower(&keys.notify, &lookups.names, known, findings),
     };
     if let (Some(changes), Some(sweeps), Some(notify)) = (&changes, &sweeps, &notify) {
         let beside = also.iter().flatten().chain(sweeps).map(|feed| &**feed);
         let feeds = std::iter::once(changes).chain(beside);
         sweeps::checks::telling(feeds, notify, keys, findings);
     }
-    let to = destinations(name, place, keys, known, findings);
+    let rule = notify.as_ref().map(|notify| &notify.body);
+    let about = subscriptions::About {
+        rule,
+        lookups: &lookups.names,
+    };
+    let to = subscriptions::lower(name, place, keys, about, known, findings);
     let retry = retry(&keys.retry, RetrySchedule::containers(), findings);
     Some(Action {
         name: ActionName::new(name),
@@ -86,10 +96,11 @@ pub(super) fn lower<'c>(
         changes: Arc::new(changes?),
         also: also?,
         sweeps: sweeps?,
+        receive: receive?,
         lookups: lookups.lookups,
         answers: answers?,
         notify: notify?,
-        to,
+        to: to.ok()?,
         retry,
     })
 }
@@ -198,39 +209,4 @@ fn timeout(keys: &ActionKeys, findings: &mut Findings<'_>) {
                 .also(every.place, "a round begins this often")
                 .help("a round that waits longer than its interval makes the next ones late: shorten the timeout or lengthen the interval");
     }
-}
-
-fn destinations<'c>(
-    name: &str,
-    place: Place,
-    keys: &'c ActionKeys,
-    known: &mut Known<'c>,
-    findings: &mut Findings<'_>,
-) -> Vec<DestinationName> {
-    let Some(to) = keys.to.here() else {
-        known.missed();
-        return Vec::new();
-    };
-    let mut seen: BTreeMap<&str, Place> = BTreeMap::new();
-    let mut names = Vec::new();
-    for reference in &to.value.0 {
-        let scalar = &reference.value.0;
-        if let Some(first) = seen.get(scalar.text.as_str()) {
-            crate::kinds::same_name(&scalar.text, *first, scalar.place, findings);
-        } else if known.destination(scalar, findings) {
-            seen.insert(&scalar.text, scalar.place);
-            names.push(DestinationName::new(scalar.text.as_str()));
-        }
-    }
-    if to.value.0.is_empty() {
-        findings
-            .warning(
-                codes::NOTHING_SENT,
-                to.place,
-                format!("the changes of `{name}` are told to nobody"),
-            )
-            .also(place, "this action")
-            .help("name a destination, or keep it so to fill the ledger silently");
-    }
-    names
 }

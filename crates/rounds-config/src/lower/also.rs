@@ -16,7 +16,13 @@ use rounds_domain::plan::{Feed, Schedule, VersionRule};
 use std::sync::Arc;
 
 /// The names of an action's other feeds.
-const TAKEN: [&str; 4] = ["changes", "trailing", "reconcile", "setup"];
+const TAKEN: [&str; 5] = [
+    "changes",
+    "trailing",
+    "reconcile",
+    "setup",
+    super::inbound::NAME,
+];
 
 /// The further change queries of an action. None if one is wrong.
 pub(super) fn lower(

@@ -1,7 +1,7 @@
 //! How requests to an EHR prove who asks.
 
 mod login;
-mod tokens;
+pub(super) mod tokens;
 
 use super::request::{HeaderOwner, check_header, reserved_header};
 use crate::codes;

@@ -1,7 +1,7 @@
 //! One EHR instance.
 
 use super::request::{self, Around, Written};
-use super::{answers, authentication};
+use super::{answers, authentication, inbound};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::ConnectionKeys;
@@ -41,6 +41,10 @@ pub(super) fn lower(
         secrets: secrets(keys, findings),
         format: keys.format.or(AnswerFormat::Json),
         answers: answers?,
+        receive: match &keys.receive {
+            Given::Absent => None,
+            given => Some(inbound::connection(given, findings)?),
+        },
         limits: limits(keys, findings),
         connect_timeout: keys
             .connect_timeout

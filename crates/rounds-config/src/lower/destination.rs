@@ -1,17 +1,18 @@
 //! A webhook endpoint.
 
+use super::authentication::tokens;
 use super::request::{HeaderOwner, check_header, reserved_header};
 use super::retry;
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::DestinationKeys;
-use crate::kinds::{HeaderValueSource, header_name, header_value, is_public};
+use crate::kinds::{GrantWord, HeaderValueSource, header_name, header_value, is_public};
 use crate::reading::{Given, Here};
 use http::header::AUTHORIZATION;
 use rounds_domain::DestinationName;
 use rounds_domain::plan::{
-    AddressRange, Challenge, Destination, DestinationTimeouts, HeaderSource, RetrySchedule,
-    SecretReference,
+    AddressRange, Challenge, ClientCertificate, Destination, DestinationTimeouts, HeaderSource,
+    OAuth2, RetrySchedule, SecretReference,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
@@ -41,6 +42,14 @@ pub(super) fn lower(
         signing_secrets: signing_secrets(keys),
         verification_token: keys.verification_token.reference(),
         bearer: keys.bearer.reference(),
+        oauth2: oauth2(keys, url.map(|url| &url.value.0), findings),
+        client_certificate: keys.client_certificate.value().and_then(|own| {
+            Some(ClientCertificate {
+                certificate: own.certificate.reference()?,
+                private_key: own.private_key.reference()?,
+            })
+        }),
+        certificate_authority: keys.certificate_authority.reference(),
         headers,
         challenge,
         timeouts: timeouts(keys),
@@ -49,6 +58,11 @@ pub(super) fn lower(
             .in_flight
             .value()
             .map_or(Destination::DEFAULT_IN_FLIGHT, |count| count.0),
+        order: keys.order.value().copied().unwrap_or_default(),
+        breaker_after: keys
+            .breaker_after
+            .value()
+            .map_or(Destination::DEFAULT_BREAKER_AFTER, |count| count.0),
         allow_addresses,
     })
 }
@@ -60,6 +74,35 @@ fn signing_secrets(keys: &DestinationKeys) -> Vec<SecretReference> {
         .into_iter()
         .flat_map(|secrets| &secrets.0);
     secrets.map(|secret| secret.value.0.clone()).collect()
+}
+
+fn oauth2(
+    keys: &DestinationKeys,
+    url: Option<&Url>,
+    findings: &mut Findings<'_>,
+) -> Option<Box<OAuth2>> {
+    let given = keys.oauth2.here()?;
+    if !keys.bearer.is_absent() {
+        findings
+            .error(
+                codes::BAD_HEADER,
+                given.key,
+                "`oauth2` together with `bearer`",
+            )
+            .help("keep one of them");
+    }
+    if let Some(grant) = given.value.grant.here()
+        && grant.value == GrantWord::RefreshToken
+    {
+        findings
+            .error(
+                codes::TOKEN_URL,
+                grant.place,
+                "a destination's token cannot be had by a refresh token",
+            )
+            .expected("expected `client_credentials` or `password`");
+    }
+    tokens::oauth2(given, url, findings).map(Box::new)
 }
 
 fn timeouts(keys: &DestinationKeys) -> DestinationTimeouts {

@@ -1,26 +1,28 @@
 //! What is told of a change.
 
-use super::body;
+mod event;
+pub(super) mod modifiers;
+mod shape;
+
 use super::lookups::CONTAINER;
+use super::{Known, body};
 use crate::codes;
-use crate::diagnostic::Findings;
+use crate::diagnostic::{Findings, Reported};
 use crate::face::NotifyKeys;
-use crate::kinds::Marked;
+use crate::kinds::{Marked, OneOrMany, Text};
 use crate::reading::{Given, Here};
-use crate::source::Place;
-use rounds_domain::plan::{BodyRule, EventRule, Notify, OrderBy};
+use rounds_domain::plan::{BodyRule, Notify, Only, OrderBy, Payload, Shape};
 use rounds_map::Body;
-use rounds_map::models::{Model, ModelProblem};
+use rounds_map::models::Model;
 use std::collections::BTreeMap;
 
-/// The events of a new, a changed and a deleted record where the user says nothing.
-const CREATED: &str = "New";
-const UPDATED: &str = "Modification";
-const DELETED: &str = "Cancel";
+/// The word for everything that the body has.
+const MAPPED: &str = "mapped";
 
 pub(super) fn lower(
     given: &Given<NotifyKeys>,
     lookups: &[String],
+    known: &Known<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<Notify> {
     let keys = match given {
@@ -28,230 +30,144 @@ pub(super) fn lower(
             return Some(Notify {
                 body: BodyRule::Whole,
                 order_by: OrderBy::Record,
+                only: None,
+                modifiers: Vec::new(),
+                shape: Shape::default(),
+                payload: Payload::default(),
+                topic: None,
             });
         }
         Given::Wrong => return None,
         Given::Here(here) => &here.value,
     };
+    // What is no name was not looked for.
+    if matches!(keys.map, Given::Wrong) {
+        return None;
+    }
     let mut roots: Vec<&str> = CONTAINER.to_vec();
     roots.extend(lookups.iter().map(String::as_str));
-    let body = keys
-        .body
-        .here()
-        .map(|here| (here, body::lower(&here.value.0, &roots, findings)));
     let order_by = order_by(&keys.order_by, findings);
     let rule = match keys.model.here() {
-        None => {
-            if let Some(event) = keys.event.here() {
-                findings
-                    .error(codes::MISMATCHED_KEYS, event.key, "`event` without `model`")
-                    .help("name the data model that has this event: `model: Scheduling`");
-            }
-            match body {
-                None if keys.body.is_absent() => Some(BodyRule::Whole),
-                None => None,
-                Some((_, lowered)) => lowered.body.map(BodyRule::Free),
-            }
-        }
-        Some(model) => {
-            let name = model.value.0.text.as_str();
-            let known = Model::named(name);
-            if known.is_none() {
-                let names: Vec<&str> = Model::names().collect();
-                let shown = crate::reading::shortened(name);
-                findings
-                    .error(
-                        codes::UNKNOWN_MODEL,
-                        model.place,
-                        format!("unknown data model `{shown}`"),
-                    )
-                    .nearest(name, names.iter().copied());
-            }
-            let event =
-                known.and_then(|known| event(known, model.place, &keys.event, &roots, findings));
-            let (lowered, place) = match body {
-                Some((here, lowered)) => (lowered, here.key),
-                None => (
-                    body::Lowered {
-                        body: Some(Body::Object(Vec::new())),
-                        places: BTreeMap::new(),
-                    },
-                    model.place,
-                ),
-            };
-            match (known, event, lowered.body) {
-                (Some(model), Some(event), Some(body)) if !matches!(keys.body, Given::Wrong) => {
-                    check_shape(model, &event, &body, &lowered.places, place, findings);
-                    Some(BodyRule::Model { model, event, body })
-                }
-                _ => None,
-            }
-        }
+        None => without_model(keys, &roots, findings),
+        Some(model) => with_model(keys, &model.value.0, &roots, findings),
     };
+    let only = only(&keys.only, rule.as_ref(), findings);
+    let shape = shape::wrapping(keys, findings).ok();
+    let modifiers = modifiers::lower(keys, rule.as_ref(), known, &roots, findings);
     Some(Notify {
+        modifiers: modifiers.ok()?,
+        shape: shape?,
+        payload: keys.payload.or(Payload::default()),
+        topic: keys.topic.value().map(|topic| topic.0.text.clone()),
         body: rule?,
         order_by: order_by?,
+        only: only.ok()?,
     })
 }
 
-fn event(
-    model: &'static Model,
-    model_place: Place,
-    given: &Given<Marked>,
+fn without_model(
+    keys: &NotifyKeys,
     roots: &[&str],
     findings: &mut Findings<'_>,
-) -> Option<EventRule> {
-    let events: Vec<&str> = model.events().collect();
-    match given {
-        Given::Wrong => None,
-        Given::Here(Here {
-            value: Marked::Expression(compiled),
-            ..
-        }) => {
-            compiled.check_reads(roots, findings);
-            Some(EventRule::Expression(compiled.filter.clone()))
-        }
-        Given::Here(Here {
-            value: Marked::Literal(scalar),
-            ..
-        }) => {
-            let name = scalar.text.as_str();
-            if events.contains(&name) {
-                return Some(EventRule::ByKind {
-                    created: name.to_owned(),
-                    updated: name.to_owned(),
-                    deleted: name.to_owned(),
-                });
-            }
-            let shown = crate::reading::shortened(name);
+) -> Option<BodyRule> {
+    let of_models = [
+        ("event", keys.event.here().map(|here| here.key)),
+        ("status", keys.status.here().map(|here| here.key)),
+        ("statuses", keys.statuses.here().map(|here| here.key)),
+        (
+            "first_seen_over",
+            keys.first_seen_over.here().map(|here| here.key),
+        ),
+    ];
+    for (name, place) in of_models {
+        if let Some(place) = place {
             findings
                 .error(
-                    codes::UNKNOWN_EVENT,
-                    scalar.place,
-                    format!("`{shown}` is no event of {}", model.name()),
+                    codes::MISMATCHED_KEYS,
+                    place,
+                    format!("`{name}` without `model`"),
                 )
-                .nearest(name, events.iter().copied());
-            None
+                .help("name the data model whose events are meant: `model: Scheduling`");
         }
-        Given::Absent => {
-            let needed = [CREATED, UPDATED, DELETED];
-            if needed.iter().all(|event| events.contains(event)) {
-                return Some(EventRule::ByKind {
-                    created: CREATED.to_owned(),
-                    updated: UPDATED.to_owned(),
-                    deleted: DELETED.to_owned(),
-                });
-            }
-            findings
-                .error(
-                    codes::UNKNOWN_EVENT,
-                    model_place,
-                    format!(
-                        "{} has no events `{CREATED}`, `{UPDATED}` and `{DELETED}`",
-                        model.name()
-                    ),
-                )
-                .help(format!(
-                    "say which event a change is: `event:` with one of {}",
-                    crate::diagnostic::list(&events)
-                ));
-            None
-        }
+    }
+    match keys.body.here() {
+        None if keys.body.is_absent() => Some(BodyRule::Whole),
+        None => None,
+        Some(here) => body::lower(&here.value.0, roots, findings)
+            .body
+            .map(BodyRule::Free),
     }
 }
 
-/// What is wrong with a body in every event that it can be of.
-fn check_shape(
-    model: &'static Model,
-    event: &EventRule,
-    body: &Body,
-    places: &BTreeMap<String, body::Places>,
-    otherwise: Place,
+fn with_model(
+    keys: &NotifyKeys,
+    named: &crate::tree::Scalar,
+    roots: &[&str],
     findings: &mut Findings<'_>,
-) {
-    let events: Vec<&str> = match event {
-        EventRule::ByKind {
-            created, updated, ..
-        } if created == updated => vec![created],
-        EventRule::ByKind {
-            created,
-            updated,
-            deleted,
-        } => vec![created, updated, deleted],
-        EventRule::Expression(_) => model.events().collect(),
+) -> Option<BodyRule> {
+    let name = named.text.as_str();
+    let known = Model::named(name);
+    if known.is_none() {
+        let names: Vec<&str> = Model::names().collect();
+        let shown = crate::reading::shortened(name);
+        findings
+            .error(
+                codes::UNKNOWN_MODEL,
+                named.place,
+                format!("unknown data model `{shown}`"),
+            )
+            .nearest(name, names.iter().copied());
+    }
+    let (lowered, place) = match keys.body.here() {
+        Some(here) => (body::lower(&here.value.0, roots, findings), here.key),
+        None => (
+            body::Lowered {
+                body: Some(Body::Object(Vec::new())),
+                places: BTreeMap::new(),
+            },
+            named.place,
+        ),
     };
-    let checked: Vec<_> = events
-        .iter()
-        .map(|event| (*event, model.check_shape(event, body)))
-        .collect();
-    let mut told: Vec<String> = Vec::new();
-    for (_, errors) in &checked {
-        for error in errors {
-            // An expression decides the event when there is a record: only what is wrong whatever it says is sure.
-            let always = checked
-                .iter()
-                .all(|(_, others)| others.iter().any(|other| other.path == error.path));
-            if told.contains(&error.path) || (matches!(event, EventRule::Expression(_)) && !always)
-            {
-                continue;
-            }
-            told.push(error.path.clone());
-            let place = place_of(&error.path, &error.problem, places).unwrap_or(otherwise);
-            let diagnostic = findings.error(
-                codes::BODY_SHAPE,
-                place,
-                format!("`{}` {}", error.path, words(&error.problem)),
-            );
-            if let ModelProblem::UnknownField {
-                nearest: Some(near),
-                ..
-            } = &error.problem
-            {
-                diagnostic.help(format!("did you mean `{near}`?"));
-            }
-            if let ModelProblem::WrongType {
-                needed: "a string",
-                found: "a number" | "a boolean",
-            } = &error.problem
-            {
-                diagnostic.help("put it into quotes");
-            }
-            if matches!(error.problem, ModelProblem::Missing) {
-                diagnostic.help(format!(
-                    "{} needs it: give it a literal, or jq marked with `=`",
-                    model.name()
-                ));
-            }
-        }
+    let model = known?;
+    let event = event::lower(model, &keys.event, roots, findings);
+    let status = event::status(model, keys, roots, findings);
+    let ways = event::ways(model, keys, findings);
+    let (event, body) = (event?, lowered.body?);
+    if matches!(keys.body, Given::Wrong) {
+        return None;
     }
+    let put = keys.put.value().into_iter().flat_map(|pairs| &pairs.pairs);
+    let put: Vec<&str> = put.map(|pair| pair.key.text.as_str()).collect();
+    shape::check(model, &event, &body, &put, &lowered.places, place, findings);
+    Some(BodyRule::Model {
+        model,
+        event,
+        status: status.ok()?,
+        ways: ways?,
+        body,
+    })
 }
 
-fn words(problem: &ModelProblem) -> String {
-    let text = problem.to_string();
-    // What comes after the semicolon is a hint for expressions, or the nearest name, which stands in the help.
-    text.split(';').next().unwrap_or(&text).to_owned()
-}
-
-/// Where a path of the body stands, or the nearest part of it that is there.
-fn place_of(
-    path: &str,
-    problem: &ModelProblem,
-    places: &BTreeMap<String, body::Places>,
-) -> Option<Place> {
-    if let Some(found) = places.get(path) {
-        return Some(match problem {
-            ModelProblem::UnknownField { .. } => found.key,
-            _ => found.value,
-        });
-    }
-    let mut path = path;
-    while let Some(cut) = path.rfind(['.', '[']) {
-        path = &path[..cut];
-        if let Some(found) = places.get(path) {
-            return Some(found.key);
+/// Paths of the body.
+fn only(
+    given: &Given<OneOrMany<Text>>,
+    rule: Option<&BodyRule>,
+    findings: &mut Findings<'_>,
+) -> Result<Option<Only>, Reported> {
+    let paths = match given {
+        Given::Absent => return Ok(None),
+        Given::Wrong => return Err(Reported),
+        Given::Here(here) => &here.value.0,
+    };
+    let mut known = Vec::new();
+    for path in paths {
+        let scalar = &path.value.0;
+        if scalar.text == MAPPED {
+            return Ok(Some(Only::Mapped));
         }
+        known.push(modifiers::path(scalar, rule, findings)?);
     }
-    None
+    Ok(Some(Only::Paths(known)))
 }
 
 fn order_by(given: &Given<Marked>, findings: &mut Findings<'_>) -> Option<OrderBy> {

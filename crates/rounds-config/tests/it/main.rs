@@ -6,9 +6,11 @@ mod cases;
 mod connectors;
 mod cost;
 mod folder;
+mod maps;
 mod plan;
 mod schema;
 mod tour;
+mod translations;
 
 use rounds_config::{Colour, Sources, load, render};
 

@@ -4,10 +4,12 @@ use crate::{FULL, SMALL, rendered};
 use rounds_config::{Sources, load, secret_references};
 use rounds_domain::plan::{
     Action, BodyRule, Cadence, CursorRule, DateRange, Deletions, Destination, EventRule, FeedRole,
-    HeaderSource, Job, Links, Missed, OrderBy, PagingRule, Partitions, Plan, Queue, RetrySchedule,
-    Rows, Start, Sweep, SweepScope, TimeCursor, TimeFormat, TimeSource, VersionRule, WhenMissing,
+    HeaderSource, Job, Links, Missed, Only, OrderBy, PagingRule, Partitions, Plan, Queue,
+    RetrySchedule, Rows, Start, Sweep, SweepScope, TimeCursor, TimeFormat, TimeSource, VersionRule,
+    WhenMissing,
 };
 use rounds_map::Json;
+use rounds_map::models::{FirstSeenOver, Ways};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -256,25 +258,19 @@ fn literals_of_a_body_keep_their_digits() {
 
 #[test]
 fn a_model_body_has_its_events() {
-    let by_kind = plan(SMALL);
-    let action_by_kind = action(&by_kind, "appointments");
+    let small = plan(SMALL);
     let BodyRule::Model {
-        event:
-            EventRule::ByKind {
-                created,
-                updated,
-                deleted,
-            },
+        event: EventRule::Derived,
         model,
+        status: None,
+        ways,
         ..
-    } = &action_by_kind.notify.body
+    } = &action(&small, "appointments").notify.body
     else {
-        panic!("by kind")
+        panic!("derived")
     };
-    assert_eq!(
-        [created, updated, deleted, model.name()],
-        ["New", "Modification", "Cancel", "Scheduling"]
-    );
+    assert_eq!(model.name(), "Scheduling");
+    assert_eq!(*ways, Ways::default());
     let full = plan(FULL);
     assert!(matches!(
         action(&full, "appointments").notify.body,
@@ -283,6 +279,31 @@ fn a_model_body_has_its_events() {
             ..
         }
     ));
+}
+
+#[test]
+fn a_user_says_how_their_records_say_it() {
+    let text = SMALL.replace(
+        "model: Scheduling",
+        "model: Scheduling\n      status: = .record.state\n      statuses: { cancelled: [X, 7], noshow: DNA }\n      \
+         first_seen_over: tell\n      only: [Visit.VisitDateTime, Visit.Location]",
+    );
+    let plan = plan(&text);
+    let notify = &action(&plan, "appointments").notify;
+    let BodyRule::Model {
+        status: Some(status),
+        ways,
+        ..
+    } = &notify.body
+    else {
+        panic!("has a status")
+    };
+    assert_eq!(status.text().trim(), ".record.state");
+    assert_eq!(ways.words["cancelled"], ["X", "7"]);
+    assert_eq!(ways.words["noshow"], ["DNA"]);
+    assert_eq!(ways.first_seen_over, FirstSeenOver::Tell);
+    let paths = ["Visit.VisitDateTime", "Visit.Location"].map(str::to_owned);
+    assert_eq!(notify.only, Some(Only::Paths(paths.to_vec())));
 }
 
 #[test]

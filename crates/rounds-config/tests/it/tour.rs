@@ -19,6 +19,36 @@ const STOPS: &[Stop] = &[
         "    timeout: 30s\n    setup: { post: \"/subscribe/{{ cursor }}\" }",
     ),
     (
+        "pushes_from_nowhere",
+        "    timeout: 30s",
+        "    timeout: 30s\n    receive: { version: .updated }",
+    ),
+    (
+        "pushes_that_nobody_proves",
+        "    limits: { rate: 10/s, in_flight: 4 }",
+        "    receive: { listen: 127.0.0.1:8750 }",
+    ),
+    (
+        "pushes_to_no_address",
+        "    limits: { rate: 10/s, in_flight: 4 }",
+        "    receive: { listen: localhost, bearer: { env: PUSH_TOKEN } }",
+    ),
+    (
+        "pushes_over_the_open_network",
+        "    limits: { rate: 10/s, in_flight: 4 }",
+        "    receive: { listen: 0.0.0.0:8750, bearer: { env: PUSH_TOKEN } }",
+    ),
+    (
+        "token_and_bearer",
+        "    verification_token: { env: MY_APP_TOKEN }",
+        "    bearer: { env: MY_APP_TOKEN }\n    oauth2: { token_url: /token, client_id: rounds, client_secret: { env: SECRET } }",
+    ),
+    (
+        "a_refresh_token_for_a_destination",
+        "    verification_token: { env: MY_APP_TOKEN }",
+        "    oauth2: { grant: refresh_token, token_url: /token, client_id: rounds, refresh_token: { env: SECRET } }",
+    ),
+    (
         "rate_of_a_calendar_week",
         "rate: 10/s",
         "rate: 100/calendar week",
@@ -583,6 +613,46 @@ const STOPS: &[Stop] = &[
     ("number_with_leading_zeros", "IDType: MR", "IDType: 007"),
     ("event_without_model", "model: Scheduling", "event: New"),
     (
+        "statuses_without_model",
+        "model: Scheduling",
+        "statuses: { cancelled: X }",
+    ),
+    (
+        "filter_that_reads_what_there_is_not",
+        "to: [my-app]",
+        "to: { destination: my-app, when: .bodi.Visit != null }",
+    ),
+    (
+        "list_of_a_path_that_the_model_has_not",
+        "to: [my-app]",
+        "to: { destination: my-app, allow: { Visit.Place: [3N] } }",
+    ),
+    (
+        "subscription_without_destination",
+        "to: [my-app]",
+        "to: { when: .body.Visit != null }",
+    ),
+    (
+        "unknown_state",
+        "model: Scheduling",
+        "model: Scheduling\n      statuses: { canceled: X }",
+    ),
+    (
+        "status_without_mark",
+        "model: Scheduling",
+        "model: Scheduling\n      status: .record.status",
+    ),
+    (
+        "only_what_there_is_not",
+        "model: Scheduling",
+        "model: Scheduling\n      only: [Visit.Time]",
+    ),
+    (
+        "status_of_a_model_that_follows_none",
+        "model: Scheduling",
+        "model: Media\n      status: = .record.status",
+    ),
+    (
         "order_by_without_mark",
         "model: Scheduling",
         "model: Scheduling\n      order_by: .patientID",
@@ -847,6 +917,9 @@ fn the_tour_visits_every_code_but_those_of_files() {
         codes::UNKNOWN_CONNECTOR_ACTION,
         codes::BAD_SETTINGS,
         codes::BAD_CONNECTOR,
+        codes::UNKNOWN_MAP,
+        codes::MAP_OVER_ITSELF,
+        codes::BAD_TRANSLATION,
     ]);
     let missed: Vec<_> = codes::ALL
         .iter()

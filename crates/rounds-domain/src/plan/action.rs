@@ -1,8 +1,10 @@
 //! One polled API action.
 
-use super::{AnswerRule, Feed, RequestRule, RetrySchedule, Setup};
-use crate::{ActionName, ConnectionName, DestinationName, LookupName};
-use rounds_map::models::Model;
+use super::{
+    AnswerRule, Feed, Modifier, Payload, RequestRule, RetrySchedule, Setup, Shape, Subscription,
+};
+use crate::{ActionName, ConnectionName, LookupName};
+use rounds_map::models::{Model, Ways};
 use rounds_map::{Body, Filter};
 use std::sync::Arc;
 
@@ -21,6 +23,8 @@ pub struct Action {
     pub also: Vec<Arc<Feed>>,
     /// What finds that which the change query does not show. They tell into the same ledger as the change query.
     pub sweeps: Vec<Arc<Feed>>,
+    /// How what the EHR pushes of the same records is read; None where it pushes none. It is never asked for.
+    pub receive: Option<Arc<Feed>>,
     /// Follow-up requests, each after those whose answers it uses.
     pub lookups: Vec<Lookup>,
     /// What its answers mean, before the connection's own rules.
@@ -28,13 +32,18 @@ pub struct Action {
     /// What is told.
     pub notify: Notify,
     /// To whom; may be empty.
-    pub to: Vec<DestinationName>,
+    pub to: Vec<Subscription>,
     /// When a container whose lookup or mapping failed is tried again.
     pub retry: RetrySchedule,
 }
 
 impl Action {
-    /// All its feeds, the change queries first.
+    /// Whether several sources tell of its records as first hand, so that each must remember what it showed last.
+    pub fn has_several_tellers(&self) -> bool {
+        !self.also.is_empty() || self.receive.is_some()
+    }
+
+    /// All its feeds that are asked, the change queries first.
     pub fn feeds(&self) -> impl Iterator<Item = &Arc<Feed>> {
         std::iter::once(&self.changes)
             .chain(&self.also)
@@ -89,6 +98,16 @@ pub struct Notify {
     pub body: BodyRule,
     /// Whose order is kept.
     pub order_by: OrderBy,
+    /// Which changes are told; None means all. A change of the record's state always is.
+    pub only: Option<Only>,
+    /// What is done to the body before the model completes it, in this order.
+    pub modifiers: Vec<Modifier>,
+    /// How it is wrapped.
+    pub shape: Shape,
+    /// How much it says.
+    pub payload: Payload,
+    /// The canonical URL of its topic, in shapes that have one; None means one of Rounds' own.
+    pub topic: Option<String>,
 }
 
 /// How a notification's body is made. Expressions read `{record, previous, change, <lookups>}`.
@@ -104,6 +123,10 @@ pub enum BodyRule {
         model: &'static Model,
         /// Which of its events.
         event: EventRule,
+        /// Where the record's status is, if it is not where the model has it.
+        status: Option<Filter>,
+        /// How the user's records say what the rules ask for.
+        ways: Ways,
         /// The user's leaves.
         body: Body,
     },
@@ -112,17 +135,22 @@ pub enum BodyRule {
 /// Which event of a data model a change is.
 #[derive(Debug, Clone)]
 pub enum EventRule {
-    /// The model's event for a record seen for the first time, for a changed one, or for one that is gone.
-    ByKind {
-        /// For a record seen for the first time.
-        created: String,
-        /// For a changed one.
-        updated: String,
-        /// For one that a sweep found gone.
-        deleted: String,
-    },
-    /// An expression over the container that gives the event's name.
+    /// Always this one.
+    Fixed(String),
+    /// What the model's rules derive from the record's states.
+    Derived,
+    /// An expression over the container that gives the event's name, or null where nothing is told. It reads what the rules derive
+    /// as `change.event`.
     Expression(Filter),
+}
+
+/// Which changes of a known record are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Only {
+    /// Those of anything in the body.
+    Mapped,
+    /// Those of these paths of the body.
+    Paths(Vec<String>),
 }
 
 /// Which notifications keep their order towards each other.

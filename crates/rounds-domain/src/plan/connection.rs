@@ -1,7 +1,8 @@
 //! One EHR instance.
 
 use super::{
-    AnswerFormat, AnswerRule, Authentication, HeaderSource, RequestRule, SecretReference, Window,
+    AnswerFormat, AnswerRule, Authentication, HeaderSource, Inbound, RequestRule, SecretReference,
+    Window,
 };
 use crate::ConnectionName;
 use jiff::Timestamp;
@@ -31,6 +32,8 @@ pub struct Connection {
     pub answers: Vec<AnswerRule>,
     /// Requests that show what the EHR can be polled by, for a probe.
     pub tests: Vec<ConnectionTest>,
+    /// Where it may push events; None where it does not.
+    pub receive: Option<Inbound>,
     /// What the EHR allows.
     pub limits: Limits,
     /// How long a connection attempt may take.
@@ -77,6 +80,7 @@ impl fmt::Debug for Connection {
             .field("format", &self.format)
             .field("answers", &self.answers)
             .field("tests", &tests)
+            .field("receive", &self.receive)
             .field("limits", &self.limits)
             .field("connect_timeout", &self.connect_timeout)
             .field("request_timeout", &self.request_timeout)

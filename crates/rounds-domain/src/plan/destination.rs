@@ -1,7 +1,7 @@
 //! Where notifications go.
 
-use super::{RetrySchedule, SecretReference};
-use crate::DestinationName;
+use super::{OAuth2, RetrySchedule, SecretReference};
+use crate::{DeliveryOrder, DestinationName};
 use std::fmt;
 use std::time::Duration;
 use url::Url;
@@ -13,12 +13,18 @@ pub struct Destination {
     pub name: DestinationName,
     /// Where notifications are posted.
     pub url: Url,
-    /// Standard Webhooks secrets (`whsec_...`), all signing at once, for rotation; may be empty.
+    /// Standard Webhooks secrets (`whsec_...` for v1, `whsk_...` for v1a), all signing at once, for rotation; may be empty.
     pub signing_secrets: Vec<SecretReference>,
     /// Redox's `verification-token` header.
     pub verification_token: Option<SecretReference>,
     /// `Authorization: Bearer ...`.
     pub bearer: Option<SecretReference>,
+    /// An access token that is asked for.
+    pub oauth2: Option<Box<OAuth2>>,
+    /// What proves us in TLS (mTLS).
+    pub client_certificate: Option<ClientCertificate>,
+    /// Certificates in PEM that are trusted beside those of the machine.
+    pub certificate_authority: Option<SecretReference>,
     /// Further headers; values are literal or secrets.
     pub headers: Vec<(http::HeaderName, HeaderSource)>,
     /// Whether the endpoint must answer Redox's challenge before the first notification is sent.
@@ -29,6 +35,10 @@ pub struct Destination {
     pub retry: RetrySchedule,
     /// How many attempts may be under way at once.
     pub in_flight: u32,
+    /// What its deliveries wait for.
+    pub order: DeliveryOrder,
+    /// How many different notifications in a row must fail before it is only tried now and then.
+    pub breaker_after: u32,
     /// Private and loopback address ranges that may be dialled all the same, as CIDR. Metadata addresses are never dialled.
     pub allow_addresses: Vec<AddressRange>,
 }
@@ -42,11 +52,16 @@ impl fmt::Debug for Destination {
             .field("signing_secrets", &self.signing_secrets)
             .field("verification_token", &self.verification_token)
             .field("bearer", &self.bearer)
+            .field("oauth2", &self.oauth2)
+            .field("client_certificate", &self.client_certificate)
+            .field("certificate_authority", &self.certificate_authority)
             .field("headers", &headers)
             .field("challenge", &self.challenge)
             .field("timeouts", &self.timeouts)
             .field("retry", &self.retry)
             .field("in_flight", &self.in_flight)
+            .field("order", &self.order)
+            .field("breaker_after", &self.breaker_after)
             .field("allow_addresses", &self.allow_addresses)
             .finish()
     }
@@ -55,6 +70,8 @@ impl fmt::Debug for Destination {
 impl Destination {
     /// [`Destination::in_flight`] where the user says nothing.
     pub const DEFAULT_IN_FLIGHT: u32 = 8;
+    /// [`Destination::breaker_after`] where the user says nothing.
+    pub const DEFAULT_BREAKER_AFTER: u32 = 10;
 }
 
 pub use self::range::AddressRange;
@@ -113,6 +130,15 @@ pub enum Challenge {
     Post,
     /// A GET with the two as query parameters.
     Get,
+}
+
+/// A certificate for TLS, with its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// PEM, with its chain.
+    pub certificate: SecretReference,
+    /// PEM.
+    pub private_key: SecretReference,
 }
 
 /// Bounds on one attempt.

@@ -11,6 +11,7 @@ mod connection;
 mod destination;
 mod feed;
 mod header;
+mod inbound;
 mod job;
 mod partition;
 mod queue;
@@ -19,21 +20,26 @@ mod retry;
 mod schedule;
 mod secret;
 mod setup;
+mod shape;
+mod subscription;
 mod sweep;
 
-pub use action::{Action, Batch, BodyRule, EventRule, Lookup, Notify, OrderBy, WhenMissing};
+pub use action::{Action, Batch, BodyRule, EventRule, Lookup, Notify, Only, OrderBy, WhenMissing};
 pub use answer::{After, AnswerRule, Meaning, StatusRange};
 pub use authentication::{
     Authentication, ClientProof, Grant, JsonSource, Login, LoginBody, OAuth2, SessionPlace,
     SmartBackend, TextSource, TokenSource, TokenUrl,
 };
 pub use connection::{Connection, ConnectionTest, Holds, Limits, Rate, Spans, WeekTimes};
-pub use destination::{AddressRange, Challenge, Destination, DestinationTimeouts, HeaderSource};
+pub use destination::{
+    AddressRange, Challenge, ClientCertificate, Destination, DestinationTimeouts, HeaderSource,
+};
 pub use feed::{
     CursorRule, DateField, Feed, FeedRole, Links, Paging, PagingRule, Rows, Start, TimeCursor,
     TimeFormat, TimeSource, VersionRule,
 };
 pub use header::is_framing_header;
+pub use inbound::{Inbound, InboundProof};
 pub use job::Job;
 pub use partition::{PartitionQuery, Partitions};
 pub use queue::{Queue, Recover};
@@ -42,6 +48,10 @@ pub use retry::RetrySchedule;
 pub use schedule::{Cadence, Schedule, WeekdayRange, Window};
 pub use secret::SecretReference;
 pub use setup::Setup;
+pub use shape::{Payload, Shape};
+pub use subscription::{
+    List, ListRule, Modifier, ModifierDeed, Subscription, Translation, Untranslated,
+};
 pub use sweep::{DateRange, Deletions, Missed, Sweep, SweepScope};
 
 use crate::{ConnectionName, DestinationName};

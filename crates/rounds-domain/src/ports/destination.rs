@@ -23,10 +23,16 @@ pub trait Destinations: Send + Sync + 'static {
 pub struct Message {
     /// The notification's id, the same on every attempt.
     pub id: NotificationId,
-    /// The body, byte for byte.
+    /// The body of this attempt, byte for byte: what is signed.
     pub body: Document,
+    /// Its media type.
+    pub content_type: &'static str,
+    /// What its shape says in headers: names in lower case, with their values.
+    pub headers: Vec<(&'static str, String)>,
     /// What is missing in it.
     pub gaps: Vec<Gap>,
+    /// The paths of the body that are not as they were.
+    pub changed: Vec<String>,
     /// Which attempt this is, from 1.
     pub attempt: u32,
     /// When this attempt is made: what is signed.

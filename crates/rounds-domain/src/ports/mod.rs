@@ -8,6 +8,7 @@ mod credentials;
 mod destination;
 mod ehr;
 mod operations;
+mod reception;
 mod store;
 
 pub use clock::{Clock, Randomness};
@@ -17,8 +18,11 @@ pub use ehr::{
     BodyPiece, BodySecret, Ehr, EhrError, EhrRequest, EhrResponse, RequestBody, Transience,
 };
 pub use operations::{
-    ActionOverview, ContainerDetail, ContainerFilter, ContainerSummary, DeliveryDetail,
-    DeliveryFilter, DeliverySummary, DestinationOverview, NotificationDetail, NotificationFilter,
-    NotificationSummary, Operations, Overview, PageRequest, Selection,
+    ActionOverview, ContainerDetail, ContainerFilter, ContainerSummary, DeliveryCount,
+    DeliveryDetail, DeliveryFilter, DeliverySummary, DestinationOverview, NotificationDetail,
+    NotificationFilter, NotificationSummary, Operations, Overview, PageRequest, Selection,
 };
-pub use store::{Claimed, DestinationState, Store, StoreError, StoreErrorKind};
+pub use reception::{NotTaken, Receipt, Reception};
+pub use store::{
+    Breaker, Claimed, DestinationNote, DestinationState, Store, StoreError, StoreErrorKind,
+};

@@ -10,6 +10,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
+use std::time::Duration;
 
 /// What operators ask and do.
 #[async_trait]
@@ -62,8 +63,8 @@ pub trait Operations: Send + Sync + 'static {
         page: PageRequest,
     ) -> Result<Vec<DeliverySummary>, StoreError>;
 
-    /// Makes dead (or still open) deliveries due now, with fresh attempts, and serves their destinations again if they
-    /// were paused; says how many. A dead one whose key has gone on meanwhile is sent out of order: that is the person's choice.
+    /// Makes dead (or still open) deliveries due now, with fresh attempts, and serves their destinations again if a 410
+    /// paused them; says how many. A dead one whose key has gone on meanwhile is sent out of order: that is the person's choice.
     async fn retry_deliveries(
         &self,
         selection: Selection<DeliveryId, DeliveryFilter>,
@@ -77,6 +78,32 @@ pub trait Operations: Send + Sync + 'static {
         reason: String,
         now: Timestamp,
     ) -> Result<u64, StoreError>;
+
+    /// How many deliveries match, by destination and state.
+    async fn count_deliveries(
+        &self,
+        filter: DeliveryFilter,
+    ) -> Result<Vec<DeliveryCount>, StoreError>;
+
+    /// Sends finished deliveries (delivered, dead, dropped) once more, with their own ids and fresh attempts: the first now, each further
+    /// one `every` later. They go before whatever of their keys is not under way, in their own order. Says how many.
+    async fn replay_deliveries(
+        &self,
+        selection: Selection<DeliveryId, DeliveryFilter>,
+        now: Timestamp,
+        every: Duration,
+    ) -> Result<u64, StoreError>;
+
+    /// Sends nothing to a destination until it is released. Its deliveries wait, and none is lost.
+    async fn hold_destination(
+        &self,
+        destination: &DestinationName,
+        reason: String,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Serves a destination again, whoever or whatever paused it, and closes its breaker.
+    async fn release_destination(&self, destination: &DestinationName) -> Result<(), StoreError>;
 }
 
 /// Some by name, or all that match.
@@ -124,8 +151,29 @@ pub struct DeliveryFilter {
     pub destination: Option<DestinationName>,
     /// Of this notification.
     pub notification: Option<NotificationId>,
+    /// Of this action.
+    pub action: Option<ActionName>,
+    /// Of this record.
+    pub record_id: Option<RecordId>,
+    /// Of notifications that are called so.
+    pub event: Option<String>,
+    /// Of changes that were found at this time or later.
+    pub since: Option<Timestamp>,
+    /// Of changes that were found before this time.
+    pub until: Option<Timestamp>,
     /// In one of these states; empty means any.
     pub states: Vec<DeliveryState>,
+}
+
+/// How many deliveries to a destination are in one state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryCount {
+    /// To whom.
+    pub destination: DestinationName,
+    /// Where they stand.
+    pub state: DeliveryState,
+    /// How many.
+    pub count: u64,
 }
 
 /// How everything stands.
@@ -241,6 +289,10 @@ pub struct NotificationDetail {
     pub version: Version,
     /// What is missing in it.
     pub gaps: Vec<Gap>,
+    /// The paths of its body that are not as they were.
+    pub changed: Vec<String>,
+    /// The destinations that did not want it, by the rules of their subscriptions.
+    pub filtered: Vec<DestinationName>,
     /// What the receiver gets.
     pub body: Document,
     /// Its deliveries with their attempts.

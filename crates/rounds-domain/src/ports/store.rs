@@ -98,11 +98,11 @@ pub trait Store: Send + Sync + 'static {
         destination: &DestinationName,
     ) -> Result<DestinationState, StoreError>;
 
-    /// Replaces what is known of a destination.
-    async fn set_destination_state(
+    /// Notes something of a destination and leaves the rest of its state as it is: a person may be at it as well.
+    async fn note_destination(
         &self,
         destination: &DestinationName,
-        state: DestinationState,
+        note: DestinationNote,
     ) -> Result<(), StoreError>;
 
     /// Removes what was finished (delivered, dropped) before this time, at most `limit` notifications at once, and says
@@ -125,8 +125,48 @@ pub struct Claimed<T> {
 pub struct DestinationState {
     /// Since when and why nothing is sent to it; None while it is served.
     pub paused: Option<(Timestamp, Code, String)>,
+    /// Set while nearly everything that is sent to it fails.
+    pub breaker: Option<Breaker>,
     /// A mark of the endpoint that answered the challenge last (a hash of its URL), and when.
     pub verified: Option<(String, Timestamp)>,
+}
+
+impl DestinationState {
+    /// A person holds it: only a person releases it.
+    pub const HELD: Code = Code::new("R0511");
+}
+
+/// An open breaker: one delivery at a time is tried, until one succeeds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breaker {
+    /// Since when.
+    pub opened_at: Timestamp,
+    /// How many attempts failed since the last that did not.
+    pub failures: u32,
+    /// When the next one is made.
+    pub next_try_at: Timestamp,
+    /// The code of the last failure.
+    pub code: Code,
+    /// The last failure in words, without patient data.
+    pub reason: String,
+}
+
+/// One thing to note of a destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DestinationNote {
+    /// Nothing is sent to it from now on. Somebody who paused it earlier keeps their reason.
+    Paused {
+        /// When.
+        at: Timestamp,
+        /// The stable code of why.
+        code: Code,
+        /// Why, in words.
+        reason: String,
+    },
+    /// It answered the challenge: a mark of its URL, and when.
+    Verified(String, Timestamp),
+    /// How its breaker stands; None closes it.
+    Breaker(Option<Breaker>),
 }
 
 /// A store that could not do something.

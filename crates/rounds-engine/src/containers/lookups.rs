@@ -118,7 +118,7 @@ impl LookupDesk {
         action: &Arc<Action>,
         container: &Container,
         lookup: &Lookup,
-        scope: &super::mapping::Scope,
+        scope: &super::scope::Scope,
     ) -> Result<Looked, Trouble> {
         let asking = Asking {
             ports: ports.clone(),

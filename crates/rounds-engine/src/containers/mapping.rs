@@ -1,226 +1,233 @@
 //! From a filled container to a notification's body.
 
-use super::Trouble;
+use super::event;
+use super::modify;
+use super::scope::Scope;
+use super::subscribe::{self, Wanted};
+use super::wrap;
+use super::{Silence, Trouble};
 use crate::Ports;
 use crate::round::failure::EVALUATOR;
-use rounds_domain::plan::{Action, BodyRule, EventRule};
-use rounds_domain::{Code, Container, Document, Gap, LookupAnswer, Notification};
-use rounds_map::models::{Meta, Party, Traffic};
-use rounds_map::{Filter, Json};
+use jiff::Timestamp;
+use rounds_domain::plan::{Action, BodyRule, Subscription};
+use rounds_domain::{Code, Container, DestinationName, Document, Gap, Notification};
+use rounds_map::models::{Meta, Model, Party, Traffic};
+use rounds_map::{Body, Json, differences};
 use std::sync::Arc;
+use url::Url;
 
 /// The code of a mapping that failed.
 const MAPPING_FAILED: Code = Code::new("R0406");
 /// The code of a body that its data model does not accept.
 const MODEL_REFUSED: Code = Code::new("R0407");
-/// The code of a kept document that is not JSON any more: the store is damaged.
-const KEPT_DAMAGED: Code = Code::new("R0408");
 
-/// What expressions read: `{record, previous, change, <lookups>}`.
-pub(crate) struct Scope {
-    members: Vec<(String, Json)>,
-    whole: Json,
-}
-
-impl Scope {
-    /// What is known before any lookup.
-    pub(super) fn of(container: &Container) -> Result<Self, Trouble> {
-        let previous = match &container.previous {
-            Some(previous) => parse(previous)?,
-            None => Json::null(),
-        };
-        let mut scope = Self {
-            members: vec![
-                ("record".to_owned(), parse(&container.record)?),
-                ("previous".to_owned(), previous),
-                ("change".to_owned(), change(container, &[])),
-            ],
-            whole: Json::null(),
-        };
-        scope.renew();
-        Ok(scope)
-    }
-
-    /// Adds a lookup's answer under its name; null where there is none.
-    pub(super) fn add(&mut self, answer: &LookupAnswer) -> Result<(), Trouble> {
-        let value = answer
-            .body
-            .as_ref()
-            .map_or_else(|| Ok(Json::null()), parse)?;
-        self.members.push((answer.name.to_string(), value));
-        self.renew();
-        Ok(())
-    }
-
-    /// Whether a condition gives true of what is known so far, and nothing else.
-    pub(super) fn holds(&self, condition: &Filter) -> bool {
-        let given = condition.optional(&self.whole).ok().flatten();
-        given.and_then(|given| given.as_bool()) == Some(true)
-    }
-
-    /// Says in `change.missing` which lookups found nothing.
-    pub(super) fn mark_missing(&mut self, gaps: &[Gap]) {
-        if gaps.is_empty() {
-            return;
-        }
-        let names = Json::array(gaps.iter().map(|gap| Json::string(gap.lookup.as_str())));
-        if let Some((_, change)) = self.members.iter_mut().find(|(name, _)| name == "change") {
-            let kept = ["kind", "id", "action", "detected_at"];
-            let mut entries: Vec<(String, Json)> = kept
-                .iter()
-                .filter_map(|key| change.get(key).map(|value| ((*key).to_owned(), value)))
-                .collect();
-            entries.push(("missing".to_owned(), names));
-            *change = Json::object(entries);
-        }
-        self.renew();
-    }
-
-    /// The whole of it, as one object.
-    pub(super) fn json(&self) -> &Json {
-        &self.whole
-    }
-
-    fn renew(&mut self) {
-        self.whole = Json::object(self.members.clone());
-    }
-}
-
-fn change(container: &Container, missing: &[Json]) -> Json {
-    Json::object([
-        ("kind", Json::string(container.kind.as_str())),
-        ("id", Json::string(container.id.notification_id().as_str())),
-        ("action", Json::string(container.action.as_str())),
-        (
-            "detected_at",
-            Json::string(container.detected_at.to_string()),
-        ),
-        ("missing", Json::array(missing.iter().cloned())),
-    ])
-}
-
-fn parse(document: &Document) -> Result<Json, Trouble> {
-    Json::parse(document.bytes()).map_err(|error| Trouble {
-        code: KEPT_DAMAGED,
-        reason: format!("a kept document cannot be read: {error}"),
-        retry_after: None,
-    })
+/// What a container becomes.
+pub(super) enum Mapped {
+    Told(Box<Notification>, Vec<DestinationName>),
+    /// The rules of its action say that it is not told.
+    Silent(Silence),
 }
 
 /// Maps a filled container.
-pub(super) async fn notification(
+pub(super) async fn map(
     ports: &Ports,
     action: &Arc<Action>,
     container: &Container,
-    scope: Scope,
-    gaps: Vec<Gap>,
-) -> Result<Notification, Trouble> {
+    (scope, gaps): (Scope, Vec<Gap>),
+    base_url: Option<Url>,
+) -> Result<Mapped, Trouble> {
     let created_at = ports.clock.now();
+    let meta = meta(action, container, created_at);
+    let for_mapping = Arc::clone(action);
+    let of = container.clone();
+    let written = ports
+        .evaluator
+        .run(move || write(&for_mapping, &of, scope, &meta, base_url.as_ref()))
+        .await
+        .map_err(|error| Trouble {
+            code: EVALUATOR,
+            reason: format!("mapping: {error}"),
+            retry_after: None,
+        })??;
+    let written = match written {
+        Ok(written) => written,
+        Err(silence) => return Ok(Mapped::Silent(silence)),
+    };
+    let notification = Notification {
+        id: container.id.notification_id(),
+        container: container.id.clone(),
+        action: container.action.clone(),
+        record_id: container.record_id.clone(),
+        version: container.version,
+        kind: container.kind,
+        event: written.event,
+        ordering_key: container.ordering_key.clone(),
+        body: written.body,
+        shape: action.notify.shape,
+        gaps,
+        changed: written.changed,
+        filtered: written.wanted.not_by,
+        detected_at: container.detected_at,
+        created_at,
+    };
+    Ok(Mapped::Told(Box::new(notification), written.wanted.by))
+}
+
+/// What a message says about itself.
+pub(super) fn meta(action: &Action, container: &Container, created_at: Timestamp) -> Meta {
     let named = |name: String| Party {
         id: None,
         name: Some(name),
     };
-    let meta = Meta {
+    Meta {
         event_date_time: created_at.to_string(),
         traffic: Traffic::Production,
         source: named(action.connection.to_string()),
         destinations: action
             .to
             .iter()
-            .map(|name| named(name.to_string()))
+            .map(|subscription| named(subscription.destination.to_string()))
             .collect(),
         log_id: container.id.notification_id().to_string(),
         // The body is the same on every attempt, byte for byte.
         attempt_id: None,
-    };
-    let for_mapping = Arc::clone(action);
-    let kind = container.kind;
-    let mapped = ports
-        .evaluator
-        .run(move || body(&for_mapping, kind, &scope, &meta))
-        .await
-        .map_err(|error| Trouble {
-            code: EVALUATOR,
-            reason: format!("mapping: {error}"),
-            retry_after: None,
-        })?;
-    let (event, body) = mapped?;
-    Ok(Notification {
-        id: container.id.notification_id(),
-        container: container.id.clone(),
-        action: container.action.clone(),
-        record_id: container.record_id.clone(),
-        version: container.version,
-        kind,
-        event,
-        ordering_key: container.ordering_key.clone(),
-        body,
-        gaps,
-        detected_at: container.detected_at,
-        created_at,
-    })
-}
-
-fn body(
-    action: &Action,
-    kind: rounds_domain::ChangeKind,
-    scope: &Scope,
-    meta: &Meta,
-) -> Result<(String, Document), Trouble> {
-    let failed = |reason: String| Trouble {
-        code: MAPPING_FAILED,
-        reason,
-        retry_after: None,
-    };
-    let render = |body: &rounds_map::Body| {
-        body.render(scope.json())
-            .map_err(|error| failed(format!("`notify.body`: {error}")))
-    };
-    let (event, body) = match &action.notify.body {
-        BodyRule::Whole => (action.name.to_string(), scope.json().clone()),
-        BodyRule::Free(body) => (action.name.to_string(), render(body)?),
-        BodyRule::Model { model, event, body } => {
-            let event = event_of(event, kind, scope.json())?;
-            let filled = model
-                .fill(&event, &render(body)?, meta)
-                .map_err(|error| Trouble {
-                    code: MODEL_REFUSED,
-                    reason: format!(
-                        "`notify.body` does not fit {} {event}: {error}",
-                        model.name()
-                    ),
-                    retry_after: None,
-                })?;
-            (format!("{}.{event}", model.name()), filled)
-        }
-    };
-    Ok((event, Document::new(body.to_bytes())))
-}
-
-fn event_of(
-    rule: &EventRule,
-    kind: rounds_domain::ChangeKind,
-    scope: &Json,
-) -> Result<String, Trouble> {
-    let failed = |reason: String| Trouble {
-        code: MAPPING_FAILED,
-        reason,
-        retry_after: None,
-    };
-    match (rule, kind) {
-        (EventRule::ByKind { created, .. }, rounds_domain::ChangeKind::Created) => {
-            Ok(created.clone())
-        }
-        (EventRule::ByKind { updated, .. }, rounds_domain::ChangeKind::Updated) => {
-            Ok(updated.clone())
-        }
-        (EventRule::ByKind { deleted, .. }, rounds_domain::ChangeKind::Deleted) => {
-            Ok(deleted.clone())
-        }
-        (EventRule::Expression(expression), _) => expression
-            .one(scope)
-            .map_err(|error| failed(format!("`notify.event`: {error}")))?
-            .scalar_text()
-            .ok_or_else(|| failed("`notify.event` gave something that is no text".to_owned())),
     }
+}
+
+/// What mapping gives of a notification.
+pub(super) struct Written {
+    pub(super) event: String,
+    pub(super) body: Document,
+    pub(super) changed: Vec<String>,
+    pub(super) wanted: Wanted,
+}
+
+pub(super) fn failed(reason: String) -> Trouble {
+    Trouble {
+        code: MAPPING_FAILED,
+        reason,
+        retry_after: None,
+    }
+}
+
+pub(super) fn write(
+    action: &Action,
+    container: &Container,
+    mut scope: Scope,
+    meta: &Meta,
+    base_url: Option<&Url>,
+) -> Result<Result<Written, Silence>, Trouble> {
+    let rule = &action.notify.body;
+    let before_scope = scope.before();
+    let (mut now, before) = match template(rule) {
+        Some(body) => (
+            render(body, &scope)?,
+            before_scope
+                .as_ref()
+                .map(|before| body.render_what_can_be(before)),
+        ),
+        None => (
+            record_of(scope.json()),
+            before_scope.as_ref().map(record_of),
+        ),
+    };
+    let changed = before
+        .as_ref()
+        .map_or_else(Vec::new, |before| differences(&now, before));
+    let seen = event::Seen {
+        kind: container.kind,
+        now: &now,
+        before: before.as_ref(),
+        changed: &changed,
+        before_scope: before_scope.as_ref(),
+    };
+    let decision = match event::decide(&action.notify, &seen, &mut scope)? {
+        Ok(decision) => decision,
+        Err(silence) => return Ok(Err(silence)),
+    };
+    // What reads the decision could not be known before it.
+    if let Some(body) = template(rule).filter(|body| body.mentions("change")) {
+        now = render(body, &scope)?;
+    }
+    let event = match rule {
+        BodyRule::Whole | BodyRule::Free(_) => action.name.to_string(),
+        BodyRule::Model { model, .. } => format!("{}.{}", model.name(), decision.event),
+    };
+    let body = match rule {
+        BodyRule::Whole => scope.json().clone(),
+        BodyRule::Free(_) => now,
+        BodyRule::Model { model, .. } => {
+            model.carry(&decision.event, &now, before.as_ref(), &decision.constants)
+        }
+    };
+    let modifiers = &action.notify.modifiers;
+    let body = match modifiers.as_slice() {
+        [] => body,
+        _ => modify::modified(&body, modifiers, &scope.with_message(&event, &body))?,
+    };
+    let body = match rule {
+        // Of a FHIR message the model gives the event only.
+        BodyRule::Model { model, .. } if !action.notify.shape.is_fhir() => {
+            complete(model, &decision.event, &body, meta)?
+        }
+        _ => body,
+    };
+    let wanted = if action.to.iter().all(Subscription::is_for_all) {
+        Wanted {
+            by: action.to.iter().map(|to| to.destination.clone()).collect(),
+            not_by: Vec::new(),
+        }
+    } else {
+        subscribe::wanted(&action.to, &body, &scope.with_message(&event, &body))?
+    };
+    let told = wrap::Told {
+        action,
+        container,
+        scope: &scope,
+        event: &event,
+        fhir_code: &match rule {
+            BodyRule::Model { model, .. } => model.fhir_code(&decision.event),
+            BodyRule::Whole | BodyRule::Free(_) => {
+                format!("{}-event-{}", action.name, container.kind.as_str())
+            }
+        },
+        changed: &changed,
+        base_url,
+    };
+    let body = wrap::wrapped(&told, body)?;
+    Ok(Ok(Written {
+        event,
+        body: Document::new(body.to_bytes()),
+        changed,
+        wanted,
+    }))
+}
+
+/// What the user wrote, if it is not the container as it is.
+fn template(rule: &BodyRule) -> Option<&Body> {
+    match rule {
+        BodyRule::Whole => None,
+        BodyRule::Free(body) | BodyRule::Model { body, .. } => Some(body),
+    }
+}
+
+/// What of a whole container can differ from what was known.
+fn record_of(scope: &Json) -> Json {
+    Json::object([("record", scope.get("record").unwrap_or_else(Json::null))])
+}
+
+fn render(body: &Body, scope: &Scope) -> Result<Json, Trouble> {
+    body.render(scope.json())
+        .map_err(|error| failed(format!("`notify.body`: {error}")))
+}
+
+fn complete(model: &Model, event: &str, body: &Json, meta: &Meta) -> Result<Json, Trouble> {
+    model.fill(event, body, meta).map_err(|error| Trouble {
+        code: MODEL_REFUSED,
+        reason: format!(
+            "`notify.body` does not fit {} {event}: {error}",
+            model.name()
+        ),
+        retry_after: None,
+    })
 }

@@ -4,19 +4,32 @@
 //! short or be repeated. What fails parks this container and no other (law 4); the answers it has already stay with it.
 //! When its schedule of retries is used up it is dead: shown, and waiting for a person.
 
+mod event;
+mod fixture;
 mod lookups;
 mod mapping;
+mod modify;
+mod scope;
+mod subscribe;
 mod work;
+mod wrap;
 
+pub use fixture::{Fixture, FixtureOutcome, map_fixture};
 pub(crate) use lookups::LookupDesk;
 pub(crate) use work::ContainerWork;
+pub(crate) use wrap::{NUMBER_MARK, source};
 
 use crate::Ports;
 use crate::backoff::next_wait;
 use crate::moment::later;
 use lookups::Looked;
+use mapping::Mapped;
 use rounds_domain::plan::{Action, Plan, WhenMissing};
-use rounds_domain::{Code, Container, ContainerSettlement, Gap, LookupAnswer, Notification};
+use rounds_domain::{
+    Code, Container, ContainerSettlement, DeliveryOrder, DestinationName, Gap, LookupAnswer,
+    Notification, Owed,
+};
+use scope::Scope;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +38,7 @@ const ACTION_GONE: Code = Code::new("R0402");
 /// The code of a container whose lookup's record is not there, where the policy is to wait for it.
 const MISSING: Code = Code::new("R0403");
 /// The code of a container that was dropped by a lookup's policy.
-pub(crate) const DROPPED: Code = Code::new("R0404");
+const DROPPED: Code = Code::new("R0404");
 /// How long a container waits whose action is not in the configuration.
 const UNTIL_CONFIGURED: Duration = Duration::from_hours(1);
 
@@ -38,6 +51,15 @@ pub(crate) struct Trouble {
     pub(crate) reason: String,
     /// What the EHR asked to wait.
     pub(crate) retry_after: Option<Duration>,
+}
+
+/// Why a change is not told.
+#[derive(Debug, Clone)]
+pub(crate) struct Silence {
+    /// The stable code.
+    pub(crate) code: Code,
+    /// In words, without patient data.
+    pub(crate) reason: String,
 }
 
 /// Fills one container and maps it. `action` is its action, if the configuration still has it.
@@ -64,17 +86,18 @@ pub(crate) async fn process(
     };
     let mut answers = container.answers.clone();
     match fill_and_map(ports, plan, desk, action, &container, &mut answers).await {
-        Ok(Filled::Told(notification)) => ContainerSettlement::Notified {
-            notification: *notification,
-            destinations: action.to.clone(),
+        Ok(Filled::Told(notification, destinations)) => ContainerSettlement::Notified {
+            notification,
+            destinations: destinations
+                .into_iter()
+                .map(|destination| owed(plan, destination))
+                .collect(),
         },
-        Ok(Filled::Dropped(gap)) => ContainerSettlement::Dropped {
+        Ok(Filled::Dropped(Silence { code, reason }, gaps)) => ContainerSettlement::Dropped {
             id: container.id,
-            reason: format!(
-                "lookup `{}` found nothing, and its `when_missing` is `drop`",
-                gap.lookup
-            ),
-            gaps: vec![gap],
+            code,
+            reason,
+            gaps,
             at: ports.clock.now(),
         },
         Err(trouble) => park_or_bury(ports, action, container, trouble, answers),
@@ -82,8 +105,8 @@ pub(crate) async fn process(
 }
 
 enum Filled {
-    Told(Box<Notification>),
-    Dropped(Gap),
+    Told(Box<Notification>, Vec<DestinationName>),
+    Dropped(Silence, Vec<Gap>),
 }
 
 async fn fill_and_map(
@@ -94,7 +117,7 @@ async fn fill_and_map(
     container: &Container,
     answers: &mut Vec<LookupAnswer>,
 ) -> Result<Filled, Trouble> {
-    let mut scope = mapping::Scope::of(container)?;
+    let mut scope = Scope::of(container)?;
     let mut gaps = Vec::new();
     for lookup in &action.lookups {
         if let Some(kept) = answers
@@ -141,7 +164,16 @@ async fn fill_and_map(
                 };
                 match lookup.when_missing {
                     WhenMissing::Null => gaps.push(gap),
-                    WhenMissing::Drop => return Ok(Filled::Dropped(gap)),
+                    WhenMissing::Drop => {
+                        let silence = Silence {
+                            code: DROPPED,
+                            reason: format!(
+                                "lookup `{}` found nothing, and its `when_missing` is `drop`",
+                                gap.lookup
+                            ),
+                        };
+                        return Ok(Filled::Dropped(silence, vec![gap]));
+                    }
                     WhenMissing::Park => {
                         return Err(Trouble {
                             code: MISSING,
@@ -164,9 +196,20 @@ async fn fill_and_map(
         answers.push(answer);
     }
     scope.mark_missing(&gaps);
-    mapping::notification(ports, action, container, scope, gaps)
-        .await
-        .map(|notification| Filled::Told(Box::new(notification)))
+    let connection = plan.connections.get(&action.connection);
+    let base_url = connection.map(|connection| connection.base_url.clone());
+    match mapping::map(ports, action, container, (scope, gaps), base_url).await? {
+        Mapped::Told(notification, destinations) => Ok(Filled::Told(notification, destinations)),
+        Mapped::Silent(silence) => Ok(Filled::Dropped(silence, Vec::new())),
+    }
+}
+
+fn owed(plan: &Plan, destination: DestinationName) -> Owed {
+    let order = plan
+        .destinations
+        .get(&destination)
+        .map_or(DeliveryOrder::Key, |destination| destination.order);
+    Owed { destination, order }
 }
 
 fn park_or_bury(

@@ -89,8 +89,8 @@ impl Work for ContainerWork {
                         gaps = notification.gaps.len(),
                         "a change became a notification"
                     );
-                    for name in destinations {
-                        self.signals.deliveries_of(name);
+                    for owed in destinations {
+                        self.signals.deliveries_of(&owed.destination);
                     }
                 }
                 ContainerSettlement::Parked {
@@ -107,8 +107,10 @@ impl Work for ContainerWork {
                 } => {
                     tracing::error!(container = %id, %code, "container given up: {reason}");
                 }
-                ContainerSettlement::Dropped { id, reason, .. } => {
-                    tracing::info!(container = %id, "container dropped: {reason}");
+                ContainerSettlement::Dropped {
+                    id, code, reason, ..
+                } => {
+                    tracing::info!(container = %id, %code, "container dropped: {reason}");
                 }
                 ContainerSettlement::Released { .. } => {}
             }

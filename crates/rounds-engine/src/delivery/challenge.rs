@@ -3,7 +3,7 @@
 use crate::Ports;
 use rounds_domain::Version;
 use rounds_domain::plan::{Challenge, Destination};
-use rounds_domain::ports::{DestinationState, StoreError};
+use rounds_domain::ports::{DestinationNote, DestinationState, StoreError};
 use sha2::{Digest, Sha256};
 
 /// Whether notifications may be sent to an endpoint.
@@ -43,14 +43,10 @@ pub(super) async fn prove(
     {
         Ok(()) => {
             tracing::info!(destination = %destination.name, "the endpoint answered the challenge");
-            let verified = Some((mark, ports.clock.now()));
-            let state = DestinationState {
-                verified,
-                ..state.clone()
-            };
+            let note = DestinationNote::Verified(mark, ports.clock.now());
             ports
                 .store
-                .set_destination_state(&destination.name, state)
+                .note_destination(&destination.name, note)
                 .await?;
             Ok(Proof::Given)
         }

@@ -1,7 +1,9 @@
 //! The lane of one destination's deliveries.
 
+use super::breaker::{Allowance, Turn, Watch};
 use super::challenge::{Proof, prove};
 use super::decide::{hold, next_step};
+use super::stamp;
 use crate::Ports;
 use crate::backoff::doubling;
 use crate::lane::{LEASE, Work};
@@ -9,13 +11,15 @@ use crate::moment::later;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rounds_domain::plan::Destination;
-use rounds_domain::ports::{Claimed, DestinationState, Message, StoreError};
+use rounds_domain::ports::{Breaker, Claimed, DestinationNote, Message, StoreError};
 use rounds_domain::{
-    Attempt, AttemptOutcome, DeliveryId, DeliveryJob, DeliverySettlement, NextStep,
+    Attempt, AttemptOutcome, Code, DeliveryId, DeliveryJob, DeliverySettlement, NextStep,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// The code of a breaker that opened.
+const BREAKER_OPEN: Code = Code::new("R0512");
 /// An endpoint that does not prove itself is asked again after this long...
 const FIRST_PROOF_WAIT: Duration = Duration::from_secs(5);
 /// ...and at most this long.
@@ -28,11 +32,14 @@ pub(crate) struct DeliveryWork {
     held: Mutex<Held>,
 }
 
-/// Until when the destination is left alone.
+/// Until when the destination is left alone, and why.
 #[derive(Default)]
 struct Held {
     until: Option<Timestamp>,
     proofs_failed: u32,
+    watch: Watch,
+    /// As it stands in the store.
+    breaker: Option<Breaker>,
 }
 
 impl DeliveryWork {
@@ -56,13 +63,54 @@ impl DeliveryWork {
         held.until = held.until.max(Some(until));
     }
 
-    async fn pause(&self, reason: String) -> Result<(), StoreError> {
-        let store = &self.ports.store;
-        let state = store.destination_state(&self.destination.name).await?;
-        let paused = Some((self.ports.clock.now(), AttemptOutcome::GONE, reason));
-        store
-            .set_destination_state(&self.destination.name, DestinationState { paused, ..state })
-            .await
+    /// Notes what attempts say about the endpoint, before they are settled: after a crash in between, they are made once more.
+    async fn watch_over(&self, settlements: &[DeliverySettlement]) -> Result<(), StoreError> {
+        let attempts: Vec<_> = settlements
+            .iter()
+            .filter_map(|settlement| {
+                let attempt = settlement.attempt.as_ref()?;
+                Some((&settlement.id.notification, &attempt.outcome))
+            })
+            .collect();
+        let (store, name) = (&self.ports.store, &self.destination.name);
+        let now = self.ports.clock.now();
+        if attempts
+            .iter()
+            .any(|(_, outcome)| **outcome == AttemptOutcome::Gone)
+        {
+            let note = DestinationNote::Paused {
+                at: now,
+                code: AttemptOutcome::GONE,
+                reason: "the receiver answered 410 Gone".to_owned(),
+            };
+            store.note_destination(name, note).await?;
+        }
+        let is_open = self.held().breaker.clone();
+        let opens_after = self.destination.breaker_after;
+        let turn = self
+            .held()
+            .watch
+            .judge(is_open.as_ref(), attempts, opens_after, now);
+        let breaker = match turn {
+            Turn::Stays => return Ok(()),
+            Turn::Opens(breaker) => {
+                if is_open.is_none() {
+                    tracing::warn!(
+                        destination = %name, code = %BREAKER_OPEN, cause = %breaker.code,
+                        "{} notifications in a row failed, so one at a time is tried from now on: {}",
+                        opens_after, breaker.reason
+                    );
+                }
+                Some(breaker)
+            }
+            Turn::Closes => {
+                tracing::info!(destination = %name, "the destination takes notifications again");
+                None
+            }
+        };
+        self.held().breaker.clone_from(&breaker);
+        let note = DestinationNote::Breaker(breaker);
+        store.note_destination(name, note).await
     }
 }
 
@@ -97,6 +145,17 @@ impl Work for DeliveryWork {
             .store
             .destination_state(&self.destination.name)
             .await?;
+        let allowance = {
+            let mut held = self.held();
+            held.breaker.clone_from(&state.breaker);
+            held.watch.allowance(state.breaker.as_ref(), now)
+        };
+        if let Allowance::None(next_due) = allowance {
+            return Ok(Claimed {
+                items: Vec::new(),
+                next_due,
+            });
+        }
         if matches!(
             prove(&self.ports, &self.destination, &state).await?,
             Proof::Failed
@@ -112,19 +171,33 @@ impl Work for DeliveryWork {
                 next_due: self.held().until,
             });
         }
-        self.ports
+        let limit = match allowance {
+            Allowance::One => 1,
+            _ => limit,
+        };
+        let claimed = self
+            .ports
             .store
             .claim_deliveries(&self.destination.name, now, LEASE, limit)
-            .await
+            .await?;
+        if allowance == Allowance::One && !claimed.items.is_empty() {
+            self.held().watch.begin_trial();
+        }
+        Ok(claimed)
     }
 
     async fn process(&self, job: DeliveryJob) -> DeliverySettlement {
         let started_at = self.ports.clock.now();
         let began = self.ports.clock.monotonic();
+        let randomness = &self.ports.randomness;
+        let chance = || u128::from(randomness.next_u64()) << 64 | u128::from(randomness.next_u64());
         let message = Message {
             id: job.id.notification.clone(),
-            body: job.body,
+            body: stamp::stamped(&job, chance),
+            content_type: job.shape.content_type(),
+            headers: stamp::headers(&job),
             gaps: job.gaps,
+            changed: job.changed,
             attempt: job.attempts + 1,
             sent_at: started_at,
         };
@@ -151,14 +224,7 @@ impl Work for DeliveryWork {
     }
 
     async fn settle(&self, settlements: Vec<DeliverySettlement>) -> Result<(), StoreError> {
-        // The pause comes first: after a crash in between, the delivery is tried once more and pauses again.
-        let gone = settlements.iter().any(|settlement| {
-            matches!(&settlement.attempt, Some(attempt) if attempt.outcome == AttemptOutcome::Gone)
-        });
-        if gone {
-            self.pause("the receiver answered 410 Gone".to_owned())
-                .await?;
-        }
+        self.watch_over(&settlements).await?;
         self.ports.store.settle_deliveries(settlements).await
     }
 

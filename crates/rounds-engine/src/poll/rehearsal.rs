@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rounds_domain::plan::{Action, Missed};
 use rounds_domain::ports::{
-    Claimed, Clock, DestinationState, Ehr, EhrError, EhrRequest, EhrResponse, Store, StoreError,
+    Claimed, Clock, DestinationNote, DestinationState, Ehr, EhrError, EhrRequest, EhrResponse,
+    Store, StoreError,
 };
 use rounds_domain::{
     ActionName, Change, ChangeKind, CommitReceipt, ConnectionName, Container, ContainerSettlement,
@@ -214,10 +215,10 @@ impl Store for Rehearsal {
         self.store.destination_state(destination).await
     }
 
-    async fn set_destination_state(
+    async fn note_destination(
         &self,
         _destination: &DestinationName,
-        _state: DestinationState,
+        _note: DestinationNote,
     ) -> Result<(), StoreError> {
         Ok(())
     }

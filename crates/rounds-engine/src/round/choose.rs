@@ -128,7 +128,7 @@ impl Round<'_> {
 
     /// What this feed showed last of these records, if others tell of the same ones as first hand.
     async fn views(&mut self, ids: &[RecordId]) -> Result<Vec<View>, Interruption> {
-        if self.action.also.is_empty() || self.feed.role != FeedRole::Changes {
+        if !self.action.has_several_tellers() || self.feed.role != FeedRole::Changes {
             return Ok(vec![View::Alone; ids.len()]);
         }
         let shown = self.ports.store.versions_shown(&self.key, ids).await?;

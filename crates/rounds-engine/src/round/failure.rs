@@ -37,6 +37,8 @@ pub(crate) const FATAL_ANSWER: Code = Code::new("R0340");
 pub(crate) const NEEDS_SETUP: Code = Code::new("R0341");
 /// The EHR cannot do what is asked.
 pub(crate) const UNSUPPORTED: Code = Code::new("R0342");
+/// A push cannot be read.
+pub(super) const PUSH_UNREADABLE: Code = Code::new("R0390");
 /// An evaluation was given up by the evaluator itself.
 pub(crate) const EVALUATOR: Code = Code::new("R0322");
 

@@ -8,6 +8,8 @@ use super::Interruption;
 use super::Round;
 use super::failure::{self, failure};
 use super::read::{self, Identity, ReadRecord};
+use crate::Ports;
+use rounds_domain::plan::Action;
 use rounds_domain::{Document, Presence, RecordId, Version};
 use rounds_map::{Json, JsonKind};
 use sha2::{Digest, Sha256};
@@ -30,46 +32,53 @@ impl Round<'_> {
         &mut self,
         records: &mut [ReadRecord],
     ) -> Result<(), Interruption> {
-        let (places, ids): (Vec<usize>, Vec<RecordId>) = (records.iter().enumerate())
-            .filter(|(_, record)| {
-                record.presence == Presence::Gone && record.identity == Identity::Given
-            })
-            .map(|(place, record)| (place, record.id.clone()))
-            .unzip();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let known = (self.ports.store)
-            .known_records(&self.action.name, &ids)
-            .await?;
-        let action = Arc::clone(self.action);
-        let pairs: Vec<_> = (known.into_iter().zip(ids).zip(&places))
-            .filter_map(|((known, id), place)| {
-                Some((*place, id, known?, records[*place].record.clone()))
-            })
-            .collect();
-        let laid = self.ports.evaluator.run(move || {
-            (pairs.into_iter())
-                .filter_map(|(place, id, known, tombstone)| {
-                    let whole = laid_over(&known, &tombstone)?;
-                    let key = read::ordering_key_of(&action, &id, &whole);
-                    Some((place, key, Document::new(whole.to_bytes())))
-                })
-                .collect::<Vec<_>>()
-        });
-        let laid = laid.await.map_err(|error| {
-            failure(
-                failure::EVALUATOR,
-                format!("reading records that are gone: {error}"),
-                "this is a fault of Rounds: please report it",
-            )
-        })?;
-        for (place, key, record) in laid {
-            records[place].ordering_key = key;
-            records[place].record = record;
-        }
-        Ok(())
+        complete(self.ports, self.action, records).await
     }
+}
+
+/// Lays the tombstones among these records over what is known of theirs.
+pub(super) async fn complete(
+    ports: &Ports,
+    action: &Arc<Action>,
+    records: &mut [ReadRecord],
+) -> Result<(), Interruption> {
+    let (places, ids): (Vec<usize>, Vec<RecordId>) = (records.iter().enumerate())
+        .filter(|(_, record)| {
+            record.presence == Presence::Gone && record.identity == Identity::Given
+        })
+        .map(|(place, record)| (place, record.id.clone()))
+        .unzip();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let known = ports.store.known_records(&action.name, &ids).await?;
+    let action = Arc::clone(action);
+    let pairs: Vec<_> = (known.into_iter().zip(ids).zip(&places))
+        .filter_map(|((known, id), place)| {
+            Some((*place, id, known?, records[*place].record.clone()))
+        })
+        .collect();
+    let laid = ports.evaluator.run(move || {
+        (pairs.into_iter())
+            .filter_map(|(place, id, known, tombstone)| {
+                let whole = laid_over(&known, &tombstone)?;
+                let key = read::ordering_key_of(&action, &id, &whole);
+                Some((place, key, Document::new(whole.to_bytes())))
+            })
+            .collect::<Vec<_>>()
+    });
+    let laid = laid.await.map_err(|error| {
+        failure(
+            failure::EVALUATOR,
+            format!("reading records that are gone: {error}"),
+            "this is a fault of Rounds: please report it",
+        )
+    })?;
+    for (place, key, record) in laid {
+        records[place].ordering_key = key;
+        records[place].record = record;
+    }
+    Ok(())
 }
 
 /// The known record with the tombstone's members in place of its own; None where one of them is no object.

@@ -31,6 +31,7 @@ mod partitions;
 mod pending;
 mod queue;
 mod read;
+pub(crate) mod receive;
 pub(crate) mod setup;
 mod slices;
 pub(crate) mod tour;

@@ -109,6 +109,50 @@ pub(super) async fn page_beside(
     })?
 }
 
+/// Reads what was pushed.
+pub(super) fn pushed(
+    action: &Action,
+    feed: &Feed,
+    body: &[u8],
+) -> Result<Vec<ReadRecord>, RoundFailure> {
+    let failed = |what: String, hint: &str| failure(failure::PUSH_UNREADABLE, what, hint);
+    let body = feed.request.format.read(body).map_err(|error| {
+        failed(
+            format!("a push cannot be read: {error}"),
+            "`receive.format` says how pushes are written",
+        )
+    })?;
+    let mut found = feed.records.all(&body).map_err(|error| {
+        failed(
+            format!("`receive.records` failed on a push: {error}"),
+            "it is jq from a push to its records",
+        )
+    })?;
+    if let Some(skip) = &feed.skip {
+        found.retain(|record| !is_true(skip, record));
+    }
+    let records = found.iter().map(|found| {
+        if found.kind() != JsonKind::Object {
+            return Err(failed(
+                format!(
+                    "`receive.records` gave {} where a record, an object, is needed",
+                    found.kind().with_article()
+                ),
+                "it is jq from a push to its records",
+            ));
+        }
+        let read = record(action, feed, found);
+        if read.identity == Identity::Missing {
+            return Err(failed(
+                "a pushed record has no identity".to_owned(),
+                "`receive.id` is jq from a record to its identity",
+            ));
+        }
+        Ok(read)
+    });
+    records.collect()
+}
+
 /// Reads a page.
 fn page(action: &Action, feed: &Feed, response: &EhrResponse) -> Result<PageContent, RoundFailure> {
     let body = (feed.request.format.read(&response.body))
@@ -303,9 +347,31 @@ pub(super) fn ordering_key_of(action: &Action, id: &RecordId, record: &Json) -> 
         OrderBy::Action => format!("action:{}", action.name),
         OrderBy::Expression(key) => {
             let scope = Json::object([("record", record.clone())]);
-            text_of(key, &scope).map_or_else(by_record, |key| format!("key:{key}"))
+            let keys = keys_of(key, &scope);
+            if keys.len() > 1 {
+                return OrderingKey::several(keys.iter().map(String::as_str));
+            }
+            keys.into_iter().next().unwrap_or_else(by_record)
         }
     })
+}
+
+/// What an expression gives as keys: a scalar is one, a list of scalars is several.
+fn keys_of(filter: &Filter, scope: &Json) -> Vec<String> {
+    let Ok(Some(value)) = filter.optional(scope) else {
+        return Vec::new();
+    };
+    let texts: Vec<String> = match value.kind() {
+        JsonKind::Array => value
+            .items()
+            .filter_map(|item| item.scalar_text())
+            .collect(),
+        _ => value.scalar_text().into_iter().collect(),
+    };
+    texts
+        .into_iter()
+        .map(|text| format!("key:{text}"))
+        .collect()
 }
 
 fn text_of(filter: &Filter, record: &Json) -> Option<String> {

@@ -201,3 +201,124 @@ async fn an_endpoint_answers_the_challenge_before_anything_is_sent_and_only_once
     world.run_for(60).await;
     assert_eq!(world.receiver.challenges.load(Ordering::Relaxed), asked);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_is_away_is_tried_one_at_a_time_and_then_told_everything() {
+    let config = APPOINTMENTS.replace(
+        "app: { url: \"https://app.example/hooks\" }",
+        "app: { url: \"https://app.example/hooks\", breaker_after: 5 }",
+    );
+    let world = World::with(&config);
+    world.receiver.answers(|_| refused(503));
+    world.run_for(1).await;
+    for id in 0..100 {
+        world.clinic.put(id, "p", "booked", world.now());
+    }
+    world.run_for(3_600).await;
+    let attempts = world.received();
+    // The first ones were under way together; after that a trial a minute, for an hour.
+    assert!(attempts.len() < 80, "{} attempts", attempts.len());
+    let tried: std::collections::BTreeSet<_> = attempts.iter().map(|one| one.id.clone()).collect();
+    assert!(
+        tried.len() > 40,
+        "each trial is another one's: {}",
+        tried.len()
+    );
+    let state = &world.overview().await.destinations[0];
+    let breaker = state.state.breaker.as_ref().expect("it is open");
+    assert!(breaker.failures >= 5, "{breaker:?}");
+    assert_eq!(state.dead, 0);
+
+    // Another process finds it open and makes no storm.
+    let world = world.reconfigured(&config);
+    world.receiver.answers(|_| refused(503));
+    world.run_for(50).await;
+    assert!(world.received().len() <= 1);
+
+    world.receiver.takes_all();
+    world.run_for(120).await;
+    let told = world.received();
+    let ids: std::collections::BTreeSet<_> = told.iter().map(|one| one.id.clone()).collect();
+    assert_eq!((told.len(), ids.len()), (100, 100));
+    let state = &world.overview().await.destinations[0];
+    assert_eq!(state.state.breaker, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_notification_that_is_never_taken_does_not_slow_its_neighbours() {
+    let world = World::usual();
+    world.receiver.answers(|received| {
+        if received.body["id"] == 1 {
+            refused(500)
+        } else {
+            AttemptOutcome::Delivered { status: 200 }
+        }
+    });
+    world.run_for(1).await;
+    for id in 1..30 {
+        world.clinic.put(id, "p", "booked", world.now());
+    }
+    world.run_for(20).await;
+    let told = world.told();
+    assert!(
+        (2..30).all(|id| told.contains(&format!("{id}:booked"))),
+        "{told:?}"
+    );
+    assert_eq!(world.overview().await.destinations[0].state.breaker, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn order_may_be_kept_over_a_whole_destination() {
+    let config = APPOINTMENTS.replace(
+        "app: { url: \"https://app.example/hooks\" }",
+        "app: { url: \"https://app.example/hooks\", order: destination }",
+    );
+    let world = World::with(&config);
+    world.receiver.answers(|_| refused(503));
+    with_two_changes(&world).await;
+    world.run_for(60).await;
+    let mut told = world.told();
+    told.dedup();
+    assert_eq!(told.len(), 1, "{told:?}");
+    world.receiver.takes_all();
+    world.run_for(120).await;
+    assert_eq!(world.told().len(), 2);
+}
+
+/// A list of keys is a barrier across them: an appointment that was moved from one patient to another waits for both.
+#[tokio::test(start_paused = true)]
+async fn what_concerns_two_patients_waits_for_both() {
+    let config = APPOINTMENTS.replace(
+        "    notify:\n",
+        "    notify:\n      order_by: '= .record.patientID / \"+\"'\n",
+    );
+    let world = World::with(&config);
+    world.receiver.answers(|received| {
+        if received.body["id"] == 1 {
+            refused(503)
+        } else {
+            AttemptOutcome::Delivered { status: 200 }
+        }
+    });
+    world.run_for(1).await;
+    for (id, patient) in [(1, "a"), (2, "b")] {
+        world.clinic.put(id, patient, "booked", world.now());
+    }
+    world.run_for(20).await;
+    world.clinic.put(3, "a+b", "merged", world.now());
+    world.run_for(20).await;
+    for (id, patient) in [(4, "b"), (5, "c")] {
+        world.clinic.put(id, patient, "booked", world.now());
+    }
+    world.run_for(20).await;
+    let mut told = world.told();
+    told.retain(|one| one != "1:booked");
+    assert_eq!(
+        told,
+        ["2:booked", "5:booked"],
+        "4 is behind 3, and 3 behind 1"
+    );
+    world.receiver.takes_all();
+    world.run_for(300).await;
+    assert_eq!(world.told(), ["1:booked", "3:merged", "4:booked"]);
+}

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rounds_domain::plan::Missed;
-use rounds_domain::ports::{Claimed, DestinationState, Store, StoreError, StoreErrorKind};
+use rounds_domain::ports::{
+    Claimed, DestinationNote, DestinationState, Store, StoreError, StoreErrorKind,
+};
 use rounds_domain::{
     ActionName, CommitReceipt, ConnectionName, Container, ContainerSettlement, DeliveryJob,
     DeliverySettlement, DestinationName, Document, FeedKey, FeedState, InstanceId, Knowledge,
@@ -184,12 +186,12 @@ impl Store for FaultyStore {
         self.store.destination_state(destination).await
     }
 
-    async fn set_destination_state(
+    async fn note_destination(
         &self,
         destination: &DestinationName,
-        state: DestinationState,
+        note: DestinationNote,
     ) -> Result<(), StoreError> {
-        self.write(self.store.set_destination_state(destination, state))
+        self.write(self.store.note_destination(destination, note))
             .await
     }
 

@@ -100,6 +100,9 @@ pub(crate) struct Received {
     pub(crate) body: Value,
     pub(crate) text: String,
     pub(crate) missing: Vec<String>,
+    pub(crate) changed: Vec<String>,
+    pub(crate) content_type: &'static str,
+    pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) at: Timestamp,
 }
 
@@ -147,6 +150,9 @@ impl Destinations for Receiver {
                 .iter()
                 .map(|gap| gap.lookup.to_string())
                 .collect(),
+            changed: message.changed,
+            content_type: message.content_type,
+            headers: message.headers,
             at: self.clock.now(),
         };
         let outcome = (self.answering.lock().expect("not poisoned"))(&received);

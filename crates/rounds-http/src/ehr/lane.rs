@@ -1,7 +1,7 @@
 //! What belongs to one connection: its gate, its client, its session.
 
-use super::POLICY;
 use super::failure::Cause;
+use crate::address::AddressPolicy;
 use crate::authentication::Session;
 use crate::gate::{Gate, Pass};
 use crate::retry_after::{reset, retry_after};
@@ -23,6 +23,8 @@ pub(crate) struct Lane {
     pub(crate) connection: Arc<Connection>,
     pub(crate) gate: Gate,
     pub(crate) client: reqwest::Client,
+    /// Where it may be dialled; the client holds to it as well.
+    pub(crate) policy: AddressPolicy,
     pub(crate) session: Option<Session>,
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -40,7 +42,7 @@ impl Lane {
         limit_bytes: u64,
         timeout: Duration,
     ) -> Result<EhrResponse, Cause> {
-        POLICY
+        self.policy
             .check_url(request.url())
             .map_err(|refusal| Cause::Trouble(Trouble::AddressRefused(refusal)))?;
         let exchange = async {

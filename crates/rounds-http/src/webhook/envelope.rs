@@ -18,6 +18,10 @@ const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature
 const VERIFICATION_TOKEN: HeaderName = HeaderName::from_static("verification-token");
 /// The lookups whose answers are missing, separated by commas.
 const ROUNDS_MISSING: HeaderName = HeaderName::from_static("rounds-missing");
+/// The paths of the body that are not as they were, separated by commas.
+const ROUNDS_CHANGED: HeaderName = HeaderName::from_static("rounds-changed");
+/// How long that list gets at most: receivers bound their headers.
+const MOST_CHANGED_BYTES: usize = 1024;
 /// Which attempt it is, from 1.
 const ROUNDS_ATTEMPT: HeaderName = HeaderName::from_static("rounds-attempt");
 
@@ -30,6 +34,7 @@ pub(super) fn is_ours(name: &HeaderName) -> bool {
             WEBHOOK_ID,
             WEBHOOK_TIMESTAMP,
             WEBHOOK_SIGNATURE,
+            ROUNDS_CHANGED,
             ROUNDS_MISSING,
             ROUNDS_ATTEMPT,
         ]
@@ -37,6 +42,7 @@ pub(super) fn is_ours(name: &HeaderName) -> bool {
 }
 
 /// One request but for its method and URL.
+#[derive(Clone)]
 pub(super) struct Envelope {
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Bytes>,
@@ -72,6 +78,13 @@ impl Envelope {
                 body,
             )
             .await?;
+        let content_type = HeaderValue::from_static(message.content_type);
+        envelope.headers.entry(CONTENT_TYPE).or_insert(content_type);
+        for (name, value) in &message.headers {
+            let name = HeaderName::from_static(name);
+            let value = header(&name, value)?;
+            envelope.headers.insert(name, value);
+        }
         envelope
             .headers
             .insert(ROUNDS_ATTEMPT, HeaderValue::from(message.attempt));
@@ -79,6 +92,9 @@ impl Envelope {
         if !missing.is_empty() {
             let value = header(&ROUNDS_MISSING, &missing.join(", "))?;
             envelope.headers.insert(ROUNDS_MISSING, value);
+        }
+        if let Some(value) = changed(&message.changed) {
+            envelope.headers.insert(ROUNDS_CHANGED, value);
         }
         Ok(envelope)
     }
@@ -132,11 +148,11 @@ impl Envelope {
             let key = signing_key(reference, &secrets.read(reference).await?)?;
             signatures.push(key.sign(id, &timestamp, &body));
         }
-        self.headers.entry(CONTENT_TYPE).or_insert(JSON);
         let id = header(&WEBHOOK_ID, id)?;
         self.headers.insert(WEBHOOK_ID, id);
         let timestamp = header(&WEBHOOK_TIMESTAMP, &timestamp)?;
         self.headers.insert(WEBHOOK_TIMESTAMP, timestamp);
+        self.headers.entry(CONTENT_TYPE).or_insert(JSON);
         if !signatures.is_empty() {
             let signatures = header(&WEBHOOK_SIGNATURE, &signatures.join(" "))?;
             self.headers.insert(WEBHOOK_SIGNATURE, signatures);
@@ -155,6 +171,16 @@ pub async fn check_signing_secret(
     signing_key(reference, &secret).map(|_| ())
 }
 
+/// Whether what came is signed with this secret, for what EHRs push.
+pub(crate) fn is_signed(
+    reference: &SecretReference,
+    secret: &SecretString,
+    signed: (&str, &str, &[u8]),
+    signatures: &str,
+) -> Result<bool, SecretError> {
+    Ok(signing_key(reference, secret)?.is_among(signed, signatures))
+}
+
 fn signing_key(
     reference: &SecretReference,
     secret: &SecretString,
@@ -163,9 +189,28 @@ fn signing_key(
         SecretError::new(
             reference,
             reason,
-            "a signing secret is whsec_ followed by the base64 of 24 to 64 random bytes",
+            "a signing secret is whsec_ and the base64 of 24 to 64 random bytes, or whsk_ and that of an ed25519 key; `rounds keys webhook` makes one",
         )
     })
+}
+
+/// The list as far as it fits. The body says it all; a path that no header can carry is not worth a failed delivery.
+fn changed(paths: &[String]) -> Option<HeaderValue> {
+    let plain = |path: &&String| {
+        path.bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b',')
+    };
+    let mut list = String::new();
+    for path in paths.iter().filter(plain) {
+        if list.len() + path.len() > MOST_CHANGED_BYTES {
+            break;
+        }
+        if !list.is_empty() {
+            list.push_str(", ");
+        }
+        list.push_str(path);
+    }
+    (!list.is_empty()).then(|| HeaderValue::from_str(&list).ok())?
 }
 
 fn header(name: &HeaderName, text: &str) -> Result<HeaderValue, EnvelopeError> {

@@ -33,6 +33,7 @@ pub(crate) fn connection(base_url: &str) -> Connection {
         format: AnswerFormat::Json,
         answers: Vec::new(),
         limits: Limits::default(),
+        receive: None,
         connect_timeout: PATIENCE,
         request_timeout: PATIENCE,
         tests: Vec::new(),

@@ -6,6 +6,7 @@ mod test_clock;
 
 mod authentication;
 mod ehr;
+mod inbound;
 mod server;
 mod tls;
 mod webhook;

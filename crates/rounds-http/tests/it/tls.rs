@@ -91,6 +91,9 @@ async fn a_destination_that_nobody_vouches_for_gets_no_notification() {
         id: NotificationId::new("ntf_1"),
         body: Document::new("{}"),
         gaps: Vec::new(),
+        changed: Vec::new(),
+        content_type: "application/json",
+        headers: Vec::new(),
         attempt: 1,
         sent_at: clock().now(),
     };

@@ -1,6 +1,7 @@
 //! Notifications to webhook endpoints.
 
 mod challenge;
+mod identity;
 mod outcome;
 
 use crate::server::{Answer, Server, answer};
@@ -12,7 +13,9 @@ use rounds_domain::plan::{
     AddressRange, Challenge, Destination, DestinationTimeouts, HeaderSource, RetrySchedule,
 };
 use rounds_domain::ports::{Destinations, Message};
-use rounds_domain::{AttemptOutcome, DestinationName, Document, Gap, LookupName, NotificationId};
+use rounds_domain::{
+    AttemptOutcome, DeliveryOrder, DestinationName, Document, Gap, LookupName, NotificationId,
+};
 use rounds_http::{Secrets, WebhookClient};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,6 +44,11 @@ pub(crate) fn destination(url: &str) -> Destination {
         },
         retry: RetrySchedule::deliveries(),
         in_flight: 8,
+        oauth2: None,
+        client_certificate: None,
+        certificate_authority: None,
+        order: DeliveryOrder::Key,
+        breaker_after: Destination::DEFAULT_BREAKER_AFTER,
         allow_addresses: vec![AddressRange {
             address: [127, 0, 0, 0].into(),
             prefix_bits: 8,
@@ -80,6 +88,9 @@ fn message() -> Message {
         id: NotificationId::new("ntf_0198abc"),
         body: Document::new(format!(r#"{{"Patient":"{CONFIDENTIAL}","é":1.50}}"#)),
         gaps: Vec::new(),
+        changed: Vec::new(),
+        content_type: "application/json",
+        headers: Vec::new(),
         attempt: 1,
         sent_at: clock().now(),
     }
@@ -117,6 +128,12 @@ async fn a_notification_arrives_byte_for_byte_with_all_that_belongs_to_it() {
     let mut message = message();
     message.attempt = 2;
     message.gaps = vec![gap("patient"), gap("visit")];
+    let paths = [
+        "Visit.VisitDateTime",
+        "what no header\ncarries",
+        "Visit.Duration",
+    ];
+    message.changed = paths.map(str::to_owned).to_vec();
     let sent_at = message.sent_at.as_second().to_string();
     let body = message.body.clone();
 
@@ -138,6 +155,7 @@ async fn a_notification_arrives_byte_for_byte_with_all_that_belongs_to_it() {
         ("verification-token", "hunter2-TOKEN_REDOX"),
         ("authorization", "Bearer hunter2-TOKEN_BEARER"),
         ("x-site", "north"),
+        ("rounds-changed", "Visit.VisitDateTime, Visit.Duration"),
         ("x-api-key", "hunter2-TOKEN_KEY"),
         ("rounds-attempt", "2"),
         ("rounds-missing", "patient, visit"),

@@ -38,6 +38,7 @@ fn read() -> Vec<Entry> {
     let ours = |text| load::parse(text, |parser| parser.defs()).unwrap_or_default();
     let first = ours(include_str!("guard_first.jq"));
     let last = ours(include_str!("guard_last.jq"));
+    let fhir = ours(include_str!("fhir.jq"));
     let replaced: BTreeSet<(&str, usize)> = first
         .iter()
         .chain(&last)
@@ -53,6 +54,7 @@ fn read() -> Vec<Entry> {
         .into_iter()
         .chain(theirs)
         .chain(last)
+        .chain(fhir)
         .map(entry)
         .collect()
 }

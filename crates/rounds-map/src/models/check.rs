@@ -1,6 +1,6 @@
 //! Whether a body is of a model's shape: as far as it is known before there is a record, and whole when there is one.
 
-use super::{Events, Field, Model, ModelError, ModelProblem, Scalar, Shape};
+use super::{Certainty, Events, Field, Model, ModelError, ModelProblem, Scalar, Shape, path};
 use crate::body::{Body, Path};
 use crate::nearest::nearest;
 use crate::{Json, JsonKind};
@@ -13,8 +13,10 @@ pub(super) const META: &str = "Meta";
 pub(super) enum Stage {
     /// What the user wrote: expressions may give anything, and `Meta` is still to be added.
     Written,
-    /// What it became for a record.
+    /// What it became for a record. What only other events have is left out of the message, so it may be there.
     Rendered,
+    /// A message.
+    Message,
 }
 
 pub(super) fn check(model: &Model, event: &str, body: &Body, stage: Stage) -> Vec<ModelError> {
@@ -109,6 +111,14 @@ impl<'b> Value<'b> {
     }
 }
 
+fn is_empty(value: &Value<'_>) -> bool {
+    match value {
+        Value::Absent => true,
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
 struct Checker<'m> {
     model: &'m Model,
     event: &'m str,
@@ -149,7 +159,9 @@ impl Checker<'_> {
             .filter(|field| field.present.hold(self.event))
             .collect();
         for (key, _) in members {
-            if !present.iter().any(|field| field.name == key) {
+            let left_out =
+                self.stage == Stage::Rendered && fields.iter().any(|field| field.name == key);
+            if !left_out && !present.iter().any(|field| field.name == key) {
                 let step = self.path.enter_member(key);
                 let nearest =
                     nearest(key, present.iter().map(|field| field.name)).map(str::to_owned);
@@ -198,7 +210,13 @@ impl Checker<'_> {
             },
             Shape::Object(fields) => self.object(fields, value, demand),
             Shape::ListOfAny | Shape::ListOfObjects(_) => match value {
-                Value::Open | Value::Absent => {}
+                Value::Open => {}
+                empty if is_empty(empty) => {
+                    if demand == Demand::Enforced && field.required.hold(self.event) {
+                        self.error(ModelProblem::Missing);
+                    }
+                }
+                Value::Absent => {}
                 Value::Array(items) => self.items(&field.shape, items, demand),
                 Value::Scalar(_) | Value::Object(_) => {
                     value
@@ -218,6 +236,43 @@ impl Checker<'_> {
                 self.path.back(step);
             }
         }
+    }
+}
+
+/// Whether a body, as it is written, has a value at `path`.
+pub(super) fn written_at(body: &Body, path: &str) -> Option<Certainty> {
+    let (step, rest) = path.split_once('.').unwrap_or((path, ""));
+    let certain = |holds: bool| holds.then_some(Certainty::Always);
+    match body {
+        Body::Expression(_) => Some(Certainty::Perhaps),
+        Body::Literal(value) => certain(!crate::values_at(value, path).iter().all(path::is_empty)),
+        Body::Array(_) => None,
+        Body::Object(members) => {
+            let name = step.strip_suffix("[]");
+            let (_, member) = members
+                .iter()
+                .rev()
+                .find(|(key, _)| key == name.unwrap_or(step))?;
+            match (member, rest) {
+                (Body::Array(items), _) if name.is_some() && !rest.is_empty() => {
+                    items.iter().filter_map(|item| written_at(item, rest)).max()
+                }
+                (member, "") => written_whole(member),
+                (member, rest) => written_at(member, rest),
+            }
+        }
+    }
+}
+
+fn written_whole(body: &Body) -> Option<Certainty> {
+    match body {
+        Body::Expression(_) => Some(Certainty::Perhaps),
+        Body::Literal(value) => (!path::is_empty(value)).then_some(Certainty::Always),
+        Body::Array(items) => items.iter().filter_map(written_whole).max(),
+        Body::Object(members) => members
+            .iter()
+            .filter_map(|(_, member)| written_whole(member))
+            .max(),
     }
 }
 

@@ -7,14 +7,20 @@
 //! events NAME...
 //! shape NAME            fields used in several places follow, indented
 //! root                  the message's own fields follow, indented
-//!   FIELD TYPE [required | required-in EVENT... | in EVENT... | legacy]
+//!   FIELD TYPE [in EVENT...] [required | required-in EVENT... | legacy]
 //! ```
+//! and the rules of its events, of which `rules.rs` says how they are written.
+//!
 //! A type is `string`, `number`, `boolean`, `object`, the name of a shape, or `any`; the last three may end in `[]` for a
 //! list (`any` must). The fields of `object` and `object[]` follow, one level deeper. A value that is not required may be
-//! `null`. `in` names the only events that have the field. A `legacy` field may be given and is never filled in.
+//! `null`, and a list that is required has at least one item. `in` names the only events that have the field. A `legacy` field may be given and is never filled in.
 
+use super::rules::Rules;
 use super::{Events, Field, Filling, Model, Scalar, Shape};
 use std::collections::BTreeMap;
+
+/// What may stand behind a type.
+const WORDS: [&str; 4] = ["in", "required", "required-in", "legacy"];
 
 type Lines<'t> = std::iter::Peekable<std::slice::Iter<'t, (usize, &'static str)>>;
 
@@ -31,6 +37,7 @@ pub(super) fn read(text: &'static str) -> Result<Model, String> {
     let mut events = Vec::new();
     let mut shapes = BTreeMap::new();
     let mut root = Vec::new();
+    let mut rules = Rules::default();
     while let Some((_, line)) = lines.next() {
         let mut words = line.split_whitespace();
         match (words.next(), words.next()) {
@@ -41,6 +48,18 @@ pub(super) fn read(text: &'static str) -> Result<Model, String> {
                 shapes.insert(shape, members);
             }
             (Some("root"), None) => root = fields(&mut lines, 1, &shapes, &events)?,
+            (Some("states"), path) => {
+                rules.status = path;
+                section(&mut lines, |line| rules.state(line))?;
+            }
+            (Some("rules"), None) => section(&mut lines, |line| rules.rule(line, &events))?,
+            (Some("fhir"), Some(group)) => {
+                rules.fhir = Some((group, BTreeMap::new()));
+                section(&mut lines, |line| rules.fhir_code(line))?;
+            }
+            (Some("carry"), Some(event)) if events.contains(&event) => {
+                section(&mut lines, |line| rules.carry(event, line))?;
+            }
             _ => return Err(format!("unknown line `{line}`")),
         }
     }
@@ -48,7 +67,25 @@ pub(super) fn read(text: &'static str) -> Result<Model, String> {
     if root.is_empty() || events.is_empty() {
         return Err(format!("{name} has no fields or no events"));
     }
-    Ok(Model { name, events, root })
+    let model = Model {
+        name,
+        events,
+        root,
+        rules,
+    };
+    let unknown = model.paths_of_rules().find(|path| !model.has_path(path));
+    unknown.map_or(Ok(model), |path| Err(format!("{name} has no `{path}`")))
+}
+
+/// The indented lines that follow.
+fn section(
+    lines: &mut Lines<'_>,
+    mut read: impl FnMut(&'static str) -> Result<(), String>,
+) -> Result<(), String> {
+    while let Some((_, line)) = lines.next_if(|(depth, _)| *depth == 1) {
+        read(line)?;
+    }
+    Ok(())
 }
 
 fn fields(
@@ -88,18 +125,22 @@ fn fields(
             required: Events::None,
             filling: Filling::Always,
         };
-        let word = words.next();
-        let named: Vec<&'static str> = words.collect();
-        if let Some(unknown) = named.iter().find(|named| !events.contains(named)) {
-            return Err(format!("unknown event `{unknown}`: `{line}`"));
-        }
-        match word {
-            None => {}
-            Some("required") => field.required = Events::All,
-            Some("required-in") => field.required = Events::Only(named),
-            Some("in") => field.present = Events::Only(named),
-            Some("legacy") => field.filling = Filling::Legacy,
-            Some(_) => return Err(format!("unknown word: `{line}`")),
+        let mut words = words.peekable();
+        while let Some(word) = words.next() {
+            let mut named = Vec::new();
+            while let Some(event) = words.next_if(|word| !WORDS.contains(word)) {
+                if !events.contains(&event) {
+                    return Err(format!("unknown event `{event}`: `{line}`"));
+                }
+                named.push(event);
+            }
+            match word {
+                "required" if named.is_empty() => field.required = Events::All,
+                "legacy" if named.is_empty() => field.filling = Filling::Legacy,
+                "required-in" => field.required = Events::Only(named),
+                "in" => field.present = Events::Only(named),
+                _ => return Err(format!("unknown word: `{line}`")),
+            }
         }
         fields.push(field);
     }

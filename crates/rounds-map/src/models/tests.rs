@@ -30,7 +30,7 @@ const SMALLEST: &str = r#"{"Visit":{"Location":{"Department":"Cardiology"},"Dura
     "VisitDateTime":"2022-05-11T09:00:00Z","VisitNumber":"9007199254740993"}}"#;
 
 /// Indented JSON, for snapshots.
-fn pretty(value: &Json) -> String {
+pub(super) fn pretty(value: &Json) -> String {
     let mut out = String::new();
     let mut depth = 0_usize;
     let text = value.to_bytes();
@@ -99,7 +99,18 @@ fn every_model_text_can_be_read() {
     for text in TEXTS {
         parse::read(text).expect("is a model");
     }
-    assert_eq!(Model::names().collect::<Vec<_>>(), ["Scheduling"]);
+    assert_eq!(
+        Model::names().collect::<Vec<_>>(),
+        [
+            "Scheduling",
+            "PatientAdmin",
+            "Order",
+            "Results",
+            "Notes",
+            "Flowsheet",
+            "Media"
+        ]
+    );
     assert_eq!(
         scheduling().events().collect::<Vec<_>>(),
         ["New", "Reschedule", "Modification", "Cancel", "NoShow"]

@@ -1,6 +1,7 @@
 //! How the domain's values stand in columns.
 
 use jiff::Timestamp;
+use rounds_domain::plan::Shape;
 use rounds_domain::{ChangeKind, Code, ContainerState, DeliveryState, Version};
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
@@ -51,6 +52,35 @@ impl FromSql for Length {
             .map(|nanoseconds| Self(Duration::from_nanos(nanoseconds)))
             .map_err(|_| FromSqlError::OutOfRange(nanoseconds))
     }
+}
+
+/// How a notification is wrapped. One that a later version wrote is sent as it is.
+pub(crate) struct ShapeWord(pub(crate) Shape);
+
+impl FromSql for ShapeWord {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let word = value.as_str()?;
+        let known = Shape::ALL.into_iter().find(|shape| shape.as_str() == word);
+        Ok(Self(known.unwrap_or_default()))
+    }
+}
+
+/// What stands between paths in a column; no path that is worth showing has it.
+const BETWEEN_PATHS: char = '\u{1f}';
+
+/// Paths of a body, in one column.
+pub(crate) struct PathList<'p>(pub(crate) &'p [String]);
+
+impl ToSql for PathList<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::from(self.0.join(&String::from(BETWEEN_PATHS))))
+    }
+}
+
+/// They again.
+pub(crate) fn paths(column: &str) -> Vec<String> {
+    let paths = column.split(BETWEEN_PATHS).filter(|path| !path.is_empty());
+    paths.map(str::to_owned).collect()
 }
 
 /// The end of a lease. A lease that is longer than time goes on never ends.

@@ -7,7 +7,7 @@ use super::{bodies, claim, notifications, order};
 use jiff::Timestamp;
 use rounds_domain::ports::Claimed;
 use rounds_domain::{
-    ActionName, ConnectionName, Container, ContainerId, ContainerSettlement, ContainerState,
+    ActionName, Code, ConnectionName, Container, ContainerId, ContainerSettlement, ContainerState,
     Document, Gap, LookupAnswer, LookupName, OrderingKey, RecordId,
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -124,7 +124,7 @@ pub(crate) struct Standing {
     pub(crate) sequence: i64,
     pub(crate) state: ContainerState,
     action: i64,
-    ordering_key: String,
+    ordering_key: OrderingKey,
     record_id: String,
     record_body: i64,
     previous_body: Option<i64>,
@@ -156,7 +156,7 @@ pub(crate) fn standing(connection: &Connection, sequence: i64) -> Result<Option<
             sequence: row.get(0)?,
             state: row.get::<_, ContainerWord>(1)?.0,
             action: row.get(2)?,
-            ordering_key: row.get(3)?,
+            ordering_key: OrderingKey::new(row.get::<_, String>(3)?),
             record_id: row.get(4)?,
             record_body: row.get(5)?,
             previous_body: row.get(6)?,
@@ -189,7 +189,7 @@ fn settle_one(connection: &Connection, settlement: &ContainerSettlement) -> Resu
         } => {
             notifications::insert(connection, standing.action, notification, destinations)?;
             delete(connection, &standing)?;
-            order::promote_container(connection, standing.action, &standing.ordering_key)
+            leave(connection, &standing)
         }
         // The others give a claim back, and somebody whose claim is over has none to give.
         _ if !standing.is_claimed => Ok(()),
@@ -225,11 +225,18 @@ fn settle_one(connection: &Connection, settlement: &ContainerSettlement) -> Resu
                             reason_code = ?2, reason = ?3 WHERE sequence = ?1",
                 )?
                 .execute(params![standing.sequence, CodeText(*code), reason])?;
-            order::promote_container(connection, standing.action, &standing.ordering_key)
+            leave(connection, &standing)
         }
         ContainerSettlement::Dropped {
-            reason, gaps, at, ..
-        } => drop_one(connection, &standing, &with_gaps(reason, gaps), *at),
+            code,
+            reason,
+            gaps,
+            at,
+            ..
+        } => {
+            let reason = with_gaps(reason, gaps);
+            drop_one(connection, &standing, Some(*code), &reason, *at)
+        }
     }
 }
 
@@ -259,16 +266,27 @@ fn with_gaps(reason: &str, gaps: &[Gap]) -> String {
 pub(crate) fn drop_one(
     connection: &Connection,
     standing: &Standing,
+    code: Option<Code>,
     reason: &str,
     at: Timestamp,
 ) -> Result<()> {
     connection
         .prepare_cached(
-            "UPDATE containers SET state = 'dropped', claimed_until = NULL, reason_code = NULL, reason = ?2,
+            "UPDATE containers SET state = 'dropped', claimed_until = NULL, reason_code = ?4, reason = ?2,
                     finished_at = ?3 WHERE sequence = ?1",
         )?
-        .execute(params![standing.sequence, reason, At(at)])?;
-    order::promote_container(connection, standing.action, &standing.ordering_key)
+        .execute(params![standing.sequence, reason, At(at), code.map(CodeText)])?;
+    leave(connection, standing)
+}
+
+fn leave(connection: &Connection, standing: &Standing) -> Result<()> {
+    order::leave(
+        connection,
+        &order::CONTAINERS,
+        standing.action,
+        &standing.ordering_key,
+        standing.sequence,
+    )
 }
 
 /// Makes a parked or dead container due now, with fresh attempts. The answers that it has stay. A claim that is on it stays
@@ -278,12 +296,12 @@ pub(crate) fn retry_one(
     standing: &Standing,
     now: Timestamp,
 ) -> Result<()> {
-    let is_behind = order::container_is_open(
-        connection,
-        standing.action,
-        &standing.ordering_key,
-        standing.sequence,
-    )?;
+    let (scope, keys) = (standing.action, &standing.ordering_key);
+    let row = standing.sequence;
+    let is_behind = order::is_open(connection, &order::CONTAINERS, scope, keys, row)?;
+    if standing.state == ContainerState::Dead {
+        order::enter(connection, &order::CONTAINERS, scope, keys, row)?;
+    }
     // A parked one has its place already, perhaps beside others.
     let state = if standing.state == ContainerState::Dead && is_behind {
         ContainerState::Waiting

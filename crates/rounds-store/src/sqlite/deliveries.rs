@@ -1,7 +1,7 @@
 //! Deliveries: claimed, attempted by the engine, settled.
 
 use super::attempts;
-use super::codec::{At, CodeText, DeliveryWord, lease_end};
+use super::codec::{At, CodeText, DeliveryWord, ShapeWord, lease_end, paths};
 use super::error::Result;
 use super::names::Names;
 use super::{bodies, claim, destinations, notifications, order};
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rounds_domain::ports::Claimed;
 use rounds_domain::{
     ActionName, Attempt, DeliveryId, DeliveryJob, DeliverySettlement, DeliveryState,
-    DestinationName, NextStep, NotificationId,
+    DestinationName, NextStep, NotificationId, OrderingKey,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
@@ -65,9 +65,14 @@ fn load(
         body: i64,
         attempts: u32,
         detected_at: At,
+        changed: String,
+        event: String,
+        shape: ShapeWord,
+        number: u64,
     }
     let mut statement = connection.prepare_cached(
-        "SELECT n.sequence, n.id, a.name, n.body, d.attempts, n.detected_at
+        "SELECT n.sequence, n.id, a.name, n.body, d.attempts, n.detected_at, n.changed, n.event,
+                n.shape, d.number
          FROM deliveries d
          JOIN notifications n ON n.sequence = d.notification
          JOIN actions a ON a.id = n.action
@@ -81,6 +86,10 @@ fn load(
             body: row.get(3)?,
             attempts: row.get(4)?,
             detected_at: row.get(5)?,
+            changed: row.get(6)?,
+            event: row.get(7)?,
+            shape: row.get(8)?,
+            number: row.get(9)?,
         })
     })?;
     Ok(DeliveryJob {
@@ -89,8 +98,12 @@ fn load(
             destination: destination.clone(),
         },
         action: ActionName::new(row.action),
+        event: row.event,
         body: bodies::load(connection, row.body)?,
+        shape: row.shape.0,
+        number: row.number,
         gaps: notifications::gaps(connection, row.notification)?,
+        changed: paths(&row.changed),
         attempts: row.attempts,
         detected_at: row.detected_at.0,
     })
@@ -102,7 +115,7 @@ pub(crate) struct Standing {
     pub(crate) state: DeliveryState,
     pub(crate) destination: i64,
     notification: i64,
-    ordering_key: String,
+    pub(crate) ordering_key: OrderingKey,
     is_claimed: bool,
     due_at: At,
 }
@@ -137,7 +150,7 @@ pub(crate) fn standing(connection: &Connection, sequence: i64) -> Result<Option<
             state: row.get::<_, DeliveryWord>(1)?.0,
             destination: row.get(2)?,
             notification: row.get(3)?,
-            ordering_key: row.get(4)?,
+            ordering_key: OrderingKey::new(row.get::<_, String>(4)?),
             is_claimed: row.get(5)?,
             due_at: row.get(6)?,
         })
@@ -172,7 +185,7 @@ fn settle_one(connection: &Connection, settlement: &DeliverySettlement) -> Resul
                             reason_code = NULL, reason = NULL WHERE sequence = ?1",
                 )?
                 .execute(params![standing.sequence, attempt.is_some()])?;
-            order::promote_delivery(connection, standing.destination, &standing.ordering_key)?;
+            leave(connection, &standing)?;
             let at = ended_at(attempt, &standing);
             notifications::finish(connection, standing.notification, at)
         }
@@ -191,7 +204,7 @@ fn settle_one(connection: &Connection, settlement: &DeliverySettlement) -> Resul
                     CodeText(*code),
                     reason
                 ])?;
-            order::promote_delivery(connection, standing.destination, &standing.ordering_key)
+            leave(connection, &standing)
         }
     }
 }
@@ -236,25 +249,67 @@ pub(crate) fn retry_one(
     standing: &Standing,
     now: Timestamp,
 ) -> Result<()> {
-    let is_behind = order::delivery_is_open(
+    // A due one has its place already, perhaps beside others.
+    let state = match standing.state {
+        DeliveryState::Dead => reenter(connection, standing)?,
+        _ => DeliveryState::Due,
+    };
+    make_open(connection, standing, state, now)
+}
+
+/// Sends a finished one once more, before whatever of its keys is not under way.
+pub(crate) fn replay_one(
+    connection: &Connection,
+    standing: &Standing,
+    due_at: Timestamp,
+) -> Result<()> {
+    order::step_back(
         connection,
         standing.destination,
         &standing.ordering_key,
         standing.sequence,
     )?;
-    // A due one has its place already, perhaps beside others.
-    let state = if standing.state == DeliveryState::Dead && is_behind {
-        DeliveryState::Waiting
-    } else {
-        DeliveryState::Due
-    };
+    let state = reenter(connection, standing)?;
+    make_open(connection, standing, state, due_at)?;
+    notifications::unfinish(connection, standing.notification)
+}
+
+fn make_open(
+    connection: &Connection,
+    standing: &Standing,
+    state: DeliveryState,
+    due_at: Timestamp,
+) -> Result<()> {
     connection
         .prepare_cached(
             "UPDATE deliveries SET state = ?2, due_at = ?3, attempts = 0, reason_code = NULL, reason = NULL
              WHERE sequence = ?1",
         )?
-        .execute(params![standing.sequence, DeliveryWord(state), At(now)])?;
+        .execute(params![standing.sequence, DeliveryWord(state), At(due_at)])?;
     Ok(())
+}
+
+/// The state of one that is open again.
+fn reenter(connection: &Connection, standing: &Standing) -> Result<DeliveryState> {
+    let (scope, keys) = (standing.destination, &standing.ordering_key);
+    let row = standing.sequence;
+    let is_behind = order::is_open(connection, &order::DELIVERIES, scope, keys, row)?;
+    order::enter(connection, &order::DELIVERIES, scope, keys, row)?;
+    Ok(if is_behind {
+        DeliveryState::Waiting
+    } else {
+        DeliveryState::Due
+    })
+}
+
+fn leave(connection: &Connection, standing: &Standing) -> Result<()> {
+    order::leave(
+        connection,
+        &order::DELIVERIES,
+        standing.destination,
+        &standing.ordering_key,
+        standing.sequence,
+    )
 }
 
 /// Drops an open or dead delivery.
@@ -270,6 +325,6 @@ pub(crate) fn drop_one(
              WHERE sequence = ?1",
         )?
         .execute(params![standing.sequence, reason])?;
-    order::promote_delivery(connection, standing.destination, &standing.ordering_key)?;
+    leave(connection, standing)?;
     notifications::finish(connection, standing.notification, at)
 }

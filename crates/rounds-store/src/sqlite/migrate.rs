@@ -37,6 +37,14 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "credentials",
         sql: include_str!("../../migrations/0005_credentials.sql"),
     },
+    Migration {
+        name: "notifications",
+        sql: include_str!("../../migrations/0006_notifications.sql"),
+    },
+    Migration {
+        name: "deliveries",
+        sql: include_str!("../../migrations/0007_deliveries.sql"),
+    },
 ];
 
 /// `Roun` in ASCII: what the header of our databases says that they are (`SQLite`'s `application_id`).

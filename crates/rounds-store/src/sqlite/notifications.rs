@@ -1,11 +1,13 @@
 //! Notifications and what is owed of them.
 
-use super::codec::{At, DeliveryWord, KindWord, VersionBytes};
+use super::codec::{At, DeliveryWord, KindWord, PathList, VersionBytes};
 use super::error::Result;
 use super::names::Names;
 use super::{bodies, order};
 use jiff::Timestamp;
-use rounds_domain::{DeliveryState, DestinationName, Gap, LookupName, Notification};
+use rounds_domain::{
+    DeliveryOrder, DeliveryState, Gap, LookupName, Notification, OrderingKey, Owed,
+};
 use rusqlite::{Connection, params};
 
 /// Writes a notification and a delivery for each destination.
@@ -13,9 +15,11 @@ pub(crate) fn insert(
     connection: &Connection,
     action: i64,
     notification: &Notification,
-    destinations: &[DestinationName],
+    destinations: &[Owed],
 ) -> Result<()> {
     let body = bodies::insert(connection, &notification.body)?;
+    let filtered = notification.filtered.iter().map(ToString::to_string);
+    let filtered: Vec<String> = filtered.collect();
     // Owed to nobody, it is finished when it is made.
     let finished_at = destinations
         .is_empty()
@@ -23,8 +27,9 @@ pub(crate) fn insert(
     connection
         .prepare_cached(
             "INSERT INTO notifications
-                 (id, container, action, record_id, version, kind, event, body, detected_at, created_at, finished_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                 (id, container, action, record_id, version, kind, event, body, detected_at, created_at, finished_at,
+                  changed, filtered, shape)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             notification.id.as_str(),
@@ -38,42 +43,66 @@ pub(crate) fn insert(
             At(notification.detected_at),
             At(notification.created_at),
             finished_at,
+            PathList(&notification.changed),
+            PathList(&filtered),
+            notification.shape.as_str(),
         ])?;
     let sequence = connection.last_insert_rowid();
     insert_gaps(connection, sequence, &notification.gaps)?;
     for destination in destinations {
-        owe(connection, sequence, notification, destination)?;
+        owe(connection, action, sequence, notification, destination)?;
     }
     Ok(())
 }
 
 fn owe(
     connection: &Connection,
+    action: i64,
     sequence: i64,
     notification: &Notification,
-    destination: &DestinationName,
+    owed: &Owed,
 ) -> Result<()> {
-    let destination = Names::Destinations.number(connection, destination.as_str())?;
-    let ordering_key = notification.ordering_key.expose();
-    let state = if order::delivery_is_open(connection, destination, ordering_key, i64::MAX)? {
+    // No ordering key is this word: each begins with what it is made of.
+    let whole = OrderingKey::new("destination");
+    let ordering_key = match owed.order {
+        DeliveryOrder::Key => &notification.ordering_key,
+        DeliveryOrder::Destination => &whole,
+    };
+    let destination = Names::Destinations.number(connection, owed.destination.as_str())?;
+    let queue = &order::DELIVERIES;
+    let state = if order::is_open(connection, queue, destination, ordering_key, i64::MAX)? {
         DeliveryState::Waiting
     } else {
         DeliveryState::Due
     };
-    // A destination that is named twice is owed it once.
+    // A destination that is named twice is owed it once, and counts it once.
+    let is_owed = connection
+        .prepare_cached("SELECT 1 FROM deliveries WHERE notification = ?1 AND destination = ?2")?
+        .exists(params![sequence, destination])?;
+    if is_owed {
+        return Ok(());
+    }
+    let number: i64 = connection
+        .prepare_cached(
+            "INSERT INTO subscriptions (action, destination, told) VALUES (?1, ?2, 1)
+             ON CONFLICT DO UPDATE SET told = told + 1 RETURNING told",
+        )?
+        .query_row(params![action, destination], |row| row.get(0))?;
     connection
         .prepare_cached(
-            "INSERT INTO deliveries (notification, destination, ordering_key, state, due_at)
-             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+            "INSERT INTO deliveries (notification, destination, ordering_key, state, due_at, number)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute(params![
             sequence,
             destination,
-            ordering_key,
+            ordering_key.expose(),
             DeliveryWord(state),
             At(notification.created_at),
+            number,
         ])?;
-    Ok(())
+    let row = connection.last_insert_rowid();
+    order::enter(connection, queue, destination, ordering_key, row)
 }
 
 fn insert_gaps(connection: &Connection, sequence: i64, gaps: &[Gap]) -> Result<()> {
@@ -99,6 +128,14 @@ pub(crate) fn gaps(connection: &Connection, sequence: i64) -> Result<Vec<Gap>> {
         })
     })?;
     Ok(gaps.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Notes that something of a notification is owed again.
+pub(crate) fn unfinish(connection: &Connection, sequence: i64) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE notifications SET finished_at = NULL WHERE sequence = ?1")?
+        .execute([sequence])?;
+    Ok(())
 }
 
 /// Notes that a notification is finished, if nothing of it is owed or dead any more.

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use rounds_domain::plan::Missed;
 use rounds_domain::ports::{
     Claimed, ContainerDetail, ContainerFilter, ContainerSummary, Credential, Credentials,
-    DeliveryFilter, DeliverySummary, DestinationState, NotificationDetail, NotificationFilter,
-    NotificationSummary, Operations, Overview, PageRequest, Selection, Store, StoreError,
+    DeliveryCount, DeliveryFilter, DeliverySummary, DestinationNote, DestinationState,
+    NotificationDetail, NotificationFilter, NotificationSummary, Operations, Overview, PageRequest,
+    Selection, Store, StoreError,
 };
 use rounds_domain::{
     ActionName, CommitReceipt, ConnectionName, Container, ContainerId, ContainerSettlement,
@@ -175,15 +176,15 @@ impl Store for SqliteStore {
         .await
     }
 
-    async fn set_destination_state(
+    async fn note_destination(
         &self,
         destination: &DestinationName,
-        state: DestinationState,
+        note: DestinationNote,
     ) -> Answer<()> {
         let operation = format!("writing the state of {destination}");
         let destination = destination.clone();
         self.write(operation, move |connection| {
-            destinations::set_state(connection, &destination, &state)
+            destinations::note(connection, &destination, &note)
         })
         .await
     }
@@ -320,6 +321,48 @@ impl Operations for SqliteStore {
     ) -> Answer<u64> {
         self.write("dropping deliveries", move |connection| {
             operations::deliveries::drop_all(connection, &selection, &reason, now)
+        })
+        .await
+    }
+
+    async fn count_deliveries(&self, filter: DeliveryFilter) -> Answer<Vec<DeliveryCount>> {
+        self.read("counting deliveries", move |connection| {
+            operations::deliveries::count(connection, &filter)
+        })
+        .await
+    }
+
+    async fn replay_deliveries(
+        &self,
+        selection: Selection<DeliveryId, DeliveryFilter>,
+        now: Timestamp,
+        every: Duration,
+    ) -> Answer<u64> {
+        self.write("replaying deliveries", move |connection| {
+            operations::deliveries::replay(connection, &selection, now, every)
+        })
+        .await
+    }
+
+    async fn hold_destination(
+        &self,
+        destination: &DestinationName,
+        reason: String,
+        now: Timestamp,
+    ) -> Answer<()> {
+        let operation = format!("holding {destination}");
+        let destination = destination.clone();
+        self.write(operation, move |connection| {
+            destinations::hold(connection, &destination, &reason, now)
+        })
+        .await
+    }
+
+    async fn release_destination(&self, destination: &DestinationName) -> Answer<()> {
+        let operation = format!("releasing {destination}");
+        let destination = destination.clone();
+        self.write(operation, move |connection| {
+            destinations::release(connection, &destination)
         })
         .await
     }

@@ -163,18 +163,15 @@ fn take(
         .map(|known| known.body);
     match &change.resolution {
         Resolution::Tell => {
-            let first = !order::container_is_open(
-                connection,
-                place.action,
-                change.ordering_key.expose(),
-                i64::MAX,
-            )?;
-            let state = if first {
-                ContainerState::Due
-            } else {
+            let (queue, keys) = (&order::CONTAINERS, &change.ordering_key);
+            let state = if order::is_open(connection, queue, place.action, keys, i64::MAX)? {
                 ContainerState::Waiting
+            } else {
+                ContainerState::Due
             };
             insert_container(connection, place, change, body, previous, state, None)?;
+            let row = connection.last_insert_rowid();
+            order::enter(connection, queue, place.action, keys, row)?;
         }
         Resolution::Dead { code, reason } => {
             let reason = Some((CodeText(*code), reason.as_str()));

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use rounds_domain::ports::{Claimed, Store};
 use rounds_domain::{
     ActionName, Attempt, AttemptOutcome, Change, Code, ConnectionName, Container, ContainerId,
-    ContainerSettlement, DeliveryId, DeliveryJob, DeliverySettlement, DestinationName, Document,
-    FeedKey, FeedName, NextStep, Notification, OrderingKey, Presence, RecordId, Resolution,
-    RoundCommit, RoundCounts, RoundEnd, Version,
+    ContainerSettlement, DeliveryId, DeliveryJob, DeliveryOrder, DeliverySettlement,
+    DestinationName, Document, FeedKey, FeedName, NextStep, Notification, OrderingKey, Owed,
+    Presence, RecordId, Resolution, RoundCommit, RoundCounts, RoundEnd, Version,
 };
 use std::time::Duration;
 
@@ -107,6 +107,9 @@ pub(crate) fn notification(container: &Container, seconds: i64) -> Notification 
         ordering_key: container.ordering_key.clone(),
         body: container.record.clone(),
         gaps: Vec::new(),
+        changed: Vec::new(),
+        filtered: Vec::new(),
+        shape: rounds_domain::plan::Shape::Plain,
         detected_at: container.detected_at,
         created_at: at(seconds),
     }
@@ -118,8 +121,15 @@ pub(crate) fn notified(
     destinations: &[DestinationName],
 ) -> ContainerSettlement {
     ContainerSettlement::Notified {
-        notification: notification(container, seconds),
-        destinations: destinations.to_vec(),
+        notification: Box::new(notification(container, seconds)),
+        destinations: destinations.iter().map(owed).collect(),
+    }
+}
+
+pub(crate) fn owed(destination: &DestinationName) -> Owed {
+    Owed {
+        destination: destination.clone(),
+        order: DeliveryOrder::Key,
     }
 }
 

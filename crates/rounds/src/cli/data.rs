@@ -1,7 +1,9 @@
 //! The part of the command line that looks into the data directory.
 
 use clap::{Args, Subcommand, ValueEnum};
+use jiff::Timestamp;
 use rounds_domain::ports::PageRequest;
+use std::time::Duration;
 
 /// What was told.
 #[derive(Debug, Subcommand)]
@@ -121,6 +123,21 @@ pub struct DeliveryFilterArguments {
     /// Only to this destination.
     #[arg(long)]
     pub destination: Option<String>,
+    /// Only of this action.
+    #[arg(long)]
+    pub action: Option<String>,
+    /// Only of this record of the EHR.
+    #[arg(long, value_name = "ID")]
+    pub record: Option<String>,
+    /// Only of notifications that are called so, such as Scheduling.Cancel.
+    #[arg(long)]
+    pub event: Option<String>,
+    /// Only of changes that were found at this time or later: 2026-11-24T08:00:00Z, or 6h for six hours ago.
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    pub since: Option<When>,
+    /// Only of changes that were found before this time.
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    pub until: Option<When>,
     /// Only in this state; may be given several times.
     #[arg(long, value_enum, value_name = "STATE")]
     pub state: Vec<DeliveryStateArgument>,
@@ -144,14 +161,114 @@ pub struct ContainerSelection {
 #[derive(Debug, Args)]
 pub struct DeliverySelection {
     /// Ids: `ntf_.../destination`, or `ntf_...` for all destinations of a notification.
-    #[arg(conflicts_with_all = ["destination", "state", "all"])]
+    #[arg(conflicts_with_all = ["destination", "action", "record", "event", "since", "until", "state", "all"])]
     pub ids: Vec<String>,
     /// By filter.
     #[command(flatten)]
     pub filter: DeliveryFilterArguments,
     /// All of them.
-    #[arg(long, conflicts_with_all = ["destination", "state"])]
+    #[arg(long, conflicts_with_all = ["destination", "action", "record", "event", "since", "until", "state"])]
     pub all: bool,
+}
+
+impl DeliveryFilterArguments {
+    /// Whether all match.
+    pub const fn is_empty(&self) -> bool {
+        self.destination.is_none()
+            && self.action.is_none()
+            && self.record.is_none()
+            && self.event.is_none()
+            && self.since.is_none()
+            && self.until.is_none()
+            && self.state.is_empty()
+    }
+}
+
+/// What `replay` takes.
+#[derive(Debug, Args)]
+pub struct ReplayArguments {
+    /// Which.
+    #[command(flatten)]
+    pub selection: DeliverySelection,
+    /// How fast: so many in a second (s), minute (m) or hour (h).
+    #[arg(long, value_name = "N/UNIT", default_value = "10/s", value_parser = rate)]
+    pub rate: Duration,
+    /// Say how many it would be, and send nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// How the endpoints stand, and what is done to them.
+#[derive(Debug, Subcommand)]
+pub enum DestinationsCommand {
+    /// Show how each stands.
+    List,
+    /// Send nothing to one until it is released. Its deliveries wait, and none is lost.
+    #[command(
+        after_help = "Example:\n  rounds destinations hold my-app --reason 'maintenance until six'"
+    )]
+    Hold {
+        /// Which.
+        name: String,
+        /// Why; it is shown as long as it is held.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Serve one again, from where it stood, whatever paused it.
+    Release {
+        /// Which.
+        name: String,
+    },
+    /// Send a test, by the very way of notifications: the same addresses, headers, tokens and signatures.
+    #[command(
+        after_help = "Example:\n  rounds destinations test my-app\n\nThe body is a JSON object whose `Meta.DataModel` is `Rounds`, whose `Meta.EventType` is `Test` and whose `Meta.Test` is true. What is\nnot taken ends with exit code 2."
+    )]
+    Test {
+        /// Which, of the configuration.
+        name: String,
+    },
+}
+
+/// An instant, or how long ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// This one.
+    At(Timestamp),
+    /// So long ago.
+    Ago(Duration),
+}
+
+impl When {
+    /// The instant that it means.
+    pub fn before(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => at,
+            Self::Ago(ago) => now.checked_sub(ago).unwrap_or(Timestamp::MIN),
+        }
+    }
+}
+
+fn when(text: &str) -> Result<When, String> {
+    if let Ok(at) = text.parse() {
+        return Ok(When::At(at));
+    }
+    super::duration(text).map(When::Ago).map_err(|_| {
+        format!("`{text}` is neither an instant (2026-11-24T08:00:00Z) nor how long ago (6h)")
+    })
+}
+
+/// A rate as the wait from one to the next.
+fn rate(text: &str) -> Result<Duration, String> {
+    let mend = || format!("`{text}` is not a rate; write 10/s, 100/m or 1000/h");
+    let (number, unit) = text.split_once('/').ok_or_else(mend)?;
+    let number: u32 = number.parse().map_err(|_| mend())?;
+    let unit = match unit {
+        "s" => Duration::from_secs(1),
+        "m" => Duration::from_mins(1),
+        "h" => Duration::from_hours(1),
+        _ => return Err(mend()),
+    };
+    unit.checked_div(number).ok_or_else(mend)
 }
 
 /// Which part of a list.

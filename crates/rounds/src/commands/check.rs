@@ -15,7 +15,8 @@ use rounds_config::{ConnectionCost, Severity};
 use rounds_domain::InstanceId;
 use rounds_domain::plan::{Action, Plan};
 use rounds_domain::ports::Store;
-use rounds_http::SecretError;
+use rounds_http::codes::DESTINATION_ADDRESS;
+use rounds_http::{SecretError, check_destination};
 use rounds_store::SqliteStore;
 use serde::Serialize;
 use serde_json::Value;
@@ -33,6 +34,8 @@ pub struct CheckPage {
     pub actions: Vec<ActionDeeds>,
     /// What it costs each connection.
     pub costs: Vec<CostRow>,
+    /// Destinations whose names lead to addresses that may not be dialled.
+    pub addresses: Vec<AddressRow>,
     /// Each secret, and whether it can be read here. Never its value.
     pub secrets: Vec<SecretRow>,
 }
@@ -52,6 +55,19 @@ pub struct CostRow {
     pub allowed_per_day: Option<f64>,
     /// How much of the tightest limit rounds alone use; 100 is all.
     pub share_percent: Option<f64>,
+}
+
+/// A destination that may not be dialled.
+#[derive(Debug, Serialize)]
+pub struct AddressRow {
+    /// Which.
+    pub destination: String,
+    /// The code.
+    pub code: &'static str,
+    /// Which address, and of what kind it is.
+    pub trouble: String,
+    /// How to mend it.
+    pub hint: &'static str,
 }
 
 /// One secret.
@@ -80,6 +96,7 @@ pub async fn check(
             diagnostics,
             actions: Vec::new(),
             costs: Vec::new(),
+            addresses: Vec::new(),
             secrets: Vec::new(),
         });
     };
@@ -87,10 +104,14 @@ pub async fn check(
     let now = surroundings.clock.now();
     let deeds = |action: &std::sync::Arc<Action>| {
         let used = (read.uses.iter()).find(|used| used.action == action.name.as_str());
-        ActionDeeds::of(action, used, instance.as_ref(), now)
+        let inbound = (plan.connections.get(&action.connection))
+            .and_then(|connection| connection.receive.as_ref());
+        ActionDeeds::of(action, inbound, used, instance.as_ref(), now)
     };
+    let addresses = addresses(plan).await;
     Ok(CheckPage {
-        usable: true,
+        usable: addresses.is_empty(),
+        addresses,
         diagnostics,
         actions: plan.actions.iter().map(deeds).collect(),
         costs: rounds_config::cost(plan)
@@ -113,6 +134,12 @@ pub async fn perform(common: &Common, terminal: &mut Terminal) -> Result<Ended, 
         terminal.give(&page)?;
     }
     if terminal.format() == Format::Text {
+        for row in &page.addresses {
+            terminal.say(&format!(
+                "error[{}]: destinations.{}.url: {}\n  help: {}\n",
+                row.code, row.destination, row.trouble, row.hint
+            ));
+        }
         terminal.say(&page.verdict(&read));
     }
     Ok(if page.usable {
@@ -131,6 +158,20 @@ async fn instance(data_directory: &Path) -> Option<InstanceId> {
         }
         Ok(Database::NotYet) | Err(_) => None,
     }
+}
+
+async fn addresses(plan: &Plan) -> Vec<AddressRow> {
+    let refusals = plan.destinations.values().map(|destination| async {
+        let refusal = check_destination(destination).await.err()?;
+        Some(AddressRow {
+            destination: destination.name.to_string(),
+            code: DESTINATION_ADDRESS.as_str(),
+            trouble: refusal.to_string(),
+            hint: refusal.hint(),
+        })
+    });
+    let refusals = futures_util::future::join_all(refusals).await;
+    refusals.into_iter().flatten().collect()
 }
 
 async fn secrets(plan: &Plan, surroundings: &Surroundings) -> Vec<SecretRow> {
@@ -160,15 +201,11 @@ impl From<&ConnectionCost> for CostRow {
 impl CheckPage {
     /// The last line.
     fn verdict(&self, read: &Read) -> String {
-        let count = |severity, word| {
-            plural(
-                u64::try_from(read.count(severity)).unwrap_or(u64::MAX),
-                word,
-            )
-        };
+        let count = |number: usize, word| plural(u64::try_from(number).unwrap_or(u64::MAX), word);
+        let errors = read.count(Severity::Error) + self.addresses.len();
         let (errors, warnings) = (
-            count(Severity::Error, "error"),
-            count(Severity::Warning, "warning"),
+            count(errors, "error"),
+            count(read.count(Severity::Warning), "warning"),
         );
         if self.usable {
             format!("The configuration can be used: {errors}, {warnings}.")

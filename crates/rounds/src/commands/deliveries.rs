@@ -10,7 +10,9 @@ use crate::wiring::Surroundings;
 use crate::{Ended, Problem, data};
 use jiff::Timestamp;
 use rounds_domain::ports::{DeliveryFilter, DeliverySummary, Operations, PageRequest, Selection};
-use rounds_domain::{DeliveryId, DeliveryState, DestinationName, NotificationId};
+use rounds_domain::{
+    ActionName, DeliveryId, DeliveryState, DestinationName, NotificationId, RecordId,
+};
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -79,13 +81,15 @@ pub async fn list(
 pub async fn select(
     operations: &dyn Operations,
     selection: DeliverySelection,
+    now: Timestamp,
 ) -> Result<Selection<DeliveryId, DeliveryFilter>, Problem> {
     if selection.ids.is_empty() {
-        let filter = filter(selection.filter);
-        if filter.destination.is_none() && filter.states.is_empty() && !selection.all {
-            return Err(nothing_selected("--destination, --state"));
+        if selection.filter.is_empty() && !selection.all {
+            return Err(nothing_selected(
+                "--destination, --action, --state, --since",
+            ));
         }
-        return Ok(Selection::Matching(filter));
+        return Ok(Selection::Matching(filter(selection.filter, now)));
     }
     let mut ids = Vec::new();
     for text in &selection.ids {
@@ -96,7 +100,7 @@ pub async fn select(
         let filter = DeliveryFilter {
             destination: destination.map(DestinationName::new),
             notification: Some(NotificationId::new(notification)),
-            states: Vec::new(),
+            ..DeliveryFilter::default()
         };
         let all = PageRequest {
             offset: 0,
@@ -140,10 +144,10 @@ pub async fn perform(
             filter: which,
             page,
         } => {
-            terminal.give(&list(&store, filter(which), page).await?)?;
+            terminal.give(&list(&store, filter(which, now), page).await?)?;
         }
         DeliveriesCommand::Retry(selection) => {
-            let selection = select(&store, selection).await?;
+            let selection = select(&store, selection, now).await?;
             let count = store.retry_deliveries(selection, now).await?;
             terminal.give(&Changed {
                 done: "retried",
@@ -152,7 +156,7 @@ pub async fn perform(
             })?;
         }
         DeliveriesCommand::Drop { selection, reason } => {
-            let selection = select(&store, selection).await?;
+            let selection = select(&store, selection, now).await?;
             let count = store.drop_deliveries(selection, reason, now).await?;
             terminal.give(&Changed {
                 done: "dropped",
@@ -164,7 +168,7 @@ pub async fn perform(
     Ok(Ended::Fine)
 }
 
-fn filter(arguments: DeliveryFilterArguments) -> DeliveryFilter {
+fn filter(arguments: DeliveryFilterArguments, now: Timestamp) -> DeliveryFilter {
     let state = |argument| match argument {
         DeliveryStateArgument::Waiting => DeliveryState::Waiting,
         DeliveryStateArgument::Due => DeliveryState::Due,
@@ -175,6 +179,11 @@ fn filter(arguments: DeliveryFilterArguments) -> DeliveryFilter {
     DeliveryFilter {
         destination: arguments.destination.map(DestinationName::new),
         notification: None,
+        action: arguments.action.map(ActionName::new),
+        record_id: arguments.record.map(RecordId::new),
+        event: arguments.event,
+        since: arguments.since.map(|since| since.before(now)),
+        until: arguments.until.map(|until| until.before(now)),
         states: arguments.state.into_iter().map(state).collect(),
     }
 }

@@ -4,7 +4,10 @@ use crate::cli::{AlgorithmArgument, KeysCommand};
 use crate::output::Terminal;
 use crate::problem::{KEY_NOT_WRITTEN, KEY_UNREADABLE};
 use crate::{Ended, Problem};
-use rounds_http::{SigningAlgorithm, SigningKey, codes, public_key_set};
+use rounds_http::{
+    SigningAlgorithm, SigningKey, codes, generate_webhook_key, generate_webhook_secret,
+    public_key_set,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::fs::{File, OpenOptions};
@@ -65,12 +68,36 @@ pub fn perform(command: &KeysCommand, terminal: &mut Terminal) -> Result<Ended, 
                 file.display()
             ));
         }
+        KeysCommand::Webhook { asymmetric, out } => webhook(*asymmetric, out.as_deref(), terminal)?,
         KeysCommand::Jwks { files } => {
             let set = jwks(files)?;
             terminal.give_text(&format!("{set:#}\n"))?;
         }
     }
     Ok(Ended::Fine)
+}
+
+fn webhook(asymmetric: bool, out: Option<&Path>, terminal: &mut Terminal) -> Result<(), Problem> {
+    let no_randomness = |error| Problem::cannot_start("making a secret", &error);
+    let (secret, public) = if asymmetric {
+        let (private, public) = generate_webhook_key().map_err(no_randomness)?;
+        (private, Some(public))
+    } else {
+        (generate_webhook_secret().map_err(no_randomness)?, None)
+    };
+    let line = SecretString::from(format!("{}\n", secret.expose_secret()));
+    match out {
+        Some(path) => {
+            write(path, &line)?;
+            terminal.say(&format!("secret       {}", path.display()));
+        }
+        None => terminal.give_text(line.expose_secret())?,
+    }
+    match public {
+        Some(public) => terminal.say(&format!("public key   {public}")),
+        None => terminal.say("The receiver needs the same secret."),
+    }
+    Ok(())
 }
 
 /// Writes a file that only its owner reads, and that was not there before.

@@ -4,11 +4,14 @@ pub mod check;
 pub mod connectors;
 pub mod containers;
 pub mod deliveries;
+pub mod destinations;
 pub mod explain;
 pub mod keys;
+pub mod map;
 pub mod notifications;
 pub mod poll;
 pub mod probe;
+pub mod replay;
 pub mod run;
 pub mod status;
 
@@ -32,9 +35,12 @@ pub async fn perform(arguments: Box<Arguments>, terminal: &mut Terminal) -> Resu
         Command::Demo(options) => demo::perform(&options, terminal).await,
         Command::Status => status::perform(&common, terminal).await,
         Command::Notifications(command) => notifications::perform(&common, command, terminal).await,
+        Command::Destinations(command) => destinations::perform(&common, command, terminal).await,
+        Command::Replay(arguments) => replay::perform(&common, arguments, terminal).await,
         Command::Deliveries(command) => deliveries::perform(&common, command, terminal).await,
         Command::Containers(command) => containers::perform(&common, command, terminal).await,
         Command::Connectors(command) => connectors::perform(&command, terminal),
+        Command::Map(command) => map::perform(&common, command, terminal).await,
         Command::Keys(command) => keys::perform(&command, terminal),
         Command::Explain { code } => explain::perform(code.as_deref(), terminal),
     }

@@ -67,6 +67,10 @@ pub struct NotificationPage {
     pub version: String,
     /// Lookups whose record was not there, with the EHR's status.
     pub gaps: Vec<GapRow>,
+    /// The paths of the body that are not as they were, however many changes lie in between.
+    pub changed: Vec<String>,
+    /// The destinations that did not want it, by the rules of their subscriptions.
+    pub filtered: Vec<String>,
     /// What the receiver gets.
     pub body: RawDocument,
     /// The attempts, by destination.
@@ -187,6 +191,8 @@ impl From<NotificationDetail> for NotificationPage {
             container: detail.container.to_string(),
             version: detail.version.to_string(),
             gaps: detail.gaps.iter().map(gap).collect(),
+            changed: detail.changed,
+            filtered: detail.filtered.iter().map(ToString::to_string).collect(),
             body: RawDocument::from(&detail.body),
             attempts: detail
                 .deliveries
@@ -271,12 +277,22 @@ impl Report for NotificationPage {
             "made          {}, from container {}",
             row.created_at, self.container
         )?;
+        if !self.changed.is_empty() {
+            let paths = self
+                .changed
+                .join(", ")
+                .replace(char::is_control, "\u{fffd}");
+            writeln!(out, "changed       {paths}")?;
+        }
         for gap in &self.gaps {
             writeln!(
                 out,
                 "missing       lookup {}: the EHR answered {}",
                 gap.lookup, gap.status
             )?;
+        }
+        for name in &self.filtered {
+            writeln!(out, "not to        {name}: the rules of its subscription")?;
         }
         for delivery in &self.attempts {
             let DeliveryRow {

@@ -115,7 +115,8 @@ fn open(data_directory: &Path, mode: PollMode) -> Result<Opened, Problem> {
     Ok((Arc::clone(&store) as Arc<dyn Store>, Some(store)))
 }
 
-fn unknown_action(plan: &Plan, action: &ActionName) -> Problem {
+/// Says which actions there are.
+pub(super) fn unknown_action(plan: &Plan, action: &ActionName) -> Problem {
     let names: Vec<String> = plan
         .actions
         .iter()

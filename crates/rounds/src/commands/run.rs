@@ -6,8 +6,9 @@ use crate::signals::Stopping;
 use crate::wiring::Surroundings;
 use crate::{Ended, Problem, configuration, problem};
 use rounds_domain::plan::{Cadence, Plan};
-use rounds_domain::ports::{Clock, Credentials, Operations, Store};
+use rounds_domain::ports::{Clock, Credentials, Operations, Reception, Store};
 use rounds_engine::{Drained, Engine};
+use rounds_http::InboundServers;
 use rounds_store::{SqliteStore, StoreOptions};
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,10 +44,31 @@ pub async fn perform(
         Arc::clone(&store) as Arc<dyn Store>,
         Some(Arc::clone(&store) as Arc<dyn Credentials>),
     )?;
-    let engine = Engine::new(Arc::clone(&plan), ports);
+    let engine = Arc::new(Engine::new(Arc::clone(&plan), ports));
+
+    // What EHRs push. It is taken as long as anything is: what is answered is on the disk, and what is cut off comes again.
+    let reception = Arc::clone(&engine) as Arc<dyn Reception>;
+    let pushes = InboundServers::start(
+        &plan,
+        &surroundings.secrets,
+        &surroundings.clock,
+        &reception,
+    )
+    .await
+    .map_err(|error| {
+        Problem::new(
+            problem::CANNOT_LISTEN,
+            Ended::Failed,
+            error.to_string(),
+            "stop whatever else has that port, or name another under `receive.listen`",
+        )
+    })?;
 
     // What it is going to do, for the log.
     announce(common, &plan);
+    for address in pushes.addresses() {
+        tracing::info!(%address, "listening for what EHRs push");
+    }
     warn_of_secrets(&plan, &surroundings).await;
     warn_of_the_unserved(&plan, &store).await?;
 
@@ -73,6 +95,8 @@ pub async fn perform(
         () = listening => Drained::CutShort,
         () = watch(&store, &engine, &*surroundings.clock) => Drained::CutShort,
     };
+
+    drop(pushes);
 
     // How it ended.
     Ok(match drained {

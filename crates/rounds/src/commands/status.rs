@@ -1,11 +1,12 @@
 //! `rounds status`: how everything stands, as the store tells it.
 
+use super::destinations::{DestinationStatus, write_table};
 use crate::cli::Common;
 use crate::output::{Ago, Align, Columns, Report, Terminal, cursor_in_words, duration_in_words};
 use crate::wiring::Surroundings;
 use crate::{Ended, Problem, data};
 use jiff::Timestamp;
-use rounds_domain::ports::{ActionOverview, DestinationOverview, Operations};
+use rounds_domain::ports::{ActionOverview, Operations};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -89,41 +90,17 @@ pub struct Failure {
     pub hint: Option<String>,
 }
 
-/// How one destination stands.
-#[derive(Debug, Serialize)]
-pub struct DestinationStatus {
-    /// Which.
-    pub destination: String,
-    /// Deliveries waiting or due.
-    pub owed: u64,
-    /// When the change of the oldest of them was found.
-    pub oldest_owed_at: Option<Timestamp>,
-    /// Deliveries that were taken and are still kept.
-    pub delivered: u64,
-    /// Deliveries given up.
-    pub dead: u64,
-    /// Since when and why nothing is sent.
-    pub paused: Option<Paused>,
-}
-
-/// Why a destination is left alone.
-#[derive(Debug, Serialize)]
-pub struct Paused {
-    /// Since when.
-    pub since: Timestamp,
-    /// The code.
-    pub code: &'static str,
-    /// In words.
-    pub reason: String,
-}
-
 /// Asks the store how everything stands.
 pub async fn status(operations: &dyn Operations, now: Timestamp) -> Result<Status, Problem> {
     let overview = operations.overview().await?;
     Ok(Status {
         now,
         actions: overview.actions.into_iter().map(action).collect(),
-        destinations: overview.destinations.into_iter().map(destination).collect(),
+        destinations: overview
+            .destinations
+            .into_iter()
+            .map(DestinationStatus::from)
+            .collect(),
     })
 }
 
@@ -166,22 +143,6 @@ fn action(overview: ActionOverview) -> ActionStatus {
         containers_parked: overview.containers_parked,
         containers_dead: overview.containers_dead,
         notifications: overview.notifications,
-    }
-}
-
-fn destination(overview: DestinationOverview) -> DestinationStatus {
-    let paused = overview.state.paused.map(|(since, code, reason)| Paused {
-        since,
-        code: code.as_str(),
-        reason,
-    });
-    DestinationStatus {
-        destination: overview.destination.to_string(),
-        owed: overview.owed,
-        oldest_owed_at: overview.oldest_owed_at,
-        delivered: overview.delivered,
-        dead: overview.dead,
-        paused,
     }
 }
 
@@ -244,7 +205,7 @@ impl Report for Status {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         self.write_actions(out)?;
         writeln!(out)?;
-        self.write_destinations(out)?;
+        write_table(&self.destinations, self.now, out)?;
         self.write_troubles(out)
     }
 }
@@ -283,35 +244,6 @@ impl Status {
         table.write(out, "")
     }
 
-    fn write_destinations(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut table = Columns::new(&[
-            ("destination", Align::Left),
-            ("owed", Align::Right),
-            ("oldest found", Align::Left),
-            ("delivered", Align::Right),
-            ("dead", Align::Right),
-            ("state", Align::Left),
-        ]);
-        for destination in &self.destinations {
-            let ago = |at| Ago { at, now: self.now }.to_string();
-            table.row([
-                destination.destination.clone(),
-                destination.owed.to_string(),
-                destination
-                    .oldest_owed_at
-                    .map_or_else(|| "-".to_owned(), ago),
-                destination.delivered.to_string(),
-                destination.dead.to_string(),
-                destination
-                    .paused
-                    .as_ref()
-                    .map_or("served", |_| "paused")
-                    .to_owned(),
-            ]);
-        }
-        table.write(out, "")
-    }
-
     fn write_troubles(&self, out: &mut dyn Write) -> io::Result<()> {
         for action in &self.actions {
             for feed in &action.feeds {
@@ -345,25 +277,8 @@ impl Status {
                 )?;
             }
         }
-        for destination in &self.destinations {
-            let name = &destination.destination;
-            if let Some(paused) = &destination.paused {
-                writeln!(
-                    out,
-                    "\n{name}: paused for {} ({}): {}\n  help: rounds deliveries retry --destination {name}",
-                    duration_in_words(self.now.duration_since(paused.since).unsigned_abs()),
-                    paused.code,
-                    paused.reason
-                )?;
-            }
-            if destination.dead > 0 {
-                writeln!(
-                    out,
-                    "\n{name}: {} given up: rounds deliveries list --destination {name} --state dead",
-                    destination.dead
-                )?;
-            }
-        }
-        Ok(())
+        self.destinations
+            .iter()
+            .try_for_each(|destination| destination.write_troubles(self.now, out))
     }
 }

@@ -1,6 +1,7 @@
 //! The demo's configuration: the README's example, with addresses on loopback.
 
 use std::time::Duration;
+use url::Url;
 
 /// The name of the environment variable with the EHR's token.
 pub(super) const EHR_TOKEN: &str = "DEMO_EHR_TOKEN";
@@ -39,12 +40,6 @@ actions:
       patient: { get: "/patient/{{ record.patientID }}" }
     notify:
       model: Scheduling
-      event: |
-        = if .record.status == "cancelled" then "Cancel"
-          elif .record.status == "noshow" then "NoShow"
-          elif .previous == null then "New"
-          elif .previous.start != .record.start then "Reschedule"
-          else "Modification" end
       body:
         Patient:
           Identifiers: [{ ID: = .patient.mrn, IDType: MR }]
@@ -53,11 +48,11 @@ actions:
         Visit:
           VisitNumber: = .record.id | tostring
           VisitDateTime: = .record.start
-          OldDateTime: = select(.record.status == "booked" and .previous.start != .record.start) | .previous.start // empty
           Duration: = .record.duration
+          Status: = .record.status
           Reason: = .record.reason
           Location: { Department: = .record.location }
-    to: [my-app]
+    to: @TO@
 destinations:
   my-app:
     url: @RECEIVER@
@@ -66,9 +61,22 @@ destinations:
     allow_addresses: [127.0.0.1]
 "#;
 
-/// The YAML, for an EHR and a receiver at these addresses.
-pub(super) fn text(ehr: &str, receiver: &str, interval: Duration) -> String {
-    TEXT.replace("@EHR@", ehr)
+/// A second endpoint, of whoever watches.
+const YOURS: &str = r#"  yours:
+    url: "@URL@"
+    signing_secret: { env: DEMO_SIGNING_SECRET }
+    verification_token: { env: DEMO_VERIFICATION_TOKEN }
+    allow_addresses: [127.0.0.1, "::1"]
+"#;
+
+/// The YAML, for an EHR, a receiver and perhaps somebody's own endpoint at these addresses.
+pub(super) fn text(ehr: &str, receiver: &str, yours: Option<&Url>, interval: Duration) -> String {
+    let to = yours.map_or("[my-app]", |_| "[my-app, yours]");
+    // A URL has no quotes in it: they are escaped.
+    let yours = yours.map_or_else(String::new, |url| YOURS.replace("@URL@", url.as_str()));
+    format!("{TEXT}{yours}")
+        .replace("@TO@", to)
+        .replace("@EHR@", ehr)
         .replace("@RECEIVER@", receiver)
         .replace("@INTERVAL@", &written(interval))
         .replace("@TIMEOUT@", &written(interval.min(LONGEST_REQUEST)))
@@ -92,7 +100,14 @@ mod tests {
     fn the_configuration_has_nothing_wrong_at_any_interval() {
         for millis in [1_000, 1_500, 2_000, 60_000, 86_400_000] {
             let interval = Duration::from_millis(millis);
-            let text = text("http://127.0.0.1:1", "http://127.0.0.1:2/hooks/x", interval);
+            let yours = Url::parse("https://me.example.org/hooks?a='b'").expect("a URL");
+            let yours = (millis < 2_000).then_some(&yours);
+            let text = text(
+                "http://127.0.0.1:1",
+                "http://127.0.0.1:2/hooks/x",
+                yours,
+                interval,
+            );
             let sources = Sources::from_text("demo.yaml", text);
             let outcome = rounds_config::load(&sources);
             let said =

@@ -38,9 +38,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Shows the whole way, and judges it.
 pub async fn perform(options: &DemoArguments, terminal: &mut Terminal) -> Result<Ended, Problem> {
     let mut stopping = Stopping::listen()?;
-    let stage = Stage::set(options.interval).await?;
+    let stage = Stage::set(options.interval, options.to.as_ref()).await?;
     let mut show = Show::new(terminal, Arc::clone(&stage.surroundings.clock));
     show.configuration(&stage.configuration);
+    if options.to.is_some() {
+        show.say(&format!(
+            "Your endpoint is told as well. Its notifications are signed as Standard Webhooks says, with the secret of this demo:\n{}\n",
+            stage.signing
+        ));
+    }
     stage.first_round().await?;
     show.say("The first round was made: what is there already is known and not told. From here on, each change must be told once.\n");
     let patience = options.interval.saturating_mul(3).saturating_add(PATIENCE);
@@ -80,8 +86,9 @@ mod tests {
             changes: Some(3),
             interval: Duration::from_secs(1),
             change_every: Duration::from_millis(10),
+            to: None,
         };
-        let stage = Stage::set(options.interval).await?;
+        let stage = Stage::set(options.interval, options.to.as_ref()).await?;
         stage.first_round().await?;
         let refusal = StatusAnswer::new(StatusCode::INTERNAL_SERVER_ERROR);
         stage.receiver.when(|_received| true, refusal);

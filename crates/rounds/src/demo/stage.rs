@@ -26,6 +26,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use url::Url;
 
 /// Patients of the hospital.
 const PATIENTS: usize = 12;
@@ -41,6 +42,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The three at work.
 pub(super) struct Stage {
     pub(super) configuration: String,
+    /// What signs notifications: made for this demo, and gone with it.
+    pub(super) signing: String,
     pub(super) interval: Duration,
     pub(super) surroundings: Surroundings,
     pub(super) seed: u64,
@@ -55,7 +58,7 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Starts the three.
-    pub(super) async fn set(interval: Duration) -> Result<Self, Problem> {
+    pub(super) async fn set(interval: Duration, yours: Option<&Url>) -> Result<Self, Problem> {
         let randomness = SystemRandomness::new().map_err(|error| failed("chance", &error))?;
         let tokens = Tokens::new(&randomness);
         let seed = randomness.next_u64();
@@ -81,7 +84,9 @@ impl Stage {
             .await
             .map_err(|error| failed("the receiver", &error))?;
 
-        let configuration = configuration::text(&ehr.base_url(), &receiver.url("my-app"), interval);
+        let configuration =
+            configuration::text(&ehr.base_url(), &receiver.url("my-app"), yours, interval);
+        let signing = tokens.signing.clone();
         let plan = plan(&configuration)?;
         let folder = tempfile::Builder::new()
             .prefix("rounds-demo-")
@@ -99,6 +104,7 @@ impl Stage {
         });
         Ok(Self {
             configuration,
+            signing,
             interval,
             surroundings,
             seed,

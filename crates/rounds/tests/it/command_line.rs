@@ -53,7 +53,14 @@ fn check_as_json_has_stable_keys() {
     let page = said.json();
     assert_eq!(
         keys(&page),
-        ["actions", "costs", "diagnostics", "secrets", "usable"]
+        [
+            "actions",
+            "addresses",
+            "costs",
+            "diagnostics",
+            "secrets",
+            "usable"
+        ]
     );
     assert_eq!(
         page["actions"][0]["cursor"]["effective_overlap_seconds"],

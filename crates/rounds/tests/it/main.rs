@@ -3,10 +3,13 @@
 mod command_line;
 mod connectors;
 mod demo;
+mod destinations;
 mod hostile;
 mod keys;
+mod map;
 mod poll;
 mod probe;
+mod pushes;
 mod reliability;
 mod run;
 mod service;

@@ -24,7 +24,7 @@ const RESERVED: [&str; 10] = [
     "assertion",
 ];
 
-pub(super) fn oauth2(
+pub(in crate::lower) fn oauth2(
     given: &Here<OAuth2Keys>,
     base_url: Option<&Url>,
     findings: &mut Findings<'_>,

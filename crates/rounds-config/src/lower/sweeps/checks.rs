@@ -113,15 +113,17 @@ pub(in crate::lower) fn telling<'f>(
         _ => false,
     });
     let shows_kind = match &notify.body {
-        BodyRule::Whole => true,
-        BodyRule::Free(body) => reads_change(body),
-        BodyRule::Model {
-            event: EventRule::ByKind {
-                updated, deleted, ..
-            },
+        BodyRule::Whole
+        | BodyRule::Model {
+            event: EventRule::Derived,
+            ..
+        } => true,
+        BodyRule::Free(body)
+        | BodyRule::Model {
+            event: EventRule::Fixed(_),
             body,
             ..
-        } => updated != deleted || reads_change(body),
+        } => reads_change(body),
         BodyRule::Model {
             event: EventRule::Expression(event),
             body,

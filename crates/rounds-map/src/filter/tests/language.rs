@@ -111,6 +111,50 @@ fn what_ehrs_need_again_and_again_is_there() {
 }
 
 #[test]
+fn what_readers_of_fhir_need_is_there() {
+    gives(
+        "[.[] | fhir_id]",
+        r#"["Patient/7","https://a/r4/Patient/8/_history/2","9",null]"#,
+        r#"["7","8","9",null]"#,
+    );
+    gives(
+        "[.[] | fhir_used | .family]",
+        r#"[[{"use":"old","family":"a"},{"family":"b"},{"use":"official","family":"c"}],[{"use":"old","family":"a"},{"family":"b"}],{"family":"d"},null]"#,
+        r#"["c","b","d",null]"#,
+    );
+    gives(
+        r#"fhir_contact("phone"; "mobile"), fhir_contact("phone"; "work")"#,
+        r#"{"telecom":[{"system":"email","use":"mobile","value":"x"},{"system":"phone","use":"mobile","value":"1"}]}"#,
+        r#""1" null"#,
+    );
+    gives(
+        "[.[] | fhir_words], [.[] | fhir_coding | .code]",
+        r#"[{"text":"a","coding":[{"code":"1"}]},[{"coding":[{"code":"2"},{"display":"b"}]}],{"coding":[{"code":"3"}]},{},null]"#,
+        r#"["a","b","3",null,null] ["1","2","3",null,null]"#,
+    );
+    gives(
+        "[.[] | fhir_codeset]",
+        r#"["http://loinc.org","urn:oid:1.2",null]"#,
+        r#"["LOINC","urn:oid:1.2",null]"#,
+    );
+    gives(
+        r#"fhir_identifier("MR"), fhir_identifier("VN")"#,
+        r#"{"identifier":[{"value":"0"},{"type":{"coding":[{"code":"MR"}]},"value":"1"}]}"#,
+        r#""1" null"#,
+    );
+    gives(
+        "[.[] | fhir_seconds]",
+        r#"["1970-01-01T00:01:00Z","1970-01-01T01:01:00.250+01:00","1969-12-31T19:01:00-05:00","1970-01-01",null]"#,
+        "[60,60,60,null,null]",
+    );
+    gives(
+        "fhir_minutes(.a; .b), fhir_minutes(.a; .c)",
+        r#"{"a":"2026-05-01T10:00:00Z","b":"2026-05-01T12:30:59+02:00"}"#,
+        "30 null",
+    );
+}
+
+#[test]
 fn the_language_is_jq_with_all_its_functions() {
     gives(
         "reduce .[] as [$a, $b] (0; . + $a * $b)",

@@ -74,7 +74,7 @@ pub(crate) fn drop_all(
             ContainerState::Parked,
             ContainerState::Dead,
         ],
-        |standing| containers::drop_one(connection, standing, reason, now),
+        |standing| containers::drop_one(connection, standing, None, reason, now),
     )
 }
 
@@ -100,7 +100,11 @@ impl Selectable for Containers {
         let possible = words(states);
         let mut conditions = conditions(filter, &wanted)?;
         conditions.require_one_of("c.state", &possible)?;
-        conditions.numbers(connection, "SELECT c.sequence FROM containers c")
+        conditions.numbers(
+            connection,
+            "SELECT c.sequence FROM containers c",
+            "sequence",
+        )
     }
 
     fn standing(connection: &Connection, sequence: i64) -> Result<Option<Standing>> {

@@ -7,12 +7,13 @@ use crate::sqlite::error::Result;
 use crate::sqlite::{attempts, destinations};
 use jiff::Timestamp;
 use rounds_domain::ports::{
-    DeliveryDetail, DeliveryFilter, DeliverySummary, PageRequest, Selection,
+    DeliveryCount, DeliveryDetail, DeliveryFilter, DeliverySummary, PageRequest, Selection,
 };
 use rounds_domain::{
     ActionName, DeliveryId, DeliveryState, DestinationName, NotificationId, RecordId,
 };
 use rusqlite::{Connection, Row};
+use std::time::Duration;
 
 const SELECT: &str = "SELECT d.sequence, n.id AS notification_id, t.name AS destination_name, a.name AS action_name, \
      n.record_id, d.state, d.attempts_total, d.due_at, d.reason_code, d.reason, n.detected_at \
@@ -65,6 +66,47 @@ pub(crate) fn retry(
     )
 }
 
+/// Sends finished ones once more, one every `every`.
+pub(crate) fn replay(
+    connection: &Connection,
+    selection: &Selection<DeliveryId, DeliveryFilter>,
+    now: Timestamp,
+    every: Duration,
+) -> Result<u64> {
+    let mut due_at = now;
+    for_each::<Deliveries>(
+        connection,
+        selection,
+        &[
+            DeliveryState::Delivered,
+            DeliveryState::Dead,
+            DeliveryState::Dropped,
+        ],
+        |standing| {
+            deliveries::replay_one(connection, standing, due_at)?;
+            due_at = due_at.checked_add(every).unwrap_or(Timestamp::MAX);
+            Ok(())
+        },
+    )
+}
+
+/// How many match, by destination and state.
+pub(crate) fn count(
+    connection: &Connection,
+    filter: &DeliveryFilter,
+) -> Result<Vec<DeliveryCount>> {
+    let words = words(&filter.states);
+    let select = "SELECT t.name AS destination_name, d.state, count(*) AS count FROM deliveries d
+         JOIN notifications n ON n.sequence = d.notification JOIN destinations t ON t.id = d.destination";
+    conditions(filter, &words)?.groups(connection, select, "t.name, d.state", |row| {
+        Ok(DeliveryCount {
+            destination: DestinationName::new(row.get::<_, String>("destination_name")?),
+            state: row.get::<_, DeliveryWord>("state")?.0,
+            count: row.get("count")?,
+        })
+    })
+}
+
 /// Drops what is not finished.
 pub(crate) fn drop_all(
     connection: &Connection,
@@ -106,7 +148,11 @@ impl Selectable for Deliveries {
         let possible = words(states);
         let mut conditions = conditions(filter, &wanted)?;
         conditions.require_one_of("d.state", &possible)?;
-        conditions.numbers(connection, "SELECT d.sequence FROM deliveries d")
+        conditions.numbers(
+            connection,
+            "SELECT d.sequence FROM deliveries d JOIN notifications n ON n.sequence = d.notification",
+            "d.sequence",
+        )
     }
 
     fn standing(connection: &Connection, sequence: i64) -> Result<Option<Standing>> {
@@ -138,6 +184,24 @@ fn conditions<'a>(
             "d.notification = (SELECT sequence FROM notifications WHERE id = ?)",
             [notification.as_str()],
         );
+    }
+    if let Some(action) = &filter.action {
+        conditions.require(
+            "n.action = (SELECT id FROM actions WHERE name = ?)",
+            [action.as_str()],
+        );
+    }
+    if let Some(record) = &filter.record_id {
+        conditions.require("n.record_id = ?", [record.expose()]);
+    }
+    if let Some(event) = &filter.event {
+        conditions.require("n.event = ?", [event.as_str()]);
+    }
+    if let Some(since) = filter.since {
+        conditions.require_at("n.detected_at >= ?", since);
+    }
+    if let Some(until) = filter.until {
+        conditions.require_at("n.detected_at < ?", until);
     }
     conditions.require_one_of("d.state", states)?;
     Ok(conditions)

@@ -7,6 +7,7 @@ pub(crate) mod overview;
 
 use super::codec::CodeText;
 use super::error::Result;
+use jiff::Timestamp;
 use rounds_domain::ports::{PageRequest, Selection};
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, Row, ToSql};
@@ -24,6 +25,13 @@ impl<'a> Conditions<'a> {
     fn require<const N: usize>(&mut self, term: &str, values: [&'a str; N]) {
         self.terms.push(term.to_owned());
         self.values.extend(values.map(ToSqlOutput::from));
+    }
+
+    /// Requires a term in which the `?` stands for an instant.
+    fn require_at(&mut self, term: &str, at: Timestamp) {
+        self.terms.push(term.to_owned());
+        let at = i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX);
+        self.values.push(ToSqlOutput::from(at));
     }
 
     /// Requires a column to hold one of these words. No words require nothing.
@@ -48,12 +56,32 @@ impl<'a> Conditions<'a> {
     }
 
     /// The numbers that a query with these conditions yields in its first column.
-    fn numbers(&self, connection: &Connection, select: &str) -> Result<Vec<i64>> {
+    fn numbers(&self, connection: &Connection, select: &str, order: &str) -> Result<Vec<i64>> {
         let mut statement =
-            connection.prepare(&format!("{select} {} ORDER BY sequence", self.clause()))?;
+            connection.prepare(&format!("{select} {} ORDER BY {order}", self.clause()))?;
         let numbers =
             statement.query_map(rusqlite::params_from_iter(&self.values), |row| row.get(0))?;
         Ok(numbers.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// What a query with these conditions yields by groups, in their order.
+    fn groups<T>(
+        &self,
+        connection: &Connection,
+        select: &str,
+        groups: &str,
+        mut read: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut statement = connection.prepare(&format!(
+            "{select} {} GROUP BY {groups} ORDER BY {groups}",
+            self.clause()
+        ))?;
+        let mut rows = statement.query(rusqlite::params_from_iter(&self.values))?;
+        let mut items = Vec::new();
+        while let Some(row) = rows.next()? {
+            items.push(read(row)?);
+        }
+        Ok(items)
     }
 
     /// One page of what a query with these conditions yields.

@@ -69,9 +69,9 @@ fn destinations(connection: &Connection) -> Result<Vec<DestinationOverview>> {
     let mut rows = statement.query([])?;
     let mut destinations = Vec::new();
     while let Some(row) = rows.next()? {
-        let id = row.get(5)?;
+        let id = row.get("id")?;
         let mut overview = DestinationOverview {
-            destination: DestinationName::new(row.get::<_, String>(6)?),
+            destination: DestinationName::new(row.get::<_, String>("name")?),
             state: read_state(row)?,
             owed: 0,
             oldest_owed_at: oldest_owed_at(connection, id)?.map(|at| at.0),

@@ -4,7 +4,8 @@ use super::Backend;
 use crate::support::*;
 use rounds_domain::ports::{ContainerFilter, Operations, PageRequest, Store};
 use rounds_domain::{
-    ConnectionName, ContainerSettlement, ContainerState, Gap, LookupAnswer, LookupName, RoundCommit,
+    Code, ConnectionName, ContainerSettlement, ContainerState, Gap, LookupAnswer, LookupName,
+    RoundCommit,
 };
 use std::collections::BTreeSet;
 
@@ -138,6 +139,7 @@ pub(crate) async fn a_dropped_one_lets_its_key_go_on(backend: &impl Backend) {
     claim(&store, 0, ALL).await;
     let dropped = ContainerSettlement::Dropped {
         id: container_id("a", 1),
+        code: Code::new("R0404"),
         reason: "its patient is not there".to_owned(),
         gaps: vec![Gap {
             lookup: LookupName::new("patient"),
@@ -155,7 +157,7 @@ pub(crate) async fn a_dropped_one_lets_its_key_go_on(backend: &impl Backend) {
     let listed = listed.expect("containers");
     assert_eq!(listed[0].state, ContainerState::Dropped);
     let reason = "its patient is not there; missing: patient (404)".to_owned();
-    assert_eq!(listed[0].reason, Some((String::new(), reason)));
+    assert_eq!(listed[0].reason, Some(("R0404".to_owned(), reason)));
 }
 
 pub(crate) async fn settling_what_is_gone_changes_nothing(backend: &impl Backend) {

@@ -3,12 +3,12 @@
 use super::Backend;
 use crate::support::*;
 use rounds_domain::ports::{
-    ContainerFilter, DeliveryFilter, DestinationState, NotificationFilter, Operations, PageRequest,
-    Selection, Store,
+    ContainerFilter, DeliveryFilter, DestinationNote, DestinationState, NotificationFilter,
+    Operations, PageRequest, Selection, Store,
 };
 use rounds_domain::{
-    ActionName, ChangeKind, ContainerState, DeliveryState, DestinationName, FeedKey, NextStep,
-    RoundCommit,
+    ActionName, AttemptOutcome, ChangeKind, ContainerState, DeliveryState, DestinationName,
+    FeedKey, NextStep, RoundCommit,
 };
 
 const EVERYTHING: PageRequest = PageRequest {
@@ -178,6 +178,7 @@ pub(crate) async fn lists_are_filtered_and_paged(backend: &impl Backend) {
         destination: Some(app()),
         notification: Some(container_id("b", 1).notification_id()),
         states: vec![DeliveryState::Due],
+        ..DeliveryFilter::default()
     };
     assert_eq!(deliveries(&store, due, EVERYTHING).await, ["b1 Due"]);
     let elsewhere = DeliveryFilter {
@@ -285,14 +286,15 @@ pub(crate) async fn retried_deliveries_start_afresh_and_resume_their_destination
     ];
     settle_jobs(&store, settlements).await;
     let verified = Some(("mark".to_owned(), at(0)));
-    let paused = DestinationState {
-        paused: Some((at(1), TROUBLE, "gone".to_owned())),
-        verified: verified.clone(),
+    let paused = DestinationNote::Paused {
+        at: at(1),
+        code: AttemptOutcome::GONE,
+        reason: "gone".to_owned(),
     };
-    store
-        .set_destination_state(&app(), paused)
-        .await
-        .expect("paused");
+    let noted = DestinationNote::Verified("mark".to_owned(), at(0));
+    for note in [paused, noted] {
+        store.note_destination(&app(), note).await.expect("noted");
+    }
     let nothing = Selection::These(vec![delivery_id("nowhere", 1, &app())]);
     let retried = store.retry_deliveries(nothing, at(2)).await;
     assert_eq!(retried.expect("retried"), 0);
@@ -308,8 +310,8 @@ pub(crate) async fn retried_deliveries_start_afresh_and_resume_their_destination
     assert_eq!(
         state,
         DestinationState {
-            paused: None,
-            verified
+            verified,
+            ..DestinationState::default()
         }
     );
     let claimed = claim_jobs(&store, &app(), 2, ALL).await;
@@ -398,6 +400,7 @@ pub(crate) async fn details_show_everything(backend: &impl Backend) {
     assert_eq!(detail.version, version(1));
     assert_eq!(detail.body, state("a", 1));
     assert!(detail.gaps.is_empty());
+    assert!(detail.changed.is_empty());
     assert_eq!(detail.summary.event, "Scheduling.Test");
     assert_eq!(detail.summary.created_at, at(0));
     let states = vec![(app(), DeliveryState::Delivered)];

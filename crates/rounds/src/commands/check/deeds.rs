@@ -4,9 +4,9 @@ use crate::output::duration_in_words;
 use jiff::Timestamp;
 use rounds_config::ConnectorUse;
 use rounds_domain::plan::{
-    Action, BodyRule, Cadence, CursorRule, Deletions, Feed, FeedRole, Links, OrderBy, Paging,
-    PagingRule, Partitions, Queue, Schedule, Start, Sweep, SweepScope, TimeCursor, TimeFormat,
-    TimeSource, VersionRule, WhenMissing, Window,
+    Action, BodyRule, Cadence, CursorRule, Deletions, Feed, FeedRole, Inbound, Links, OrderBy,
+    Paging, PagingRule, Partitions, Queue, Schedule, Start, Sweep, SweepScope, TimeCursor,
+    TimeFormat, TimeSource, VersionRule, WhenMissing, Window,
 };
 use rounds_domain::{FeedKey, InstanceId};
 use serde::Serialize;
@@ -44,6 +44,8 @@ pub struct ActionDeeds {
     pub also: Vec<SweepDeeds>,
     /// What finds that which the change query does not show.
     pub sweeps: Vec<SweepDeeds>,
+    /// Where the EHR may push the same records.
+    pub receives: Option<String>,
     /// What makes a version of a record.
     pub version: &'static str,
     /// The lookups, in their order, with what a missing record means.
@@ -114,6 +116,7 @@ pub struct LookupDeeds {
 impl ActionDeeds {
     pub(super) fn of(
         action: &Action,
+        inbound: Option<&Inbound>,
         used: Option<&ConnectorUse>,
         instance: Option<&InstanceId>,
         now: Timestamp,
@@ -146,6 +149,12 @@ impl ActionDeeds {
             pages: pages(&changes.paging),
             also: action.also.iter().map(|feed| also(feed)).collect(),
             sweeps: action.sweeps.iter().map(|feed| sweep(feed)).collect(),
+            receives: inbound.filter(|_| action.receive.is_some()).map(|inbound| {
+                format!(
+                    "POST http://{}/{}/{}",
+                    inbound.listen, action.connection, action.name
+                )
+            }),
             version: match &changes.version {
                 VersionRule::Field(_) => "a field of the record",
                 VersionRule::Fingerprint { counting: None } => "the record's whole content",
@@ -159,14 +168,24 @@ impl ActionDeeds {
                     "the record, its former state and the lookups' answers".to_owned()
                 }
                 BodyRule::Free(_) => "the body as you wrote it".to_owned(),
-                BodyRule::Model { model, .. } => format!("a {} message", model.name()),
+                BodyRule::Model { model, .. } => format!("{} messages", model.name()),
             },
             order: match &action.notify.order_by {
                 OrderBy::Record => "in order for each record",
                 OrderBy::Expression(_) => "in order for each value of `order_by`",
                 OrderBy::Action => "in order for the whole action",
             },
-            destinations: action.to.iter().map(ToString::to_string).collect(),
+            destinations: action
+                .to
+                .iter()
+                .map(|to| {
+                    if to.is_for_all() {
+                        to.destination.to_string()
+                    } else {
+                        format!("{} (by its rules)", to.destination)
+                    }
+                })
+                .collect(),
         }
     }
 
@@ -203,6 +222,9 @@ impl ActionDeeds {
                 "  also        {}, {}: {}",
                 also.feed, also.cadence, also.words
             )?;
+        }
+        if let Some(receives) = &self.receives {
+            writeln!(out, "  receives    {receives}")?;
         }
         for sweep in &self.sweeps {
             writeln!(

@@ -1,4 +1,5 @@
 use super::*;
+use crate::diagnostic::Findings;
 use crate::source::Sources;
 use crate::tree::{Parsed, parse};
 

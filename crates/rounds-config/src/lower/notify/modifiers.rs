@@ -1,0 +1,88 @@
+//! What is done to a body before its model completes it.
+
+use crate::codes;
+use crate::diagnostic::{Findings, Reported};
+use crate::face::NotifyKeys;
+use crate::lower::Known;
+use crate::lower::body;
+use crate::tree::Scalar;
+use rounds_domain::plan::{BodyRule, Modifier, ModifierDeed};
+
+/// What modifiers and filters read besides what the body reads.
+pub(in crate::lower) const OF_MESSAGES: [&str; 2] = ["body", "event"];
+
+pub(super) fn lower(
+    keys: &NotifyKeys,
+    rule: Option<&BodyRule>,
+    known: &Known<'_>,
+    roots: &[&str],
+    findings: &mut Findings<'_>,
+) -> Result<Vec<Modifier>, Reported> {
+    let mut modifiers = Vec::new();
+    let mut roots = roots.to_vec();
+    roots.extend(OF_MESSAGES);
+    for pair in keys.put.value().into_iter().flat_map(|pairs| &pairs.pairs) {
+        let path = path(&pair.key, rule, findings)?;
+        let put = body::lower(&pair.value.0, &roots, findings)
+            .body
+            .ok_or(Reported)?;
+        modifiers.push(Modifier {
+            path,
+            deed: ModifierDeed::Put(put),
+        });
+    }
+    for pair in keys
+        .translate
+        .value()
+        .into_iter()
+        .flat_map(|pairs| &pairs.pairs)
+    {
+        let path = path(&pair.key, rule, findings)?;
+        let name = &pair.value.0;
+        let Some(set) = known.translations.get(&name.text) else {
+            let shown = crate::reading::shortened(&name.text);
+            findings
+                .error(
+                    codes::BAD_TRANSLATION,
+                    name.place,
+                    format!("unknown translation `{shown}`"),
+                )
+                .nearest(&name.text, known.translations.keys().map(String::as_str))
+                .help("write it down under `translations`");
+            return Err(Reported);
+        };
+        modifiers.push(Modifier {
+            path,
+            deed: ModifierDeed::Translate(set.clone().ok_or(Reported)?),
+        });
+    }
+    for text in keys.delete.value().into_iter().flat_map(|paths| &paths.0) {
+        modifiers.push(Modifier {
+            path: path(&text.value.0, rule, findings)?,
+            deed: ModifierDeed::Delete,
+        });
+    }
+    Ok(modifiers)
+}
+
+/// A path of the body, as far as the model knows.
+pub(in crate::lower) fn path(
+    scalar: &Scalar,
+    rule: Option<&BodyRule>,
+    findings: &mut Findings<'_>,
+) -> Result<String, Reported> {
+    match rule {
+        Some(BodyRule::Model { model, .. }) if !model.has_path(&scalar.text) => {
+            let shown = crate::reading::shortened(&scalar.text);
+            findings
+                .error(
+                    codes::BODY_SHAPE,
+                    scalar.place,
+                    format!("`{shown}` is no path of {}", model.name()),
+                )
+                .expected("expected one such as `Visit.Location.Department` or `Orders[].Status`");
+            Err(Reported)
+        }
+        _ => Ok(scalar.text.clone()),
+    }
+}

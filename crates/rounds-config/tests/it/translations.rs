@@ -1,0 +1,73 @@
+//! Translation sets, in the configuration and in CSV files beside it.
+
+use crate::SMALL;
+use rounds_config::{Colour, Sources, load, render};
+use rounds_domain::plan::{ModifierDeed, Translation};
+use std::fs;
+use std::sync::Arc;
+
+fn said(csv: Option<&str>, sets: &str) -> (String, Option<Arc<Translation>>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    if let Some(csv) = csv {
+        fs::write(folder.path().join("departments.csv"), csv).expect("is written");
+    }
+    let text = SMALL.replace(
+        "model: Scheduling",
+        "model: Scheduling\n      translate: { Visit.Location.Department: departments }",
+    );
+    let place = folder.path().join("rounds.yaml");
+    fs::write(&place, format!("{sets}\n{text}")).expect("is written");
+    let sources = Sources::read(&place).expect("is read");
+    let outcome = load(&sources);
+    let said = render(&sources, &outcome.diagnostics, Colour::Never);
+    let said = said.replace(&folder.path().display().to_string(), "FOLDER");
+    let set = outcome.plan.and_then(|plan| {
+        let modifiers = &plan.actions[0].notify.modifiers;
+        modifiers.iter().find_map(|modifier| match &modifier.deed {
+            ModifierDeed::Translate(set) => Some(Arc::clone(set)),
+            _ => None,
+        })
+    });
+    (said, set)
+}
+
+#[test]
+fn a_set_comes_from_a_file_and_what_is_written_comes_over_it() {
+    let csv = "ours, theirs\n3N,\"North, 3\"\r\n4S,South 4\n\n";
+    let sets =
+        "translations:\n  departments: { file: departments.csv, values: { 4S: S-4, 7: seven } }";
+    let (said, set) = said(Some(csv), sets);
+    assert_eq!(said, "");
+    let set = set.expect("a set");
+    let pairs: Vec<(&str, &str)> = (set.values.iter())
+        .map(|(from, to)| (from.as_str(), to.as_str()))
+        .collect();
+    assert_eq!(pairs, [("3N", "North, 3"), ("4S", "S-4"), ("7", "seven")]);
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_said_by_its_line_and_never_by_its_value() {
+    let sets = "translations:\n  departments: { file: departments.csv }";
+    for (csv, words) in [
+        (None, "cannot be read"),
+        (
+            Some("a,b\nJane,1\nJane,2\n"),
+            "line 3 begins with a value that an earlier line has",
+        ),
+        (Some("a,b\nJane\n"), "line 2 has 1 values and not two"),
+        (Some("a,b\nJane,1,2\n"), "line 2 has 3 values and not two"),
+    ] {
+        let (said, set) = said(csv, sets);
+        assert!(
+            set.is_none() && said.contains("R0297") && said.contains(words),
+            "{said}"
+        );
+        assert!(!said.contains("Jane"), "{said}");
+    }
+}
+
+#[test]
+fn an_unknown_set_is_named_with_the_nearest() {
+    let (said, _) = said(None, "translations:\n  department: { values: { a: b } }");
+    insta::assert_snapshot!("unknown_translation", said);
+}

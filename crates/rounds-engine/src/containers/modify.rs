@@ -1,0 +1,50 @@
+//! What is done to a body before its model completes it: something put there, said in other words, or taken out.
+
+use super::Trouble;
+use super::mapping::failed;
+use rounds_domain::Code;
+use rounds_domain::plan::{Modifier, ModifierDeed, Translation, Untranslated};
+use rounds_map::{Edit, Json, edited};
+
+/// The code of a value that a translation does not have, where the policy is to wait for it.
+const UNTRANSLATED: Code = Code::new("R0412");
+
+/// The body with every modifier's deed done. `scope` is what the body was made of, with `body` and `event`.
+pub(super) fn modified(body: &Json, modifiers: &[Modifier], scope: &Json) -> Result<Json, Trouble> {
+    let mut body = body.clone();
+    for Modifier { path, deed } in modifiers {
+        body = edited(&body, path, &mut |value| done(deed, path, value, scope))?;
+    }
+    Ok(body)
+}
+
+fn done(deed: &ModifierDeed, path: &str, value: &Json, scope: &Json) -> Result<Edit, Trouble> {
+    match deed {
+        ModifierDeed::Delete => Ok(Edit::Delete),
+        ModifierDeed::Put(put) => {
+            let put = put.render_if_any(scope);
+            let put = put.map_err(|error| failed(format!("`notify.put` at `{path}`: {error}")))?;
+            Ok(put.map_or(Edit::Keep, Edit::Put))
+        }
+        ModifierDeed::Translate(set) => translated(set, path, value),
+    }
+}
+
+fn translated(set: &Translation, path: &str, value: &Json) -> Result<Edit, Trouble> {
+    let Some(text) = value.scalar_text() else {
+        return Ok(Edit::Keep);
+    };
+    match (set.values.get(&text), set.otherwise) {
+        (Some(to), _) => Ok(Edit::Put(Json::string(to))),
+        (None, Untranslated::Keep) => Ok(Edit::Keep),
+        (None, Untranslated::Null) => Ok(Edit::Put(Json::null())),
+        (None, Untranslated::Park) => Err(Trouble {
+            code: UNTRANSLATED,
+            reason: format!(
+                "`{path}`: the translation `{}` does not have the value",
+                set.name
+            ),
+            retry_after: None,
+        }),
+    }
+}

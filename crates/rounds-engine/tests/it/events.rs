@@ -1,0 +1,222 @@
+//! Events from states: what a receiver is told of a record that a poll only ever shows as it is.
+
+use crate::ehr::text_answer;
+use crate::world::{APPOINTMENTS, Received, World};
+use rounds_domain::ContainerState;
+use rounds_domain::ports::{ContainerFilter, Operations, PageRequest};
+
+fn config(notify: &str) -> String {
+    let (before, rest) = APPOINTMENTS
+        .split_once("      body: {")
+        .expect("has a body");
+    let (_, after) = rest.split_once("\n    to: app").expect("has a destination");
+    format!("{before}{notify}\n    to: app{after}")
+}
+
+const MODEL: &str = "      model: Scheduling
+      body:
+        Patient: { Identifiers: [ { ID: = .record.patientID, IDType: MR } ], Demographics: { FirstName: = .patient.name } }
+        Visit:
+          VisitNumber: = .record.id | tostring
+          VisitDateTime: = .record.start
+          Duration: = .record.minutes
+          Status: = .record.status
+          Reason: = .record.reason
+          Location: { Department: Main }";
+
+/// Shows one appointment in one state after another, each for two rounds, and gives what was told: event, old time, and the paths
+/// that differ.
+async fn told(world: &World, states: &[(&str, &str, &str)]) -> Vec<String> {
+    lines(&received(world, states).await)
+}
+
+async fn received(world: &World, states: &[(&str, &str, &str)]) -> Vec<Received> {
+    world.run_for(1).await;
+    for (version, (status, start, reason)) in states.iter().enumerate() {
+        let (status, start, reason) = (*status, *start, *reason);
+        let text = format!(
+            r#"[{{"id": 7, "patientID": "p1", "status": "{status}", "start": "{start}", "minutes": 15, "reason": "{reason}",
+                "lastModified": "{}", "version": {version}}}]"#,
+            world.now()
+        );
+        world
+            .ehr
+            .on("/api/appointments", move |_| text_answer(&text));
+        world.run_for(20).await;
+    }
+    world.received()
+}
+
+fn lines(received: &[Received]) -> Vec<String> {
+    let line = |received: &Received| {
+        let event = received.body["Meta"]["EventType"].as_str().unwrap_or("?");
+        let old = received.body["Visit"]["OldDateTime"].as_str();
+        let old = old.map_or_else(String::new, |old| format!(" from {old}"));
+        format!("{event}{old} [{}]", received.changed.join(" "))
+    };
+    received.iter().map(line).collect()
+}
+
+async fn dropped(world: &World) -> Vec<String> {
+    let page = PageRequest {
+        offset: 0,
+        limit: 100,
+    };
+    let listed = world.store.containers(ContainerFilter::default(), page);
+    let listed = listed.await.expect("containers");
+    listed
+        .into_iter()
+        .filter(|container| container.state == ContainerState::Dropped)
+        .filter_map(|container| container.reason)
+        .map(|(code, reason)| format!("{code} {reason}"))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_life_of_an_appointment_is_told_as_its_events() {
+    let world = World::with(&config(MODEL));
+    let told = told(
+        &world,
+        &[
+            ("proposed", "09:00", "check"),
+            ("booked", "09:00", "check"),
+            ("booked", "10:00", "check"),
+            ("booked", "10:00", "pain"),
+            ("arrived", "10:00", "pain"),
+            ("cancelled", "10:00", "pain"),
+            ("cancelled", "10:00", "typing error"),
+            ("booked", "11:00", "pain"),
+            ("noshow", "11:00", "pain"),
+        ],
+    )
+    .await;
+    let expected = [
+        "New [Visit.Status]",
+        "Reschedule from 09:00 [Visit.VisitDateTime]",
+        "Modification [Visit.Reason]",
+        "Modification [Visit.Status]",
+        "Cancel [Visit.Status]",
+        "New [Visit.VisitDateTime Visit.Status Visit.Reason]",
+        "NoShow [Visit.Status]",
+    ];
+    assert_eq!(told, expected);
+    let silent = [
+        "R0409 first seen when it was proposed already: not told",
+        "R0409 it is cancelled as before: not told",
+    ];
+    assert_eq!(dropped(&world).await, silent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_between_two_rounds_are_one_event_that_says_what_is_not_as_it_was() {
+    let world = World::with(&config(MODEL));
+    let told = told(
+        &world,
+        // In between it was moved to 10:00, and its reason was another: no poll can see that.
+        &[("booked", "09:00", "check"), ("arrived", "11:00", "pain")],
+    )
+    .await;
+    let expected = [
+        "New []",
+        "Reschedule from 09:00 [Visit.VisitDateTime Visit.Status Visit.Reason]",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_the_user_wants_is_told_and_a_change_of_state_always() {
+    let only = format!("      only: [Visit.VisitDateTime]\n{MODEL}");
+    let world = World::with(&config(&only));
+    let told = told(
+        &world,
+        &[
+            ("booked", "09:00", "check"),
+            ("booked", "09:00", "pain"),
+            ("booked", "10:00", "pain"),
+            ("cancelled", "10:00", "pain"),
+        ],
+    )
+    .await;
+    let expected = [
+        "New []",
+        "Reschedule from 09:00 [Visit.VisitDateTime]",
+        "Cancel [Visit.Status]",
+    ];
+    assert_eq!(told, expected);
+    let silent = ["R0410 nothing that `notify.only` lists has changed"];
+    assert_eq!(dropped(&world).await, silent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_in_nothing_that_the_body_uses_can_be_silent() {
+    let mapped =
+        format!("      only: mapped\n{MODEL}").replace("Reason: = .record.reason", "Type: Visit");
+    let world = World::with(&config(&mapped));
+    let told = told(
+        &world,
+        &[("booked", "09:00", "check"), ("booked", "09:00", "pain")],
+    )
+    .await;
+    assert_eq!(told, ["New []"]);
+    let silent = ["R0410 nothing that the body uses has changed"];
+    assert_eq!(dropped(&world).await, silent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_users_rule_comes_over_the_models_and_may_say_nothing() {
+    let rule = r#"      event: = if .record.reason == "block" then null elif .record.reason == "x" then "Modification" else .change.event end
+      first_seen_over: tell
+      statuses: { cancelled: GONE }
+"#;
+    let world = World::with(&config(&format!("{rule}{MODEL}")));
+    let told = told(
+        &world,
+        &[
+            ("GONE", "09:00", "check"),
+            ("booked", "09:00", "block"),
+            ("booked", "10:00", "x"),
+            ("booked", "11:00", "y"),
+        ],
+    )
+    .await;
+    let expected = [
+        "Cancel []",
+        "Modification [Visit.VisitDateTime Visit.Reason]",
+        "Reschedule from 10:00 [Visit.VisitDateTime Visit.Reason]",
+    ];
+    assert_eq!(told, expected);
+    let silent = ["R0411 `notify.event` gave null, so it is not told"];
+    assert_eq!(dropped(&world).await, silent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_the_model_has_no_field_for_is_said_where_it_is() {
+    let visits = "      model: PatientAdmin
+      status: = .record.status
+      body:
+        Patient: { Identifiers: [ { ID: = .record.patientID, IDType: MR } ] }
+        Visit: { VisitNumber: = .record.id | tostring, Location: { Department: = .record.start, Room: = .change.event } }";
+    let world = World::with(&config(visits));
+    let received = received(
+        &world,
+        &[
+            ("planned", "A", ""),
+            ("in-progress", "A", ""),
+            ("in-progress", "B", ""),
+            ("finished", "B", ""),
+        ],
+    )
+    .await;
+    let expected = [
+        "PreAdmit []",
+        "Arrival []",
+        "Transfer [Visit.Location.Department]",
+        "Discharge []",
+    ];
+    assert_eq!(lines(&received), expected);
+    let transfer = &received[2].body["Visit"];
+    assert_eq!(transfer["Location"]["Department"], "B");
+    assert_eq!(transfer["PreviousLocation"]["Department"], "A");
+    // What was derived can be used in the body as well.
+    assert_eq!(transfer["Location"]["Room"], "Transfer");
+}

@@ -1,0 +1,163 @@
+//! `rounds map`.
+
+use crate::support::{Folder, Said};
+use std::fs;
+use std::path::Path;
+
+fn said(words: &[&str]) -> Said {
+    let folder = Folder::new();
+    Said::from(folder.command(words).output().expect("the program starts"))
+}
+
+#[test]
+fn golden_notifications_are_valid_and_say_what_they_are() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rounds-map/models/golden");
+    let mut files: Vec<String> = (fs::read_dir(golden).expect("a folder"))
+        .map(|entry| entry.expect("an entry").path().display().to_string())
+        .collect();
+    files.sort();
+    assert_eq!(files.len(), 26);
+    let mut words = vec!["map", "validate", "--json"];
+    words.extend(files.iter().map(String::as_str));
+    let said = said(&words);
+    assert_eq!(said.code, Some(0), "{}", said.whole());
+    let page = said.json();
+    let rows = page["files"].as_array().expect("a list");
+    assert!(
+        rows.iter()
+            .all(|row| row["problems"] == serde_json::json!([]))
+    );
+    assert_eq!(rows[0]["model"], "Flowsheet");
+}
+
+#[test]
+fn what_is_wrong_with_a_message_is_said_by_path_and_never_by_value() {
+    let folder = Folder::new();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../rounds-map/models/golden/scheduling.new.json");
+    let text = fs::read_to_string(golden).expect("is there");
+    let text = text
+        .replace(r#""Duration":15"#, r#""Duration":"Jane Doe""#)
+        .replace(r#""VisitNumber":"1234","#, "")
+        .replace(r#""DOB":"#, r#""DateOfBirth":"#);
+    fs::write(folder.path().join("message.json"), text).expect("written");
+    fs::write(folder.path().join("page.json"), "<html>").expect("written");
+    let mut command = folder.command(&["map", "validate", "message.json"]);
+    let said = Said::from(command.output().expect("the program starts"));
+    assert_eq!(said.code, Some(65), "{}", said.whole());
+    insta::assert_snapshot!(said.stdout);
+    assert!(
+        said.stderr.contains("R0714") && !said.whole().contains("Jane"),
+        "{}",
+        said.whole()
+    );
+    let mut command = folder.command(&["map", "validate", "page.json"]);
+    let said = Said::from(command.output().expect("the program starts"));
+    assert_eq!(said.code, Some(65));
+    assert!(said.stderr.contains("R0715"), "{}", said.whole());
+}
+
+fn maps() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../maps/fhir-r4")
+}
+
+#[test]
+fn every_fixture_of_the_maps_becomes_what_is_kept_and_a_whole_message() {
+    let folder = Folder::new();
+    let config = maps().join("rounds.yaml").display().to_string();
+    let fixtures = maps().join("fixtures").display().to_string();
+    let words = [
+        "map",
+        "test",
+        "--json",
+        "--config",
+        &config,
+        "--fixtures",
+        &fixtures,
+    ];
+    let said = Said::from(folder.command(&words).output().expect("the program starts"));
+    assert_eq!(said.code, Some(0), "{}", said.whole());
+    let page = said.json();
+    let rows = page["fixtures"].as_array().expect("a list");
+    assert!(rows.len() >= 39, "{}", rows.len());
+    let mut files = Vec::new();
+    for row in rows {
+        assert_eq!(row["result"], "same", "{row}");
+        let golden = row["fixture"]
+            .as_str()
+            .expect("a name")
+            .replace(".json", ".golden.json");
+        let kept: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(&golden).expect("is there")).expect("is JSON");
+        if let Some(body) = kept.get("body") {
+            let file = folder.path().join(format!("{}.json", files.len()));
+            fs::write(&file, body.to_string()).expect("written");
+            files.push(file.display().to_string());
+        }
+    }
+    let mut words = vec!["map", "validate"];
+    words.extend(files.iter().map(String::as_str));
+    let said = Said::from(folder.command(&words).output().expect("the program starts"));
+    assert_eq!(said.code, Some(0), "{}", said.whole());
+}
+
+#[test]
+fn every_map_has_an_action_and_fixtures() {
+    let said = said(&["map", "list", "--json"]);
+    let page = said.json();
+    for row in page["maps"].as_array().expect("a list") {
+        let name = row["map"].as_str().expect("a name");
+        let (_, short) = name.split_once('/').expect("in a folder");
+        let is_part = short == "demographics";
+        assert!(
+            is_part || maps().join("fixtures").join(short).is_dir(),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_difference_is_shown_by_path_and_kept_when_it_is_renewed() {
+    let folder = Folder::new();
+    let config = "connections:
+  ehr: { base_url: https://ehr.example.org }
+actions:
+  appointments:
+    connection: ehr
+    every: 1m
+    changes: { get: /a, cursor: { time: rfc3339 }, query: { since: '{{ cursor }}' }, start: now, records: '.[]', id: .id }
+    notify: { body: { id: = .record.id, was: = .previous.status, status: = .record.status, who: = .patient.name } }
+    lookups: { patient: { get: '/p/{{ record.patient }}' } }
+    to: []
+";
+    fs::write(folder.path().join("rounds.yaml"), config).expect("written");
+    let fixtures = folder.path().join("fixtures/appointments");
+    fs::create_dir_all(&fixtures).expect("made");
+    let fixture = r#"{"record":{"id":1,"status":"moved"},"previous":{"id":1,"status":"booked"},"lookups":{"patient":{"name":"Ann"}}}"#;
+    fs::write(fixtures.join("moved.json"), fixture).expect("written");
+
+    let run =
+        |words: &[&str]| Said::from(folder.command(words).output().expect("the program starts"));
+    let said = run(&["map", "test"]);
+    assert_eq!(said.code, Some(65), "{}", said.whole());
+    assert!(said.stdout.contains("new "), "{}", said.whole());
+    assert_eq!(run(&["map", "test", "--renew"]).code, Some(0));
+    assert_eq!(run(&["map", "test", "appointments"]).code, Some(0));
+
+    let golden = fixtures.join("moved.golden.json");
+    let kept = fs::read_to_string(&golden).expect("is there");
+    insta::assert_snapshot!("kept_outcome", kept);
+    fs::write(&golden, kept.replace("Ann", "Eve")).expect("written");
+    let said = run(&["map", "test"]);
+    assert_eq!(said.code, Some(65));
+    assert!(said.stderr.contains("R0716"), "{}", said.whole());
+    insta::assert_snapshot!("difference", said.stdout);
+
+    assert_eq!(run(&["map", "test", "appointmens"]).code, Some(64));
+    assert_eq!(run(&["map", "show", "fhir-r4/sheduling"]).code, Some(64));
+    assert!(
+        run(&["map", "show", "fhir-r4/scheduling"])
+            .stdout
+            .starts_with("map: fhir-r4/scheduling")
+    );
+}
