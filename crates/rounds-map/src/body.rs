@@ -1,6 +1,6 @@
 //! A notification's body as the user writes it: a tree whose leaves may be jq.
 
-use crate::{EvaluateError, Filter, Json};
+use crate::{EvaluateError, Filter, Json, Needs};
 
 /// A tree of literals and expressions.
 #[derive(Debug, Clone)]
@@ -30,21 +30,36 @@ impl Body {
     /// expression and gives nothing.
     pub fn render(&self, scope: &Json) -> Result<Json, BodyError> {
         let mut path = Path::default();
-        let rendered = self.render_at(scope, &mut path)?;
+        let rendered = self.render_at(&Leaves::any(scope), &mut path)?;
         rendered.ok_or_else(|| path.error(EvaluateError::Count { count: 0 }))
     }
 
-    fn render_at(&self, scope: &Json, path: &mut Path) -> Result<Option<Json>, BodyError> {
+    /// The same where every leaf has to identify something, but for those whose paths are in `optional`, which are left out where
+    /// they do not.
+    pub fn render_identifying(&self, scope: &Json, optional: &[String]) -> Result<Json, BodyError> {
+        let mut path = Path::default();
+        let leaves = Leaves {
+            scope,
+            needs: Needs::Identifier,
+            optional,
+        };
+        let rendered = self.render_at(&leaves, &mut path)?;
+        rendered.ok_or_else(|| path.error(EvaluateError::Count { count: 0 }))
+    }
+
+    fn render_at(&self, leaves: &Leaves<'_>, path: &mut Path) -> Result<Option<Json>, BodyError> {
         Ok(Some(match self {
             Self::Literal(value) => value.clone(),
             Self::Expression(filter) => {
-                return filter.optional(scope).map_err(|source| path.error(source));
+                return leaves
+                    .value(filter, path)
+                    .map_err(|source| path.error(source));
             }
             Self::Array(items) => {
                 let mut rendered = Vec::with_capacity(items.len());
                 for (index, item) in items.iter().enumerate() {
                     let step = path.enter_item(index);
-                    rendered.extend(item.render_at(scope, path)?);
+                    rendered.extend(item.render_at(leaves, path)?);
                     path.back(step);
                 }
                 Json::array(rendered)
@@ -53,7 +68,7 @@ impl Body {
                 let mut rendered = Vec::with_capacity(members.len());
                 for (key, member) in members {
                     let step = path.enter_member(key);
-                    let value = member.render_at(scope, path)?;
+                    let value = member.render_at(leaves, path)?;
                     path.back(step);
                     rendered.extend(value.map(|value| (key.as_str(), value)));
                 }
@@ -64,7 +79,7 @@ impl Body {
 
     /// The same, where a body that is one expression may give nothing.
     pub fn render_if_any(&self, scope: &Json) -> Result<Option<Json>, BodyError> {
-        self.render_at(scope, &mut Path::default())
+        self.render_at(&Leaves::any(scope), &mut Path::default())
     }
 
     /// Evaluates every leaf over `scope`; a leaf that fails is left out, as one that gives nothing is. For states of which nothing is
@@ -121,6 +136,42 @@ impl Body {
                     path.back(step);
                 }
             }
+        }
+    }
+}
+
+/// How the leaves of a tree are filled.
+struct Leaves<'a> {
+    scope: &'a Json,
+    needs: Needs,
+    /// Paths of leaves that are left out where they give less than is needed.
+    optional: &'a [String],
+}
+
+impl<'a> Leaves<'a> {
+    const fn any(scope: &'a Json) -> Self {
+        Self {
+            scope,
+            needs: Needs::Text,
+            optional: &[],
+        }
+    }
+
+    fn value(&self, filter: &Filter, path: &Path) -> Result<Option<Json>, EvaluateError> {
+        let value = filter.optional(self.scope)?;
+        if self.needs == Needs::Text {
+            return Ok(value);
+        }
+        let enough = match &value {
+            Some(value) => self.needs.check(value, None),
+            None => Err(EvaluateError::Blank {
+                placeholder: None,
+                found: "nothing",
+            }),
+        };
+        match enough {
+            Err(_) if self.optional.contains(&path.shown()) => Ok(None),
+            enough => enough.map(|()| value),
         }
     }
 }

@@ -26,6 +26,19 @@ pub struct CompileError {
     pub hint: Option<String>,
 }
 
+impl EvaluateError {
+    /// Whether there was nothing where something is needed, as against something that is wrong.
+    pub fn is_nothing(&self) -> bool {
+        match self {
+            Self::Blank { .. } => true,
+            // `null` is what a member gives that is not there.
+            Self::NotText { found, .. } => *found == "null",
+            Self::Count { count } => *count == 0,
+            _ => false,
+        }
+    }
+}
+
 /// An expression that compiled and then failed on a record. Never carries a value of the record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EvaluateError {
@@ -47,6 +60,14 @@ pub enum EvaluateError {
         /// The placeholder as written.
         placeholder: String,
         /// null, an array, an object.
+        found: &'static str,
+    },
+    /// What was to identify something identifies nothing: it holds no letter and no digit.
+    #[error("{} gave {found} where an identifier is needed", placeholder.as_ref().map_or_else(|| "the expression".to_owned(), |written| format!("placeholder `{written}`")))]
+    Blank {
+        /// The placeholder as written; None for a leaf of a body.
+        placeholder: Option<String>,
+        /// null, an empty text, a text without a letter or a digit.
         found: &'static str,
     },
     /// The evaluation was stopped: too many steps.

@@ -6,7 +6,7 @@
 mod scan;
 
 use crate::nearest::nearest;
-use crate::{CompileError, EvaluateError, Filter, Json};
+use crate::{CompileError, EvaluateError, Filter, Json, Needs};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use scan::Piece as Written;
 
@@ -141,6 +141,7 @@ impl Template {
         &self,
         scope: &Json,
         escape: Escape,
+        needs: Needs,
         is_left: impl Fn(&str) -> bool,
     ) -> Result<Vec<Piece>, EvaluateError> {
         let mut pieces = Vec::new();
@@ -153,7 +154,7 @@ impl Template {
                     pieces.push(Piece::Left(written.clone()));
                 }
                 Part::Placeholder { written, filter } => {
-                    escape.write(&value(written, filter, scope)?, &mut text);
+                    escape.write(&value(written, filter, scope, needs)?, &mut text);
                 }
             }
         }
@@ -161,8 +162,40 @@ impl Template {
         Ok(pieces)
     }
 
+    /// What each placeholder gives that gives text, in the order of the text.
+    pub fn values<'t>(&'t self, scope: &'t Json) -> impl Iterator<Item = String> + 't {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Literal(_) => None,
+            Part::Placeholder { written, filter } => {
+                value(written, filter, scope, Needs::Text).ok()
+            }
+        })
+    }
+
+    /// Whether it ends with a placeholder and nothing behind it but a `/`.
+    pub fn ends_with_placeholder(&self) -> bool {
+        let mut parts = self.parts.iter().rev();
+        match parts.next() {
+            Some(Part::Placeholder { .. }) => true,
+            Some(Part::Literal(literal)) => {
+                literal == "/" && matches!(parts.next(), Some(Part::Placeholder { .. }))
+            }
+            None => false,
+        }
+    }
+
     /// Fills the placeholders from `scope`, an object with the roots as members.
     pub fn render(&self, scope: &Json, escape: Escape) -> Result<String, EvaluateError> {
+        self.render_needing(scope, escape, Needs::Text)
+    }
+
+    /// The same, where each placeholder must give what is needed.
+    pub fn render_needing(
+        &self,
+        scope: &Json,
+        escape: Escape,
+        needs: Needs,
+    ) -> Result<String, EvaluateError> {
         let mut out = String::new();
         let mut segment = Segment::default();
         for part in &self.parts {
@@ -177,7 +210,7 @@ impl Template {
                     }
                 }
                 Part::Placeholder { written, filter } => {
-                    escape.write(&value(written, filter, scope)?, &mut out);
+                    escape.write(&value(written, filter, scope, needs)?, &mut out);
                     segment.placeholder = Some(written);
                 }
             }
@@ -199,8 +232,14 @@ pub enum Piece {
 }
 
 /// What a placeholder gives.
-fn value(written: &str, filter: &Filter, scope: &Json) -> Result<String, EvaluateError> {
+fn value(
+    written: &str,
+    filter: &Filter,
+    scope: &Json,
+    needs: Needs,
+) -> Result<String, EvaluateError> {
     let value = filter.one(scope)?;
+    needs.check(&value, Some(written))?;
     value.scalar_text().ok_or_else(|| EvaluateError::NotText {
         placeholder: written.to_owned(),
         found: value.kind().with_article(),

@@ -9,7 +9,7 @@ use crate::kinds::{
     WindowText, Zone,
 };
 use crate::reading::keys;
-use rounds_domain::plan::{AnswerFormat, Payload, Shape, WhenMissing};
+use rounds_domain::plan::{AnswerFormat, Expect, Payload, Shape, WhenMissing};
 use rounds_map::models::FirstSeenOver;
 
 keys! {
@@ -109,7 +109,15 @@ keys! {
         optional when: Condition = ".record.patientID != null",
         /// Many are asked in one request, whose templates have `ids`, the keys of all, and nothing of one container.
         optional batch: BatchKeys = "{\"key\": \".record.patientID\", \"records\": \".[]\", \"id\": \".id\"}",
-        /// What a 404 or 410 means: `null` (tell with a gap), `park` (wait for it) or `drop` (do not tell). Default null.
+        /// Query parameters, form fields, headers and paths of a JSON body that are left out where the container has nothing for them. Without
+        /// it, nothing is asked where a placeholder gives nothing: the EHR would answer with all.
+        optional optional: OneOrMany<Text> = "[\"department\"]",
+        /// How many records the answer may hold: `one`, the one that was asked for, or `many`. Default `one`, or `many` where what identifies
+        /// stands in the middle of the path only, as in `/patients/{{ record.patientID }}/allergies`.
+        optional expect: Expect = "many",
+        /// jq from the answer to the identifier in it, which must be one that was asked for. Default: what is named like an identifier.
+        optional id: Expression = ".mrn",
+        /// What a 404 or 410 means, or no record where one is expected: `null` (tell with a gap), `park` (wait for it) or `drop` (do not tell). Default null.
         optional when_missing: WhenMissing = "\"null\"",
     }
 

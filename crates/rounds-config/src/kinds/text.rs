@@ -165,6 +165,11 @@ words!(rounds_domain::plan::WhenMissing {
     "drop" => Self::Drop,
 });
 
+words!(rounds_domain::plan::Expect {
+    "one" => Self::One,
+    "many" => Self::Many,
+});
+
 /// Whether a record that is gone is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeletionsWord {

@@ -9,7 +9,7 @@ use crate::kinds::{Expression, Named, Names};
 use crate::reading::Given;
 use crate::tree::{Scalar, Style};
 use rounds_domain::LookupName;
-use rounds_domain::plan::{Batch, Lookup, WhenMissing};
+use rounds_domain::plan::{Batch, Expect, Lookup, RequestBodyRule, RequestRule, WhenMissing};
 use rounds_map::Filter;
 
 /// What a container always has.
@@ -97,11 +97,17 @@ pub(super) fn lower(
             also_used.extend(known_reads(&key.value.filter, key.place, &roots, findings));
         }
         let filter = keys.when.value().map(|when| when.filter.clone());
-        let is_wrong = matches!(keys.when, Given::Wrong);
+        let is_wrong = matches!(keys.when, Given::Wrong)
+            || matches!(keys.id, Given::Wrong)
+            || matches!(keys.expect, Given::Wrong);
+        let optional = optional(keys, request.rule.as_ref(), findings);
         let rule = request.rule.filter(|_| !is_wrong);
         let lookup = rule.zip(batch).map(|(request, batch)| Lookup {
             batch,
             name: LookupName::new(named.name.as_str()),
+            expect: keys.expect.or(expected(&request)),
+            id: keys.id.value().map(|id| id.filter.clone()),
+            optional,
             request,
             when: filter,
             when_missing,
@@ -121,6 +127,70 @@ pub(super) fn lower(
         lookups: ordered(waiting, findings),
         names,
     }
+}
+
+/// How many records an answer holds where nothing is said: one, unless what identifies stands in the middle of the path only. There it
+/// is the address of something that belongs to it, of which there may be any number.
+fn expected(request: &RequestRule) -> Expect {
+    let parameters = request.query.iter().map(|(_, template)| template);
+    let parameters = parameters.chain(request.headers.iter().map(|(_, template)| template));
+    let body = request.body.iter().flat_map(RequestBodyRule::templates);
+    let has_tree = (request.body.iter().flat_map(RequestBodyRule::leaves))
+        .next()
+        .is_some();
+    let identifies = parameters
+        .chain(body)
+        .any(|template| !template.roots().is_empty());
+    let is_of_part = !request.path.roots().is_empty()
+        && !request.path.ends_with_placeholder()
+        && !identifies
+        && !has_tree;
+    if is_of_part {
+        Expect::Many
+    } else {
+        Expect::One
+    }
+}
+
+/// The names of what may be left out, each of which the request must have.
+fn optional(
+    keys: &LookupKeys,
+    request: Option<&RequestRule>,
+    findings: &mut Findings<'_>,
+) -> Vec<String> {
+    let mut names = Vec::new();
+    for text in keys.optional.value().into_iter().flat_map(|names| &names.0) {
+        let name = &text.value.0.text;
+        if let Some(request) = request {
+            let known = parts(request);
+            if !known.contains(name) {
+                findings
+                    .error(
+                        codes::UNKNOWN_ROOT,
+                        text.value.0.place,
+                        format!("the request has no `{}`", crate::reading::shortened(name)),
+                    )
+                    .nearest(name, known.iter().map(String::as_str));
+                continue;
+            }
+        }
+        names.push(name.clone());
+    }
+    names
+}
+
+/// What a request may leave out, by name.
+fn parts(request: &RequestRule) -> Vec<String> {
+    let mut parts: Vec<String> = request.query.iter().map(|(name, _)| name.clone()).collect();
+    parts.extend(request.headers.iter().map(|(name, _)| name.to_string()));
+    match &request.body {
+        Some(RequestBodyRule::Form(pairs)) => {
+            parts.extend(pairs.iter().map(|(name, _)| name.clone()));
+        }
+        Some(body) => parts.extend(body.leaves().map(|(path, _)| path)),
+        None => {}
+    }
+    parts
 }
 
 /// A batch, which its request must be about.

@@ -50,7 +50,7 @@ fn listed(
     let mut partitions = Vec::new();
     for value in &values.0 {
         let text = value.value.0.text.as_str();
-        if text.is_empty() {
+        if !text.contains(char::is_alphanumeric) {
             findings
                 .error(
                     codes::BAD_PARTITIONS,
@@ -137,7 +137,7 @@ pub(super) fn check_uses(
                     place,
                     "`partition` is used and there are none",
                 )
-                .help("say which: `for_each: [10, 20]`, or a request that gives them");
+                .help("say over which: `changes: { for_each: [10, 20] }`, or a request that gives them");
         }
         (Given::Here(here), None) if uses_known == UsesKnown::All => {
             findings

@@ -49,12 +49,19 @@ fn every_action_of_every_connector_can_be_used_or_says_why_not() {
             .trim()
             .trim_end_matches(':');
         for action in &connector.actions {
-            let text = format!(
-                "{connection}actions:\n  one: {{ connection: {name}, uses: {}, every: 1h, to: [] }}\n",
-                action.name
-            );
-            let (sources, outcome) = loaded(&text);
-            let shown = rendered(&sources);
+            let text = |more: &str| {
+                format!(
+                    "{connection}actions:\n  one: {{ connection: {name}, uses: {}, every: 1h, {more}to: [] }}\n",
+                    action.name
+                )
+            };
+            let (mut sources, mut outcome) = loaded(&text(""));
+            let mut shown = rendered(&sources);
+            if shown.contains("error[R0245]: `partition` is used and there are none") {
+                // Whose records are asked for is nobody's to say but the user's.
+                (sources, outcome) = loaded(&text("changes: { for_each: [p-1] }, "));
+                shown = rendered(&sources);
+            }
             if action.strategy == Strategy::None {
                 assert!(
                     shown.contains("error[R0290]"),
@@ -80,6 +87,26 @@ fn every_action_of_every_connector_can_be_used_or_says_why_not() {
             }
         }
     }
+}
+
+/// A patient that stands in a connector's file would be polled, and told, by whoever forgets to say their own.
+#[test]
+fn no_connector_says_over_whom_it_is_asked() {
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../connectors"))
+        .expect("a folder");
+    let mut asked_by_partition = 0;
+    for file in files {
+        let path = file.expect("a file").path();
+        let text = std::fs::read_to_string(&path).expect("can be read");
+        let own = text.split("\nexample:").next().unwrap_or_default();
+        asked_by_partition += own.matches("{{ partition }}").count();
+        let listed = own.lines().filter(|line| {
+            let line = line.trim_start();
+            line.starts_with("for_each: [") || line.starts_with("- for_each")
+        });
+        assert_eq!(listed.count(), 0, "{}", path.display());
+    }
+    assert!(asked_by_partition >= 5, "{asked_by_partition}");
 }
 
 #[test]

@@ -60,10 +60,27 @@ pub struct Lookup {
     pub request: RequestRule,
     /// Whether it is asked at all, over the same as its templates: if this gives anything but true, its answer is null.
     pub when: Option<Filter>,
-    /// What a 404 or 410 means.
+    /// The parameters, pairs, headers and paths of the body that are left out where the container has nothing for them. Of all others
+    /// each placeholder must identify something, or nothing is asked.
+    pub optional: Vec<String>,
+    /// How many records its answer may hold.
+    pub expect: Expect,
+    /// From its answer to the identifier in it, which must be one that was asked for. None: what is named like an identifier.
+    pub id: Option<Filter>,
+    /// What a 404 or 410 means, and an answer without a record where one is expected.
     pub when_missing: WhenMissing,
     /// Whether many are asked in one request.
     pub batch: Option<Batch>,
+}
+
+/// How many records a lookup's answer may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Expect {
+    /// One, the one that was asked for: an answer with several, or of another's record, parks the container.
+    #[default]
+    One,
+    /// Whatever comes: a list of what belongs to what was asked for.
+    Many,
 }
 
 /// How the lookups of many containers become one request. Its templates have `ids`, the keys of all, and nothing of one container.

@@ -24,7 +24,9 @@ mod shape;
 mod subscription;
 mod sweep;
 
-pub use action::{Action, Batch, BodyRule, EventRule, Lookup, Notify, Only, OrderBy, WhenMissing};
+pub use action::{
+    Action, Batch, BodyRule, EventRule, Expect, Lookup, Notify, Only, OrderBy, WhenMissing,
+};
 pub use answer::{After, AnswerRule, Meaning, StatusRange};
 pub use authentication::{
     Authentication, ClientProof, Grant, JsonSource, Login, LoginBody, OAuth2, SessionPlace,

@@ -1,7 +1,7 @@
 //! What is asked of an EHR, and how its answer is written.
 
 use http::header::{HeaderName, HeaderValue};
-use rounds_map::{Body, Escape, Json, ParseError, Template};
+use rounds_map::{Body, Escape, Filter, Json, ParseError, Template};
 use std::time::Duration;
 
 /// What is asked. Templates of a change query may use `cursor` and `until`, those of a sweep over dates `from` and `to`, those of
@@ -34,16 +34,9 @@ impl RequestRule {
         let in_templates = head
             .chain(body)
             .any(|template| template.roots().iter().any(|known| known == root));
-        let tree = match &self.body {
-            Some(RequestBodyRule::Json(tree)) => Some(tree),
-            Some(RequestBodyRule::GraphQl { variables, .. }) => variables.as_ref(),
-            _ => None,
-        };
-        let in_tree = |tree: &Body| {
-            tree.leaves()
-                .any(|(_, filter)| filter.reads().iter().any(|(known, _)| known == root))
-        };
-        in_templates || tree.is_some_and(in_tree)
+        let mut leaves = self.body.iter().flat_map(RequestBodyRule::leaves);
+        in_templates
+            || leaves.any(|(_, filter)| filter.reads().iter().any(|(known, _)| known == root))
     }
 }
 
@@ -82,6 +75,16 @@ impl RequestBodyRule {
         };
         let pairs = pairs.into_iter().flatten().map(|(_, template)| template);
         text.into_iter().chain(pairs)
+    }
+
+    /// The expressions of a JSON body or of a GraphQL query's variables, with the paths to them.
+    pub fn leaves(&self) -> impl Iterator<Item = (String, &Filter)> {
+        let tree = match self {
+            Self::Json(tree) => Some(tree),
+            Self::GraphQl { variables, .. } => variables.as_ref(),
+            Self::Form(_) | Self::Text { .. } => None,
+        };
+        tree.into_iter().flat_map(Body::leaves)
     }
 }
 

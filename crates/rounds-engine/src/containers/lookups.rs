@@ -7,25 +7,32 @@
 //! Where the EHR can answer many at once, those that are wanted at the same time share a request ([`batch`]).
 
 mod batch;
+mod identity;
 
 use self::batch::Batches;
+use self::identity::{AskedFor, Identity};
 use super::Trouble;
+use crate::Ports;
 use crate::answer::{Judge, MayPass, Verdict};
+use crate::request::{self, Blanks};
 use crate::round::failure;
-use crate::{Ports, request};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use jiff::Timestamp;
-use rounds_domain::plan::{Action, Connection, Lookup, RequestRule, WhenMissing};
+use rounds_domain::plan::{Action, Connection, Expect, Lookup, WhenMissing};
 use rounds_domain::ports::{BodyPiece, EhrRequest, EhrResponse};
 use rounds_domain::{ActionName, Code, Container, Document, LookupName, RoundFailure};
-use rounds_map::Json;
+use rounds_map::{EvaluateError, Json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The code of a lookup whose request cannot be made from the container.
 const NOT_ASKABLE: Code = Code::new("R0405");
+/// The code of an answer that holds several records where one is expected.
+const SEVERAL: Code = Code::new("R0414");
+/// The code of an answer that is another record's.
+const ANOTHER: Code = Code::new("R0415");
 /// The desk forgets everything when it holds this many answers...
 const MOST_ANSWERS: usize = 10_000;
 /// ...or this many bytes of them.
@@ -124,7 +131,7 @@ impl LookupDesk {
             ports: ports.clone(),
             connection: Arc::clone(connection),
             action: Arc::clone(action),
-            rule: lookup.request.clone(),
+            lookup: Arc::new(lookup.clone()),
             what: format!("lookup `{}`", lookup.name),
         };
         let (question, answer) = match &lookup.batch {
@@ -132,7 +139,8 @@ impl LookupDesk {
                 let request = asking.request(scope.json())?;
                 let question = Question::of(&request);
                 let answer = self.answer(container, question.clone(), || {
-                    asking.one(request).boxed().shared()
+                    let asked_for = AskedFor::of(lookup, scope.json());
+                    asking.one(request, asked_for).boxed().shared()
                 });
                 (question, answer)
             }
@@ -243,7 +251,7 @@ struct Asking {
     ports: Ports,
     connection: Arc<Connection>,
     action: Arc<Action>,
-    rule: RequestRule,
+    lookup: Arc<Lookup>,
     what: String,
 }
 
@@ -262,32 +270,66 @@ enum Answered {
 
 impl Asking {
     fn request(&self, scope: &Json) -> Result<EhrRequest, Trouble> {
-        request::build(&self.connection, &self.rule, scope).map_err(|error| Trouble {
-            code: NOT_ASKABLE,
-            reason: format!("{} cannot be asked: {error}", self.what),
-            retry_after: None,
+        let blanks = Blanks::Refused {
+            optional: &self.lookup.optional,
+        };
+        request::build(&self.connection, &self.lookup.request, scope, blanks).map_err(|error| {
+            Trouble {
+                code: NOT_ASKABLE,
+                reason: format!("{} cannot be asked: {error}", self.what),
+                retry_after: None,
+            }
         })
     }
 
     /// Asks for one record.
-    async fn one(self, request: EhrRequest) -> Result<Looked, Trouble> {
+    async fn one(self, request: EhrRequest, asked_for: AskedFor) -> Result<Looked, Trouble> {
         let (answered, at) = self.ask(request).await.map_err(|failed| failed.trouble)?;
         match answered {
             Answered::Missing { status } => Ok(Looked::Missing { status, at }),
             Answered::Response(response) => {
-                let (format, body) = (self.rule.format, response.body.clone());
+                let (lookup, body) = (Arc::clone(&self.lookup), response.body.clone());
                 let read = self
                     .beside(move || {
-                        format
-                            .read(&body)
-                            .map(|json| Document::new(json.to_bytes()))
+                        let json = lookup.request.format.read(&body)?;
+                        let identity = match lookup.expect {
+                            Expect::One => asked_for.judge(&lookup, &json),
+                            Expect::Many => Identity::AsAsked,
+                        };
+                        Ok((Document::new(json.to_bytes()), identity))
                     })
                     .await?;
-                let body = read.map_err(|error| {
+                let (body, identity) = read.map_err(|error| {
                     trouble(failure::unreadable(&response, &self.what, &error), None)
                 })?;
-                Ok(Looked::Found { body, at })
+                match identity {
+                    Identity::AsAsked => Ok(Looked::Found { body, at }),
+                    Identity::Nothing => Ok(Looked::Missing {
+                        status: response.status.as_u16(),
+                        at,
+                    }),
+                    Identity::Several(count) => Err(self.several(count)),
+                    Identity::Another => Err(Trouble {
+                        code: ANOTHER,
+                        reason: format!(
+                            "{}: the answer's own identifier is not the one that was asked for",
+                            self.what
+                        ),
+                        retry_after: None,
+                    }),
+                }
             }
+        }
+    }
+
+    fn several(&self, count: u64) -> Trouble {
+        Trouble {
+            code: SEVERAL,
+            reason: format!(
+                "{}: the answer holds {count} records, and one is expected",
+                self.what
+            ),
+            retry_after: None,
         }
     }
 
@@ -297,7 +339,7 @@ impl Asking {
             ports: &self.ports,
             connection: &self.connection,
             action: &self.action,
-            rule: &self.rule,
+            rule: &self.lookup.request,
         };
         let failed = |trouble, may_pass| Failed { trouble, may_pass };
         let mut sessions = 0..1;
@@ -346,6 +388,18 @@ impl Asking {
             reason: format!("{}: {error}", self.what),
             retry_after: None,
         })
+    }
+}
+
+/// A condition of a lookup that fails says nothing: an answer of null would be told as if nothing had been asked for.
+pub(super) fn not_askable(lookup: &Lookup, error: &EvaluateError) -> Trouble {
+    Trouble {
+        code: NOT_ASKABLE,
+        reason: format!(
+            "lookup `{}` cannot be asked: its `when` failed: {error}",
+            lookup.name
+        ),
+        retry_after: None,
     }
 }
 

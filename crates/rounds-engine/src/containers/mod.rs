@@ -127,7 +127,13 @@ async fn fill_and_map(
             scope.add(kept)?;
             continue;
         }
-        if lookup.when.as_ref().is_some_and(|when| !scope.holds(when)) {
+        let is_wanted = match &lookup.when {
+            Some(when) => scope
+                .holds(when)
+                .map_err(|error| lookups::not_askable(lookup, &error))?,
+            None => true,
+        };
+        if !is_wanted {
             let answer = LookupAnswer {
                 name: lookup.name.clone(),
                 body: None,

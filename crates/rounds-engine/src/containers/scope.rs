@@ -2,7 +2,7 @@
 
 use super::Trouble;
 use rounds_domain::{Code, Container, Document, Gap, LookupAnswer};
-use rounds_map::{Filter, Json};
+use rounds_map::{EvaluateError, Filter, Json};
 
 /// The code of a kept document that is not JSON any more: the store is damaged.
 const KEPT_DAMAGED: Code = Code::new("R0408");
@@ -48,9 +48,9 @@ impl Scope {
     }
 
     /// Whether a condition gives true of what is known so far, and nothing else.
-    pub(super) fn holds(&self, condition: &Filter) -> bool {
-        let given = condition.optional(&self.whole).ok().flatten();
-        given.and_then(|given| given.as_bool()) == Some(true)
+    pub(super) fn holds(&self, condition: &Filter) -> Result<bool, EvaluateError> {
+        let given = condition.optional(&self.whole)?;
+        Ok(given.and_then(|given| given.as_bool()) == Some(true))
     }
 
     /// Says in `change.missing` which lookups found nothing.

@@ -80,7 +80,12 @@ impl<'a> Asking<'a> {
             because,
         };
         let nothing = Json::object::<String>([]);
-        let request = match request::build(self.prober.connection, &test.request, &nothing) {
+        let request = match request::build(
+            self.prober.connection,
+            &test.request,
+            &nothing,
+            request::Blanks::LeftOut,
+        ) {
             Ok(request) => request,
             Err(error) => return no(format!("cannot be asked: {error}")),
         };

@@ -1,28 +1,32 @@
 //! What a request sends along. Secrets are left as they are named: only who sends them reads them.
 
-use super::RequestError;
+use super::{Blanks, RequestError};
 use http::HeaderValue;
 use rounds_domain::plan::RequestBodyRule;
 use rounds_domain::ports::{BodyPiece, BodySecret, RequestBody};
-use rounds_map::{Escape, Json, Piece, Template};
+use rounds_map::{Body, Escape, Json, Piece, Template};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 /// Fills a body from `scope`.
-pub(super) fn build(rule: &RequestBodyRule, scope: &Json) -> Result<RequestBody, RequestError> {
+pub(super) fn build(
+    rule: &RequestBodyRule,
+    scope: &Json,
+    blanks: Blanks<'_>,
+) -> Result<RequestBody, RequestError> {
     Ok(match rule {
-        RequestBodyRule::Json(tree) => of_json(&tree.render(scope)?),
+        RequestBodyRule::Json(tree) => of_json(&filled(tree, scope, blanks)?),
         RequestBodyRule::GraphQl { query, variables } => {
             let mut members = vec![("query", Json::string(query.as_str()))];
             if let Some(variables) = variables {
-                members.push(("variables", variables.render(scope)?));
+                members.push(("variables", filled(variables, scope, blanks)?));
             }
             of_json(&Json::object(members))
         }
         RequestBodyRule::Form(pairs) => RequestBody {
             content_type: FORM,
-            pieces: form(pairs, scope)?,
+            pieces: form(pairs, scope, blanks)?,
         },
         RequestBodyRule::Text {
             template,
@@ -30,10 +34,17 @@ pub(super) fn build(rule: &RequestBodyRule, scope: &Json) -> Result<RequestBody,
             escape,
         } => RequestBody {
             content_type: content_type.clone(),
-            pieces: (pieces(template, scope, *escape)?.into_iter())
+            pieces: (pieces(template, scope, *escape, blanks)?.into_iter())
                 .map(|piece| finished(piece, *escape, Ready::AsItIs))
                 .collect(),
         },
+    })
+}
+
+fn filled(tree: &Body, scope: &Json, blanks: Blanks<'_>) -> Result<Json, RequestError> {
+    Ok(match blanks {
+        Blanks::LeftOut => tree.render(scope)?,
+        Blanks::Refused { optional } => tree.render_identifying(scope, optional)?,
     })
 }
 
@@ -45,16 +56,33 @@ fn of_json(json: &Json) -> RequestBody {
     }
 }
 
-fn form(pairs: &[(String, Template)], scope: &Json) -> Result<Vec<BodyPiece>, RequestError> {
+fn form(
+    pairs: &[(String, Template)],
+    scope: &Json,
+    blanks: Blanks<'_>,
+) -> Result<Vec<BodyPiece>, RequestError> {
     let mut whole = Vec::new();
     for (name, template) in pairs {
-        let value = pieces(template, scope, Escape::Verbatim)?;
+        let is_optional = blanks.is_optional(name);
+        let value = match pieces(template, scope, Escape::Verbatim, blanks) {
+            Err(RequestError::Template { source, .. })
+                if is_optional
+                    && matches!(blanks, Blanks::Refused { .. })
+                    && source.is_nothing() =>
+            {
+                continue;
+            }
+            value => value?,
+        };
         let is_empty = value
             .iter()
             .all(|piece| matches!(piece, Piece::Text(text) if text.is_empty()));
         // As in a query: a placeholder without a value (a token that was not given yet) leaves its pair out.
-        if is_empty && !template.roots().is_empty() {
+        if is_empty && is_optional && !template.roots().is_empty() {
             continue;
+        }
+        if let [Piece::Text(text)] = value.as_slice() {
+            blanks.finished(text.clone(), template)?;
         }
         let mut begin = String::new();
         if !whole.is_empty() {
@@ -69,9 +97,16 @@ fn form(pairs: &[(String, Template)], scope: &Json) -> Result<Vec<BodyPiece>, Re
     Ok(whole)
 }
 
-fn pieces(template: &Template, scope: &Json, escape: Escape) -> Result<Vec<Piece>, RequestError> {
+fn pieces(
+    template: &Template,
+    scope: &Json,
+    escape: Escape,
+    blanks: Blanks<'_>,
+) -> Result<Vec<Piece>, RequestError> {
     template
-        .render_in_pieces(scope, escape, |written| secret(written).is_some())
+        .render_in_pieces(scope, escape, blanks.needs(), |written| {
+            secret(written).is_some()
+        })
         .map_err(|source| RequestError::Template {
             template: template.text().to_owned(),
             source,

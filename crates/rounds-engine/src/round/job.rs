@@ -104,14 +104,19 @@ impl Round<'_> {
     async fn start_job(&mut self) -> Result<(), Interruption> {
         let asked = ask::ask(self.feed, self.known, self.ports.clock.now())?;
         let rule = &self.feed.request;
-        let mut request =
-            request::build(self.connection, rule, &self.scope_of(&asked)).map_err(|error| {
-                failure(
-                    request::RequestError::CODE,
-                    format!("the request for an export cannot be made: {error}"),
-                    "check `changes` of the action",
-                )
-            })?;
+        let mut request = request::build(
+            self.connection,
+            rule,
+            &self.scope_of(&asked),
+            request::Blanks::LeftOut,
+        )
+        .map_err(|error| {
+            failure(
+                request::RequestError::CODE,
+                format!("the request for an export cannot be made: {error}"),
+                "check `changes` of the action",
+            )
+        })?;
         add(&mut request.headers, "prefer", "respond-async");
         add(
             &mut request.headers,

@@ -127,7 +127,9 @@ async fn ask(
             Heard::Nothing(_) => PageContent::nothing(),
         };
         for record in &page.records {
-            if record.identity == Identity::Missing {
+            // A partition that names nothing would ask for all of them.
+            let is_blank = !record.id.expose().contains(char::is_alphanumeric);
+            if is_blank || record.identity == Identity::Missing {
                 return Err(failure(
                     failure::PARTITIONS,
                     "an entry of the list of partitions gives no text or number",

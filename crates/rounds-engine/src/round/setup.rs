@@ -66,7 +66,12 @@ pub(crate) async fn prepare(
     let Some(setup) = &action.setup else {
         return Ok(Readiness::Ready);
     };
-    let request = match request::build(connection, &setup.request, &Json::object::<String>([])) {
+    let request = match request::build(
+        connection,
+        &setup.request,
+        &Json::object::<String>([]),
+        request::Blanks::LeftOut,
+    ) {
         Ok(request) => request,
         Err(error) => {
             let words = format!("the setup cannot be asked for: {error}");

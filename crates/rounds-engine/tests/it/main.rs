@@ -17,6 +17,7 @@ mod events;
 mod faulty_store;
 mod heard;
 mod jobs;
+mod lookup_identity;
 mod more_pages;
 mod moving;
 mod paging;

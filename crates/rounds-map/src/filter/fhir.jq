@@ -3,9 +3,34 @@
 # What a FHIR search matched, without what it included and what it says of itself (R4, search, 3.1.1.9).
 def fhir_matches: .entry[]? | select((.search.mode // "match") == "match") | .resource
   | select(. != null and .resourceType != "OperationOutcome");
-# The id of the first reference to this type of resource, wherever it stands; null if there is none (R4, references, 2.3.0).
-def fhir_reference($type): [.. | objects | .reference? | strings | select(startswith($type + "/") or contains("/" + $type + "/"))][0]
-  | if . == null then null else split("/_history/")[0] | split("/")[-1] end;
+# The references of an element, with their elements, outside of what extends it and of what it contains (R4, references, 2.3.0).
+def __fhir_elements: if isarray then .[] | __fhir_elements
+  elif isobject then (select(.reference? | isstring)),
+    (to_entries[] | select(.key != "extension" and .key != "modifierExtension" and .key != "contained") | .value | __fhir_elements)
+  else empty end;
+# Where a resource says whose it is; of a Patient in another element it says something else (R4, compartmentdefinition-patient).
+def __fhir_of($type): if isobject and has("resourceType") and $type == "Patient" then
+    [.subject, .patient, .for, .beneficiary, (.participant | if isarray then .[] else . end | if isobject then .actor, .individual else empty end)]
+      | map(select(. != null)) as $own
+      | if [$own | __fhir_elements] == [] then . else $own end
+  else . end;
+# The ids of the resources of this type that an element refers to, each once, in their order. A whole URL is kept whole: at another
+# server the same id is somebody else.
+def fhir_references($type): __fhir_of($type)
+  | reduce (__fhir_elements | .reference | select(startswith($type + "/") or contains("/" + $type + "/")) | split("/_history/")[0]
+      | if startswith($type + "/") then split("/")[-1] else . end) as $id ([]; if any(.[]; . == $id) then . else . + [$id] end);
+# The same of the participants that have this role, by its code.
+def fhir_references($type; $role): [if isobject then .participant else . end | many | .[]
+  | select(any(.type | many | .[]; any(.coding | many | .[]; .code == $role)))] | fhir_references($type);
+# The one of them; null if there is none. Several are said, and so is one that the record contains, instead of a guess.
+def __fhir_contained($type): if isobject and has("resourceType") then
+    [.contained | many | .[] | select(.resourceType == $type) | "#" + .id] as $contained
+      | any(__fhir_of($type) | __fhir_elements; .reference as $reference | any($contained[]; . == $reference))
+  elif isobject and (.reference? | isstring) then (.reference | startswith("#")) else false end;
+def __fhir_one($type): if length > 1 then error("the record refers to several resources of the type where one is needed") else .[0] end;
+def fhir_reference($type): fhir_references($type) as $found
+  | if $found == [] and __fhir_contained($type) then error("the resource is contained in the record: read it there") else $found | __fhir_one($type) end;
+def fhir_reference($type; $role): fhir_references($type; $role) | __fhir_one($type);
 # The resources of a FHIR history, the newest state of each first, and what was deleted as a tombstone (R4, http, 3.1.0.11).
 def fhir_history: .entry[]? | select(.request != null) | . as $entry
   | (if .request.method == "DELETE" then (.request.url | split("?")[0] | split("/")) as $path

@@ -92,12 +92,16 @@ fn columns(connector: &ConnectorFacts, action: &ActionFacts) -> [String; 5] {
         .unwrap_or_default()
         .trim()
         .trim_end_matches(':');
-    let text = format!(
-        "{head}actions:\n  one: {{ connection: {name}, uses: {}, every: 1h, to: [] }}\n",
-        action.name
-    );
-    let plan = load(&Sources::from_text("example", text))
-        .plan
+    let with = |more: &str| {
+        let text = format!(
+            "{head}actions:\n  one: {{ connection: {name}, uses: {}, every: 1h, {more}to: [] }}\n",
+            action.name
+        );
+        load(&Sources::from_text("example", text)).plan
+    };
+    // Over whom some are asked is only the user's to say.
+    let plan = with("")
+        .or_else(|| with("changes: { for_each: [p-1] }, "))
         .expect("every action can be used");
     let one = &plan.actions[0];
     let feed = &one.changes;

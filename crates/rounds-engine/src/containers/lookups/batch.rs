@@ -59,7 +59,7 @@ struct Gathered {
 pub(super) fn key(batch: &Batch, scope: &Json, what: &str) -> Result<String, Trouble> {
     let key = batch.key.optional(scope).ok().flatten();
     key.and_then(|key| key.scalar_text())
-        .filter(|key| !key.is_empty())
+        .filter(|key| key.contains(char::is_alphanumeric))
         .ok_or_else(|| Trouble {
             code: NOT_ASKABLE,
             reason: format!(
@@ -153,8 +153,8 @@ async fn ask_all(
                 let is_alone = keys.len() == 1;
                 for key in keys {
                     match found.remove(&key) {
-                        Some(Looked::Missing { .. }) if !is_alone => waiting.push(vec![key]),
-                        Some(looked) => _ = answers.insert(key, Ok(looked)),
+                        Some(Ok(Looked::Missing { .. })) if !is_alone => waiting.push(vec![key]),
+                        Some(looked) => _ = answers.insert(key, looked),
                         None => {}
                     }
                 }
@@ -174,12 +174,12 @@ async fn ask_all(
     answers
 }
 
-/// One request for these keys: each has its record, or is missing.
+/// One request for these keys: each has its record, or is missing, or has several, which are none.
 async fn ask(
     asking: &Asking,
     batch: &Batch,
     keys: &[String],
-) -> Result<HashMap<String, Looked>, Failed> {
+) -> Result<HashMap<String, Result<Looked, Trouble>>, Failed> {
     let for_good = |trouble| Failed {
         trouble,
         may_pass: MayPass::No,
@@ -191,16 +191,29 @@ async fn ask(
     let (mut found, status) = match answered {
         Answered::Missing { status } => (HashMap::new(), status),
         Answered::Response(response) => {
-            let (format, body, batch) = (asking.rule.format, response.body.clone(), batch.clone());
+            let (format, body, batch) = (
+                asking.lookup.request.format,
+                response.body.clone(),
+                batch.clone(),
+            );
             let read = asking.beside(move || {
                 let body = format.read(&body).map_err(|error| error.to_string())?;
                 let records = batch.records.all(&body);
                 let records = records.map_err(|error| format!("`batch.records`: {error}"))?;
-                let keyed = records.iter().filter_map(|record| {
-                    let id = batch.id.optional(record).ok().flatten()?;
-                    Some((id.scalar_text()?, Document::new(record.to_bytes())))
-                });
-                Ok::<HashMap<String, Document>, String>(keyed.collect())
+                let mut keyed = HashMap::<String, Vec<Document>>::new();
+                for record in &records {
+                    let id = batch.id.optional(record).ok().flatten();
+                    let Some(id) = id.and_then(|id| id.scalar_text()) else {
+                        continue;
+                    };
+                    let of_key = keyed.entry(id).or_default();
+                    let record = Document::new(record.to_bytes());
+                    // The same record twice is one.
+                    if !of_key.contains(&record) {
+                        of_key.push(record);
+                    }
+                }
+                Ok::<_, String>(keyed)
             });
             let found = read.await.map_err(for_good)?.map_err(|error| {
                 let words = format!("{}: the answer cannot be used: {error}", asking.what);
@@ -211,9 +224,14 @@ async fn ask(
         }
     };
     let looked = keys.iter().map(|key| {
-        let looked = match found.remove(key) {
-            Some(body) => Looked::Found { body, at },
-            None => Looked::Missing { status, at },
+        let mut of_key = found.remove(key).unwrap_or_default();
+        let looked = match of_key.len() {
+            0 => Ok(Looked::Missing { status, at }),
+            1 => Ok(Looked::Found {
+                body: of_key.remove(0),
+                at,
+            }),
+            several => Err(asking.several(u64::try_from(several).unwrap_or(u64::MAX))),
         };
         (key.clone(), looked)
     });

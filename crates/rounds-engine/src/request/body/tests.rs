@@ -15,7 +15,7 @@ fn scope() -> Json {
 }
 
 fn shown(rule: &RequestBodyRule) -> String {
-    let body = build(rule, &scope()).expect("is built");
+    let body = build(rule, &scope(), Blanks::LeftOut).expect("is built");
     let pieces: String = (body.pieces.iter())
         .map(|piece| match piece {
             BodyPiece::Ready(text) => text.clone(),
@@ -76,7 +76,7 @@ fn a_failing_leaf_is_named_and_its_value_is_not() {
         "since".to_owned(),
         Body::Expression(Filter::compile(".cursor + 1").expect("jq")),
     )]);
-    let Err(error) = build(&RequestBodyRule::Json(tree), &scope()) else {
+    let Err(error) = build(&RequestBodyRule::Json(tree), &scope(), Blanks::LeftOut) else {
         panic!("text and a number cannot be added");
     };
     let words = error.to_string();

@@ -95,9 +95,31 @@ fn what_ehrs_need_again_and_again_is_there() {
     );
     gives("[fhir_matches]", "{\"total\":0}", "[]");
     gives(
-        r#"fhir_reference("Patient"), fhir_reference("Location"), fhir_reference("Slot")"#,
-        r#"{"participant":[{"actor":{"reference":"https://a/r4/Location/l1/_history/2"}},{"actor":{"reference":"Patient/p1"}},{"actor":{"reference":"Patient/p2"}}]}"#,
-        r#""p1" "l1" null"#,
+        r#"fhir_reference("Patient"), fhir_reference("Location"), fhir_reference("Slot"), fhir_references("Practitioner"), fhir_reference("Practitioner"; "PPRF")"#,
+        r#"{"resourceType":"Appointment",
+            "contained":[{"resourceType":"Person","id":"x","link":[{"target":{"reference":"Patient/c"}}]}],
+            "extension":[{"url":"u","valueReference":{"reference":"Patient/e"}}],
+            "supportingInformation":[{"reference":"Patient/s"}],
+            "participant":[{"actor":{"reference":"https://a/r4/Location/l1/_history/2"}},{"actor":{"reference":"Patient/p1/_history/3"}},
+              {"actor":{"reference":"Practitioner/d1"}},{"type":[{"coding":[{"code":"PPRF"}]}],"actor":{"reference":"Practitioner/d2"}}]}"#,
+        r#""p1" "https://a/r4/Location/l1" null ["d1","d2"] "d2""#,
+    );
+    // Nobody is guessed: of two patients none is the first, and one that is contained has no address.
+    for record in [
+        r#"{"resourceType":"Appointment","participant":[{"actor":{"reference":"Patient/p1"}},{"actor":{"reference":"Patient/p2"}}]}"#,
+        r##"{"resourceType":"Appointment","contained":[{"resourceType":"Patient","id":"p"}],"participant":[{"actor":{"reference":"#p"}}]}"##,
+        r##"{"reference":"#p"}"##,
+    ] {
+        gives(
+            r#"try fhir_reference("Patient") catch "said""#,
+            record,
+            r#""said""#,
+        );
+    }
+    gives(
+        r#"fhir_reference("Patient")"#,
+        r#"{"resourceType":"Observation","subject":{"reference":"Patient/p1"},"focus":[{"reference":"Patient/p2"}]}"#,
+        r#""p1""#,
     );
     gives(
         "fhir_history",

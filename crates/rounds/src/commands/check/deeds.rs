@@ -4,8 +4,8 @@ use crate::output::duration_in_words;
 use jiff::Timestamp;
 use rounds_config::ConnectorUse;
 use rounds_domain::plan::{
-    Action, BodyRule, Cadence, CursorRule, Deletions, Feed, FeedRole, Inbound, Links, OrderBy,
-    Paging, PagingRule, Partitions, Queue, Schedule, Start, Sweep, SweepScope, TimeCursor,
+    Action, BodyRule, Cadence, CursorRule, Deletions, Expect, Feed, FeedRole, Inbound, Links,
+    OrderBy, Paging, PagingRule, Partitions, Queue, Schedule, Start, Sweep, SweepScope, TimeCursor,
     TimeFormat, TimeSource, VersionRule, WhenMissing, Window,
 };
 use rounds_domain::{FeedKey, InstanceId};
@@ -109,6 +109,8 @@ pub struct SweepDeeds {
 pub struct LookupDeeds {
     /// Its name.
     pub lookup: String,
+    /// How many records its answer may hold: `one` or `many`.
+    pub expect: &'static str,
     /// What a 404 or 410 means: `null`, `park` or `drop`.
     pub when_missing: &'static str,
 }
@@ -240,7 +242,11 @@ impl ActionDeeds {
                 "drop" => "a change with a missing one is not told",
                 _ => "a missing one is null, and marked",
             };
-            writeln!(out, "  looks up    {}: {missing}", lookup.lookup)?;
+            let many = match lookup.expect {
+                "many" => "whatever comes is taken; ",
+                _ => "",
+            };
+            writeln!(out, "  looks up    {}: {many}{missing}", lookup.lookup)?;
         }
         let to = if self.destinations.is_empty() {
             "nobody".to_owned()
@@ -445,6 +451,10 @@ fn place(parameter: Option<&String>) -> String {
 fn lookup(lookup: &rounds_domain::plan::Lookup) -> LookupDeeds {
     LookupDeeds {
         lookup: lookup.name.to_string(),
+        expect: match lookup.expect {
+            Expect::One => "one",
+            Expect::Many => "many",
+        },
         when_missing: match lookup.when_missing {
             WhenMissing::Null => "null",
             WhenMissing::Park => "park",
