@@ -186,4 +186,6 @@ codes! {
     QUEUE_BY_PLACE = "R0272";
     /// The newest records first, on one page.
     ONE_PAGE_OF_NEWEST = "R0273";
+    /// Records are left out of pages whose size says which is the last.
+    HIDDEN_ROWS = "R0274";
 }

@@ -4,8 +4,14 @@
 //! rules come before the connection's, and the first one that fits counts. What concerns the connection as a whole, that it
 //! asks for less, that its session has ended, is told to the [`Ehr`](rounds_domain::ports::Ehr) from here.
 //!
+//! A good answer is not yet the right one: whether it is the document that was asked for is the matter of [`document`], and what it says of its
+//! own size that of [`claims`]. Neither doubts an answer that a rule calls good.
+//!
 //! What to mind: a rule with a `body` reads the whole body, and a page that turns out to be good is read once more for its records.
 //! A rule with `status` or `text` beside it is looked at in that order, so that the body is only read where it may matter.
+
+pub(crate) mod claims;
+pub(crate) mod document;
 
 use crate::Ports;
 use crate::round::failure::{self, failure};
@@ -32,7 +38,7 @@ pub(crate) struct Judge<'a> {
 /// What an answer means.
 pub(crate) enum Verdict {
     /// Its body is read.
-    Good,
+    Good(Basis),
     /// It says that there is nothing.
     Nothing,
     /// It says that what was asked for is gone, or was never there.
@@ -47,6 +53,15 @@ pub(crate) enum Verdict {
         /// How long to wait before, if it said so.
         after: Option<Duration>,
     },
+}
+
+/// Why an answer counts as a good one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// A rule says so, of this very answer: nothing more is asked of it.
+    Rule,
+    /// Its status.
+    Status,
 }
 
 /// Whether the same request may go better a little later.
@@ -99,7 +114,7 @@ impl Judge<'_> {
             after: None,
         };
         Ok(match said.meaning {
-            Meaning::Ok => Verdict::Good,
+            Meaning::Ok => Verdict::Good(Basis::Rule),
             Meaning::Empty => Verdict::Nothing,
             Meaning::Gone => Verdict::Gone,
             Meaning::Throttled { .. } => {
@@ -212,7 +227,7 @@ impl Judge<'_> {
 fn by_status(response: &EhrResponse, what: &str) -> Verdict {
     let status = response.status;
     if status.is_success() {
-        return Verdict::Good;
+        return Verdict::Good(Basis::Status);
     }
     if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {
         return Verdict::Gone;

@@ -41,7 +41,7 @@ pub(crate) fn action_every(name: &str, seconds: u64) -> Arc<Action> {
             links: Links::AsGiven,
             max_pages: 1,
         },
-        records: filter(".[]"),
+        records: rounds_domain::plan::Records::of(filter(".[]")),
         id: filter(".id"),
         version: VersionRule::Fingerprint { counting: None },
         gone: None,

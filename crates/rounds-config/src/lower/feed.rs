@@ -10,8 +10,8 @@ use crate::kinds::{DeletionsWord, OrderWord};
 use crate::reading::{Given, Here};
 use rounds_domain::FeedName;
 use rounds_domain::plan::{
-    CursorRule, Feed, FeedRole, Job, Missed, Paging, Partitions, Schedule, Start, Sweep,
-    SweepScope, TimeCursor, TimeSource, VersionRule,
+    CursorRule, Feed, FeedRole, Job, Missed, Paging, PagingRule, Partitions, Records, Schedule,
+    Start, Sweep, SweepScope, TimeCursor, TimeSource, VersionRule,
 };
 use rounds_map::Filter;
 
@@ -76,6 +76,8 @@ pub(super) fn lower(
         CursorRule::Queue(_) => queue::paging(keys, paging, findings),
         _ => paging,
     };
+    let records = Records::of(keys.records.value()?.filter.clone());
+    check_hidden_rows(keys, paging.as_ref(), &records, findings);
     check_slices(keys, &cursor, &request.uses, request.uses_known, findings);
     check_deletions(
         keys,
@@ -95,12 +97,42 @@ pub(super) fn lower(
         cursor,
         start: start?,
         paging: paging?,
-        records: keys.records.value()?.filter.clone(),
+        records,
         skip: keys.skip.value().map(|skip| skip.filter.clone()),
         id: keys.id.value()?.filter.clone(),
         version: version?,
         gone: keys.gone.value().map(|gone| gone.filter.clone()),
     })
+}
+
+/// A page that is not full is the last one, so it must be possible to count what it showed.
+fn check_hidden_rows(
+    keys: &ChangesKeys,
+    paging: Option<&Paging>,
+    records: &Records,
+    findings: &mut Findings<'_>,
+) {
+    let ends_by_size = paging.is_some_and(|paging| {
+        let has_size = match &paging.rule {
+            PagingRule::Offset { .. } => true,
+            PagingRule::PageNumber { size, .. } | PagingRule::After { size, .. } => size.is_some(),
+            _ => false,
+        };
+        has_size && paging.more.is_none()
+    });
+    if let Some(here) = keys.records.here()
+        && ends_by_size
+        && records.hides_some()
+    {
+        findings
+            .error(
+                codes::HIDDEN_ROWS,
+                here.place,
+                "`records` leaves rows out of pages whose size says which is the last",
+            )
+            .expected("how many rows a page showed cannot be counted")
+            .help("begin with the path of the list, such as `.rows[] | select(.kept)`; or say with `more` whether there are more pages");
+    }
 }
 
 /// A job says itself up to when its answer goes, and how many parts it has.

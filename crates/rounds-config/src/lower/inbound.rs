@@ -5,7 +5,9 @@ use crate::diagnostic::Findings;
 use crate::face::{ActionKeys, InboundKeys};
 use crate::reading::{Given, Here};
 use rounds_domain::FeedName;
-use rounds_domain::plan::{Connection, Feed, Inbound, InboundProof, RequestRule, VersionRule};
+use rounds_domain::plan::{
+    Connection, Feed, Inbound, InboundProof, Records, RequestRule, VersionRule,
+};
 use rounds_map::Filter;
 use std::sync::Arc;
 
@@ -131,7 +133,7 @@ fn read(
         },
         job: None,
         partitions: None,
-        records,
+        records: Records::of(records),
         skip: keys.skip.value().map(|skip| skip.filter.clone()),
         id: own(&keys.id, &main.id)?,
         version,

@@ -9,8 +9,8 @@ use crate::kinds::{ForEach, LiteralText, Many};
 use crate::reading::{Given, Here};
 use crate::source::Place;
 use rounds_domain::plan::{
-    CursorRule, Deletions, Feed, FeedRole, Paging, PartitionQuery, Partitions, Schedule, Start,
-    Sweep, SweepScope, VersionRule,
+    CursorRule, Deletions, Feed, FeedRole, Paging, PartitionQuery, Partitions, Records, Schedule,
+    Start, Sweep, SweepScope, VersionRule,
 };
 use rounds_domain::{FeedName, Partition};
 use std::collections::BTreeMap;
@@ -107,7 +107,7 @@ fn asked(
         }),
         start: Start::Beginning,
         paging: paging?,
-        records: keys.records.value()?.filter.clone(),
+        records: Records::of(keys.records.value()?.filter.clone()),
         skip: keys.skip.value().map(|skip| skip.filter.clone()),
         id: keys.id.value()?.filter.clone(),
         version: VersionRule::Fingerprint { counting: None },

@@ -22,8 +22,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use rounds_domain::FeedName;
 use rounds_domain::plan::{
-    CursorRule, DateRange, Deletions, Feed, FeedRole, Missed, Paging, PagingRule, RequestRule,
-    Start, Sweep, SweepScope, TimeCursor,
+    CursorRule, DateRange, Deletions, Feed, FeedRole, Missed, Paging, PagingRule, Records,
+    RequestRule, Start, Sweep, SweepScope, TimeCursor,
 };
 use std::sync::Arc;
 
@@ -173,7 +173,7 @@ fn reconcile(
         paging,
         records: match &keys.records {
             Given::Absent => changes.records.clone(),
-            given => given.value()?.filter.clone(),
+            given => Records::of(given.value()?.filter.clone()),
         },
         ..changes.clone()
     })

@@ -441,7 +441,7 @@ fn a_sweep_may_ask_in_its_own_way() {
     };
     assert_eq!(reconcile.request.path.text(), "/orders/_list");
     assert_eq!(reconcile.request.method, http::Method::POST);
-    assert_eq!(reconcile.records.text(), ".list[]");
+    assert_eq!(reconcile.records.filter().text(), ".list[]");
     assert_eq!(reconcile.paging.max_pages, 7);
     assert!(matches!(reconcile.paging.rule, PagingRule::Token { .. }));
     assert!(matches!(reconcile.schedule.cadence, Cadence::At(_)));

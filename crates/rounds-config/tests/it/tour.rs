@@ -9,6 +9,21 @@ type Stop = (&'static str, &'static str, &'static str);
 
 const STOPS: &[Stop] = &[
     (
+        "rows_that_cannot_be_counted",
+        "      records: .[]",
+        "      records: '[.[] | select(.kept)] | .[]'\n      paging: { offset: { parameter: offset, size: 50 } }",
+    ),
+    (
+        "a_partition_that_names_nobody",
+        "      query: { changedsince: \"{{ cursor }}\" }",
+        "      query: { changedsince: \"{{ cursor }}\", site: \"{{ partition }}\" }\n      for_each: [north, \"*\"]",
+    ),
+    (
+        "what_may_be_left_out_is_not_there",
+        "      patient: { get: \"/patient/{{ record.patientID }}\" }",
+        "      patient: { get: /patients, query: { mrn: \"{{ record.patientID }}\", site: north }, optional: [sites] }",
+    ),
+    (
         "setup_without_a_request",
         "    timeout: 30s",
         "    timeout: 30s\n    setup: { settle: 5m }",

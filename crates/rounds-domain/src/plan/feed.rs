@@ -1,6 +1,6 @@
 //! One query of an action: the request, its cursor, its pages, its records.
 
-use super::{Job, Partitions, Queue, RequestRule, Schedule, Sweep};
+use super::{Job, Partitions, Queue, Records, RequestRule, Schedule, Sweep};
 use crate::FeedName;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -29,7 +29,7 @@ pub struct Feed {
     /// How an answer is continued.
     pub paging: Paging,
     /// From a page's body to its records.
-    pub records: Filter,
+    pub records: Records,
     /// Whether a record is none: true for a placeholder row, such as an API gives that has nothing else to give.
     pub skip: Option<Filter>,
     /// From a record to its identity: a string or a number.

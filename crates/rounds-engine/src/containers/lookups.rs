@@ -13,7 +13,8 @@ use self::batch::Batches;
 use self::identity::{AskedFor, Identity};
 use super::Trouble;
 use crate::Ports;
-use crate::answer::{Judge, MayPass, Verdict};
+use crate::answer::document::{self, Doubt};
+use crate::answer::{Basis, Judge, MayPass, Verdict};
 use crate::request::{self, Blanks};
 use crate::round::failure;
 use futures_util::FutureExt;
@@ -264,7 +265,7 @@ struct Failed {
 
 /// What the EHR says.
 enum Answered {
-    Response(EhrResponse),
+    Response(EhrResponse, Basis),
     Missing { status: u16 },
 }
 
@@ -287,21 +288,26 @@ impl Asking {
         let (answered, at) = self.ask(request).await.map_err(|failed| failed.trouble)?;
         match answered {
             Answered::Missing { status } => Ok(Looked::Missing { status, at }),
-            Answered::Response(response) => {
-                let (lookup, body) = (Arc::clone(&self.lookup), response.body.clone());
+            Answered::Response(response, basis) => {
+                let (lookup, answer) = (Arc::clone(&self.lookup), response.clone());
                 let read = self
                     .beside(move || {
-                        let json = lookup.request.format.read(&body)?;
+                        let json = lookup.request.format.read(&answer.body)?;
+                        if let Some(doubt) = doubt(basis, &answer, &json) {
+                            return Ok(Err(doubt));
+                        }
                         let identity = match lookup.expect {
                             Expect::One => asked_for.judge(&lookup, &json),
                             Expect::Many => Identity::AsAsked,
                         };
-                        Ok((Document::new(json.to_bytes()), identity))
+                        Ok(Ok((Document::new(json.to_bytes()), identity)))
                     })
                     .await?;
-                let (body, identity) = read.map_err(|error| {
+                let read = read.map_err(|error| {
                     trouble(failure::unreadable(&response, &self.what, &error), None)
                 })?;
+                let (body, identity) =
+                    read.map_err(|doubt| trouble(doubt.failure(&self.what), None))?;
                 match identity {
                     Identity::AsAsked => Ok(Looked::Found { body, at }),
                     Identity::Nothing => Ok(Looked::Missing {
@@ -358,7 +364,7 @@ impl Asking {
             let judged = judge.judge(&response, &self.what, sent_at).await;
             let judged = judged.map_err(|failure| failed(trouble(failure, None), MayPass::Yes))?;
             let (failure, may_pass, retry_after) = match judged {
-                Verdict::Good => return Ok((Answered::Response(response), at)),
+                Verdict::Good(basis) => return Ok((Answered::Response(response, basis), at)),
                 Verdict::Nothing | Verdict::Gone => {
                     let status = response.status.as_u16();
                     return Ok((Answered::Missing { status }, at));
@@ -388,6 +394,14 @@ impl Asking {
             reason: format!("{}: {error}", self.what),
             retry_after: None,
         })
+    }
+}
+
+/// Why an answer to a lookup is not believed.
+fn doubt(basis: Basis, response: &EhrResponse, body: &Json) -> Option<Doubt> {
+    match basis {
+        Basis::Rule => None,
+        Basis::Status => document::doubt_record(response.status, body),
     }
 }
 

@@ -16,7 +16,7 @@ use super::{Interruption, Round};
 use crate::ids::new_container_id;
 use jiff::civil::Date;
 use rounds_domain::plan::{Action, CursorRule, Deletions, Feed, Missed, Sweep, SweepScope};
-use rounds_domain::{Change, MissedRecord, Presence, RecordId, Resolution, RoundEnd, RoundFailure};
+use rounds_domain::{Change, MissedRecord, Presence, RecordId, Resolution, RoundEnd};
 use rounds_map::Json;
 use std::sync::Arc;
 
@@ -30,24 +30,6 @@ const ALWAYS_TOLD: u64 = 1;
 pub(super) struct Seen {
     /// Records with an identity.
     pub(super) records: u64,
-    /// Matches by the answer's own count, page by page.
-    pub(super) matches: u64,
-    /// How many matches the answer says there are.
-    pub(super) total: Option<u64>,
-    /// Matches and total of the first slice that had fewer than it said.
-    cut: Option<(u64, u64)>,
-}
-
-impl Seen {
-    /// Ends an answer: a sweep in slices has several, each with a count of its own.
-    pub(super) fn end_answer(&mut self) {
-        if let Some(total) = self.total.take()
-            && self.matches < total
-        {
-            self.cut.get_or_insert((self.matches, total));
-        }
-        self.matches = 0;
-    }
 }
 
 impl Round<'_> {
@@ -63,9 +45,6 @@ impl Round<'_> {
         else {
             return Ok(());
         };
-        if let Some(failure) = truncated(seen) {
-            return Err(failure.into());
-        }
         // What was shown must be in the store before it is asked what was not.
         self.commit_part(RoundEnd::Unfinished, None).await?;
         let gone = self.count_gone(missed).await?;
@@ -208,14 +187,4 @@ fn is_before_sweep(feed: &Feed, position: Position) -> bool {
         ) => at < *since,
         _ => false,
     }
-}
-
-/// An answer that has fewer matches than it says there are does not show what is gone.
-fn truncated(seen: Seen) -> Option<RoundFailure> {
-    let (matches, total) = seen.cut?;
-    Some(failure(
-        failure::SWEEP_TRUNCATED,
-        format!("a sweep showed {matches} of the {total} records that the EHR says there are"),
-        "follow all pages with `paging`; if the EHR only guesses its total, set `deletions: ignored`",
-    ))
 }

@@ -1,8 +1,7 @@
 //! What a FHIR Bundle says of the search that it answers.
 //!
 //! A server must repeat in the `self` link the parameters that it used, may put an `OperationOutcome` about the search
-//! among the entries, and may say how many matches there are in all (FHIR R4, search, 3.1.1.4.12 and 3.1.1.4.18;
-//! `Bundle.total`). That is how a server tells that it did not understand a change filter: most of them go on and answer with
+//! among the entries (FHIR R4, search, 3.1.1.4.12 and 3.1.1.4.18). That is how a server tells that it did not understand a change filter: most of them go on and answer with
 //! everything.
 
 use rounds_map::{Json, JsonKind};
@@ -16,9 +15,7 @@ pub(crate) struct Bundle {
     used: Option<BTreeSet<String>>,
     /// What is complained about, lower case.
     complaints: Vec<String>,
-    /// How many matches there are on all pages.
-    pub(crate) total: Option<u64>,
-    /// How many of them this page has.
+    /// How many matches it has.
     pub(crate) matches: u64,
 }
 
@@ -28,21 +25,15 @@ impl Bundle {
         if body.get("resourceType")?.as_str()? != "Bundle" {
             return None;
         }
-        let mut complaints = Vec::new();
-        let mut matches = 0;
-        for entry in items(body, "entry") {
-            match entry.get("resource") {
-                Some(resource) if is_outcome(&resource) => {
-                    complaints
-                        .extend(items(&resource, "issue").filter_map(|issue| complaint(&issue)));
-                }
-                _ => {
-                    let mode = entry.get("search").and_then(|search| search.get("mode"));
-                    let mode = mode.as_ref().and_then(Json::as_str);
-                    matches += u64::from(mode.is_none_or(|mode| mode == "match"));
-                }
-            }
-        }
+        let resources = items(body, "entry").filter_map(|entry| entry.get("resource"));
+        let complaints = resources
+            .filter(is_outcome)
+            .flat_map(|outcome| {
+                items(&outcome, "issue")
+                    .filter_map(|issue| complaint(&issue))
+                    .collect::<Vec<_>>()
+            })
+            .collect();
         let is_search = body
             .get("type")
             .is_some_and(|kind| matches!(kind.as_str(), Some("searchset" | "history")));
@@ -54,10 +45,7 @@ impl Bundle {
                 .filter(|_| is_search)
                 .and_then(|link| parameters_of(&link)),
             complaints,
-            total: body
-                .get("total")
-                .and_then(|total| total.scalar_text()?.parse().ok()),
-            matches,
+            matches: items(body, "entry").filter(is_match).map(|_| 1).sum(),
         })
     }
 
@@ -80,6 +68,17 @@ fn items(of: &Json, key: &str) -> impl Iterator<Item = Json> {
         _ => Vec::new(),
     };
     found.into_iter()
+}
+
+/// Whether an entry is what was searched for, and not what was included or said beside it.
+fn is_match(entry: &Json) -> bool {
+    let mode = entry.get("search").and_then(|search| search.get("mode"));
+    let is_outcome = entry.get("resource").as_ref().is_some_and(is_outcome);
+    !is_outcome
+        && mode
+            .as_ref()
+            .and_then(Json::as_str)
+            .is_none_or(|mode| mode == "match")
 }
 
 fn is_outcome(resource: &Json) -> bool {
@@ -206,14 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn matches_are_counted_without_what_was_included() {
-        let counted = bundle(
-            r#"{"resourceType":"Bundle","type":"searchset","total":7,"entry":[
-                {"search":{"mode":"match"},"resource":{"resourceType":"Appointment"}},
-                {"resource":{"resourceType":"Appointment"}},
-                {"search":{"mode":"include"},"resource":{"resourceType":"Patient"}}]}"#,
-        );
-        assert_eq!((counted.total, counted.matches), (Some(7), 2));
+    fn only_a_bundle_is_one() {
         assert_eq!(Bundle::of(&Json::parse(b"[]").expect("JSON")), None);
         assert_eq!(
             Bundle::of(&Json::parse(br#"{"resourceType":"Patient"}"#).expect("JSON")),

@@ -218,10 +218,6 @@ impl Seen {
     pub(super) fn count(&mut self, page: &PageContent) {
         let identified = |record: &&ReadRecord| record.identity == Identity::Given;
         self.records += count(page.records.iter().filter(identified));
-        if let Some(bundle) = &page.bundle {
-            self.matches += bundle.matches;
-            self.total = self.total.max(bundle.total);
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! One page's request and answer.
 
 use super::failure;
-use crate::answer::{Judge, MayPass, Verdict};
+use crate::answer::{Basis, Judge, MayPass, Verdict};
 use crate::observe::{Exchange, Observer};
 use jiff::Timestamp;
 use rounds_domain::RoundFailure;
@@ -24,7 +24,7 @@ pub(super) enum Repeatable {
 /// A good answer.
 pub(super) enum Heard {
     /// Its body is to be read.
-    Page(EhrResponse),
+    Page(EhrResponse, Basis),
     /// It says that there is nothing.
     Nothing(EhrResponse),
 }
@@ -33,7 +33,7 @@ impl Heard {
     /// The answer.
     pub(super) const fn response(&self) -> &EhrResponse {
         match self {
-            Self::Page(response) | Self::Nothing(response) => response,
+            Self::Page(response, _) | Self::Nothing(response) => response,
         }
     }
 }
@@ -63,7 +63,7 @@ pub(super) async fn ask(
         observer.exchanged(Exchange::of(&request, &answer, ports.elapsed_since(began)));
         let (failure, may_pass) = match answer {
             Ok(response) => match judge.judge(&response, ASKING, began).await? {
-                Verdict::Good => return Ok(Heard::Page(response)),
+                Verdict::Good(basis) => return Ok(Heard::Page(response, basis)),
                 Verdict::Nothing => return Ok(Heard::Nothing(response)),
                 Verdict::Gone => (failure::status(&response, ASKING), MayPass::No),
                 // Such an answer gave nothing, so nothing is taken twice.

@@ -29,6 +29,12 @@ pub(crate) const CURSOR_UNUSABLE: Code = Code::new("R0320");
 pub(crate) const CURSOR_UNWRITABLE: Code = Code::new("R0321");
 /// A sweep showed fewer records than the EHR says there are.
 pub(crate) const SWEEP_TRUNCATED: Code = Code::new("R0323");
+/// A good answer is not the document that was asked for.
+pub(crate) const WRONG_DOCUMENT: Code = Code::new("R0325");
+/// An answer says of itself that it is not whole.
+pub(crate) const NOT_WHOLE: Code = Code::new("R0326");
+/// An answer showed fewer records than it says there are.
+pub(crate) const FEWER_THAN_TOTAL: Code = Code::new("R0327");
 /// The EHR says that there are more pages and does not say where.
 pub(crate) const MORE_PAGES: Code = Code::new("R0350");
 /// An answer that no other one follows.

@@ -17,13 +17,13 @@ use self::manifest::Manifest;
 use super::cursor::SourceClock;
 use super::failure::{self, failure};
 use super::{Interruption, Round, ask, read};
-use crate::answer::{Judge, Verdict};
+use crate::answer::{Basis, Judge, Verdict};
 use crate::observe::Exchange;
 use crate::request;
 use http::header::{ACCEPT, CONTENT_LOCATION, HeaderValue};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use rounds_domain::plan::{
-    AnswerFormat, CursorRule, Deletions, Feed, RequestRule, Sweep, SweepScope,
+    AnswerFormat, CursorRule, Deletions, Feed, Records, RequestRule, Sweep, SweepScope,
 };
 use rounds_domain::ports::{EhrRequest, EhrResponse, StoreError};
 use rounds_domain::{Code, Cursor, RoundEnd, RoundFailure};
@@ -166,7 +166,9 @@ impl Round<'_> {
         let deleted = manifest.deleted.iter().map(|link| (link, &gone));
         for (link, feed) in parts.chain(deleted) {
             let response = self.part(started, link).await?;
-            let page = read::page_beside(self.ports, self.action, feed, &response).await?;
+            let page =
+                read::page_beside(self.ports, self.action, feed, &response, Basis::Status).await?;
+            page.believed("reading a part of an export")?;
             self.counts.pages += 1;
             self.choose(page.records, &asked, clock, started.at).await?;
             if self.pending.is_large() {
@@ -214,7 +216,7 @@ impl Round<'_> {
             let filter = |text: &str| {
                 Filter::compile(text).map_err(|error| manifest::unusable(&error.to_string()))
             };
-            feed.records = filter(records)?;
+            feed.records = Records::of(filter(records)?);
             feed.gone = Some(filter("true")?);
             feed.skip = None;
         }
@@ -266,7 +268,7 @@ impl Round<'_> {
             rule: &self.feed.request,
         };
         match judge.judge(&response, ASKING, sent_at).await? {
-            Verdict::Good | Verdict::Nothing => Ok(Answered::Response(response)),
+            Verdict::Good(_) | Verdict::Nothing => Ok(Answered::Response(response)),
             Verdict::Gone => Ok(Answered::Gone),
             Verdict::SessionEnded(failure) | Verdict::Bad { failure, .. } => Err(failure.into()),
         }

@@ -238,7 +238,6 @@ impl Round<'_> {
         let mut clock = None;
         loop {
             let now = self.read_pages(&feed, &asked).await?;
-            self.seen.end_answer();
             let clock = *clock.get_or_insert(now);
             let Some(next) = ask::after(&feed, &asked)? else {
                 return Ok((asked, clock));
@@ -275,7 +274,7 @@ impl Round<'_> {
             scope: self.scope_of(asked),
             what: "changes",
         };
-        let mut pages = Pages::new(&feed.paging, maker)?;
+        let mut pages = Pages::new(&feed, maker)?;
         let is_taken = matches!(feed.cursor, CursorRule::Queue(_));
         let mut clock = None;
         let mut read_at = None;
@@ -302,6 +301,7 @@ impl Round<'_> {
             {
                 return Err(failure.into());
             }
+            page.believed("asking for changes")?;
             self.advance.page(page.cursor.as_ref())?;
             self.seen.count(&page);
             let next = pages.advance(&request, &response.headers, &page);
@@ -362,11 +362,11 @@ impl Round<'_> {
             self.observer,
         )
         .await?;
-        let response = match heard {
-            Heard::Page(response) => response,
+        let (response, basis) = match heard {
+            Heard::Page(response, basis) => (response, basis),
             Heard::Nothing(response) => return Ok((PageContent::nothing(), response)),
         };
-        let page = read::page_beside(self.ports, self.action, feed, &response).await?;
+        let page = read::page_beside(self.ports, self.action, feed, &response, basis).await?;
         Ok((page, response))
     }
 

@@ -1,19 +1,25 @@
-//! How an answer is continued, and what keeps it from going on for ever.
+//! How an answer is continued, and what keeps it from going on for ever, or from ending too soon.
+//!
+//! A page that is not full is the last one only if the answer does not say otherwise. Fullness counts what the page showed before `records`
+//! and `skip` left something out of it. A server that caps its pages shows fewer than were asked for and says with a total, or with
+//! a next page, that there are more: where the place of the next page can be made from what was shown, the walk goes on; where it
+//! cannot, the answer was not drained, and the round says what to write.
 
 mod walk;
 
 use super::failure::{self, failure};
 use super::read::{NextPage, PageContent};
+use crate::answer::claims::Claims;
 use crate::request;
 use http::HeaderMap;
-use rounds_domain::RoundFailure;
-use rounds_domain::plan::{Connection, Links, Paging, PagingRule, RequestRule};
+use rounds_domain::plan::{Connection, CursorRule, Feed, Links, Paging, PagingRule, RequestRule};
 use rounds_domain::ports::{BodyPiece, EhrRequest};
+use rounds_domain::{Code, RoundFailure};
 use rounds_map::Json;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use url::Url;
-use walk::{Places, Walk};
+use walk::{Places, Step, Walk};
 
 /// The pages of one answer: gives the next request until there is none.
 pub(super) struct Pages<'a> {
@@ -23,6 +29,10 @@ pub(super) struct Pages<'a> {
     next: Option<EhrRequest>,
     walk: Option<Walk>,
     taken: u32,
+    /// How many records were shown, where pages do not overlap.
+    shown: u64,
+    /// What is made of what the answer says of its size.
+    sizes: Sizes,
     /// Marks, so that an answer of a million records is remembered in a few bytes for each of its pages.
     asked: HashSet<[u8; 16]>,
     seen: HashSet<[u8; 16]>,
@@ -30,7 +40,8 @@ pub(super) struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     /// Starts with this request; the paging's own parameters are added to it.
-    pub(super) fn new(paging: &'a Paging, maker: Maker<'a>) -> Result<Self, RoundFailure> {
+    pub(super) fn new(feed: &'a Feed, maker: Maker<'a>) -> Result<Self, RoundFailure> {
+        let paging = &feed.paging;
         let walk = match &paging.rule {
             PagingRule::PageNumber {
                 first, size, rows, ..
@@ -62,6 +73,8 @@ impl<'a> Pages<'a> {
             next: None,
             walk,
             taken: 0,
+            shown: 0,
+            sizes: Sizes::of(feed),
             asked: HashSet::new(),
             seen: HashSet::new(),
         };
@@ -125,16 +138,28 @@ impl<'a> Pages<'a> {
                 "the same records again as another page of this answer",
             ));
         }
+        let claims = self.sizes.claims(page);
         if let Some(walk) = &mut self.walk {
-            let goes_on = walk.step(&page.records, page.more);
+            let more = page.more.or(claims.more.then_some(true));
+            let step = Step {
+                shown: page.shown,
+                more,
+                total: claims.total,
+            };
+            let goes_on = walk.step(page.states(), step);
+            self.shown = walk.covered();
             self.next = if goes_on { self.at_place()? } else { None };
-            return Ok(());
+        } else {
+            self.shown += page.shown;
+            self.next = match page.more {
+                Some(false) => None,
+                more => self.named(current, headers, page, more)?,
+            };
         }
-        self.next = match page.more {
-            Some(false) => None,
-            more => self.named(current, headers, page, more)?,
-        };
-        Ok(())
+        match &self.next {
+            None if page.more != Some(false) => self.sizes.check(claims, self.shown, page),
+            _ => Ok(()),
+        }
     }
 
     /// The next page where this one names it; `more` is what it says of there being one.
@@ -154,13 +179,17 @@ impl<'a> Pages<'a> {
             (PagingRule::Token { parameter, .. }, NextPage::Pointer(token)) => {
                 Some(self.first_with(parameter.as_deref(), token)?)
             }
-            (PagingRule::After { size, .. }, _) if more.is_none() && is_last(page, *size) => None,
+            (PagingRule::After { size, .. }, _)
+                if more.is_none() && is_last(page, *size, self.sizes.claims(page), self.shown) =>
+            {
+                None
+            }
             (PagingRule::After { parameter, .. }, NextPage::Pointer(value)) => {
                 Some(self.first_with(parameter.as_deref(), value)?)
             }
             (PagingRule::After { .. }, NextPage::Unsaid) => return Err(no_way_on()),
             (PagingRule::UntilEmpty, _) => {
-                let goes_on = more.unwrap_or(!page.records.is_empty());
+                let goes_on = more.unwrap_or(page.shown > 0);
                 goes_on.then(|| self.first.clone())
             }
             _ => None,
@@ -315,10 +344,73 @@ fn unusable_link(message: String) -> RoundFailure {
     )
 }
 
-/// Whether a page of a keyset is the last by its size.
-fn is_last(page: &PageContent, size: Option<u64>) -> bool {
-    let count = u64::try_from(page.records.len()).unwrap_or(u64::MAX);
-    count == 0 || size.is_some_and(|size| count < size)
+/// Whether a page of a keyset is the last by its size, and by what the answer says of its own.
+fn is_last(page: &PageContent, size: Option<u64>, claims: Claims, shown: u64) -> bool {
+    let is_short = size.is_some_and(|size| page.shown < size);
+    let says_more = claims.more || claims.total.is_some_and(|total| total > shown);
+    page.shown == 0 || (is_short && !says_more)
+}
+
+/// What is made of what an answer says of its own size.
+#[derive(Debug, Clone, Copy)]
+struct Sizes {
+    believes: Believes,
+    /// The code of an answer that showed fewer than it says there are.
+    fewer: Code,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Believes {
+    /// How many there are, and that there are more.
+    All,
+    /// Nothing: a queue shows what it has, and what leads on in a log is its cursor.
+    Nothing,
+}
+
+impl Sizes {
+    fn of(feed: &Feed) -> Self {
+        Self {
+            believes: match &feed.cursor {
+                CursorRule::Time(_) | CursorRule::Sweep(_) => Believes::All,
+                CursorRule::Number(_) | CursorRule::Token(_) | CursorRule::Queue(_) => {
+                    Believes::Nothing
+                }
+            },
+            fewer: match &feed.cursor {
+                CursorRule::Sweep(_) => failure::SWEEP_TRUNCATED,
+                _ => failure::FEWER_THAN_TOTAL,
+            },
+        }
+    }
+
+    fn claims(self, page: &PageContent) -> Claims {
+        match self.believes {
+            Believes::All => page.claims,
+            Believes::Nothing => Claims::default(),
+        }
+    }
+
+    /// Fails where an answer that has ended says that it has not.
+    fn check(self, claims: Claims, shown: u64, page: &PageContent) -> Result<(), RoundFailure> {
+        if let Some(total) = claims.total.filter(|total| *total > shown) {
+            return Err(failure(
+                self.fewer,
+                format!(
+                    "the answer showed {shown} of the {total} records that the EHR says there are, and names no way to the rest"
+                ),
+                "follow all pages with `paging`; where the server gives no next link, say how it is asked for the rest, such as `paging: { offset: { parameter: _offset, size: 100 } }`; if its total is only a guess, say with a rule in `answers` that such an answer is `ok`",
+            ));
+        }
+        // What is named behind a page that showed nothing may be the same again for ever.
+        if claims.more && page.shown > 0 {
+            return Err(failure(
+                failure::MORE_PAGES,
+                "the answer names a next page, and `paging` does not lead to it",
+                "say how the answer is continued, such as `paging: { next_link: .next }`, or with `more` how it says that it has ended",
+            ));
+        }
+        Ok(())
+    }
 }
 
 fn no_way_on() -> RoundFailure {

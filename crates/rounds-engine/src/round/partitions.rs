@@ -111,7 +111,7 @@ async fn ask(
         action,
         rule: &list.request,
     };
-    let mut pages = Pages::new(&list.paging, maker)?;
+    let mut pages = Pages::new(list, maker)?;
     let mut partitions = BTreeSet::new();
     while let Some(request) = pages.take()? {
         let heard = exchange::ask(
@@ -123,9 +123,12 @@ async fn ask(
         )
         .await?;
         let page = match &heard {
-            Heard::Page(response) => read::page_beside(ports, action, list, response).await?,
+            Heard::Page(response, basis) => {
+                read::page_beside(ports, action, list, response, *basis).await?
+            }
             Heard::Nothing(_) => PageContent::nothing(),
         };
+        page.believed("asking for partitions")?;
         for record in &page.records {
             // A partition that names nothing would ask for all of them.
             let is_blank = !record.id.expose().contains(char::is_alphanumeric);

@@ -6,6 +6,9 @@ use super::failure::{self, failure};
 use super::gone;
 use super::instant;
 use crate::Ports;
+use crate::answer::Basis;
+use crate::answer::claims::Claims;
+use crate::answer::document::{self, Doubt};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rounds_domain::plan::{
@@ -14,7 +17,7 @@ use rounds_domain::plan::{
 };
 use rounds_domain::ports::EhrResponse;
 use rounds_domain::{Document, OrderingKey, Presence, RecordId, RoundFailure, Version};
-use rounds_map::{Filter, Json, JsonKind};
+use rounds_map::{EvaluateError, Filter, Json, JsonKind};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -22,6 +25,14 @@ use std::sync::Arc;
 pub(super) struct PageContent {
     /// Its records, in its order.
     pub(super) records: Vec<ReadRecord>,
+    /// How many there were before anything was left out, with what was included.
+    pub(super) shown: u64,
+    /// The states of what was shown, where something was left out of it; None where they are those of the records.
+    pub(super) states: Option<Vec<(RecordId, Version)>>,
+    /// What it says of its own size.
+    pub(super) claims: Claims,
+    /// Why it is not believed.
+    pub(super) doubt: Option<Doubt>,
     /// What it says of the next page.
     pub(super) next: NextPage,
     /// What `more` gave, where it is asked and gave true or false.
@@ -39,15 +50,48 @@ pub(super) struct PageContent {
 impl PageContent {
     /// An answer that says that there is nothing.
     pub(super) fn nothing() -> Self {
+        Self::empty(None, None)
+    }
+
+    /// A page that is not believed; of a Bundle it is known what it says of its search.
+    fn doubted(doubt: Doubt, bundle: Option<Bundle>) -> Self {
+        Self::empty(Some(doubt), bundle)
+    }
+
+    fn empty(doubt: Option<Doubt>, bundle: Option<Bundle>) -> Self {
         Self {
             records: Vec::new(),
+            shown: 0,
+            states: None,
+            claims: Claims::default(),
+            doubt,
             next: NextPage::Unsaid,
             more: Some(false),
             cursor: None,
             clock: None,
-            bundle: None,
+            bundle,
             mark: mark_of(&[]),
         }
+    }
+}
+
+impl PageContent {
+    /// Fails where the page is not what was asked for, or not the whole of it.
+    pub(super) fn believed(&self, what: &str) -> Result<(), RoundFailure> {
+        match &self.doubt {
+            Some(doubt) => Err(doubt.failure(what)),
+            None => Ok(()),
+        }
+    }
+
+    /// What was shown, each in its state.
+    pub(super) fn states(&self) -> Vec<(RecordId, Version)> {
+        self.states.clone().unwrap_or_else(|| {
+            let records = self.records.iter();
+            records
+                .map(|record| (record.id.clone(), record.version))
+                .collect()
+        })
     }
 }
 
@@ -94,11 +138,12 @@ pub(super) async fn page_beside(
     action: &Arc<Action>,
     feed: &Arc<Feed>,
     response: &EhrResponse,
+    basis: Basis,
 ) -> Result<PageContent, RoundFailure> {
     let (action, feed, response) = (Arc::clone(action), Arc::clone(feed), response.clone());
     let read = ports
         .evaluator
-        .run(move || page(&action, &feed, &response))
+        .run(move || page(&action, &feed, &response, basis))
         .await;
     read.map_err(|error| {
         failure(
@@ -154,7 +199,12 @@ pub(super) fn pushed(
 }
 
 /// Reads a page.
-fn page(action: &Action, feed: &Feed, response: &EhrResponse) -> Result<PageContent, RoundFailure> {
+fn page(
+    action: &Action,
+    feed: &Feed,
+    response: &EhrResponse,
+    basis: Basis,
+) -> Result<PageContent, RoundFailure> {
     let body = (feed.request.format.read(&response.body))
         .map_err(|error| failure::unreadable(response, "asking for changes", &error))?;
     let failed = |what: &str, error: &rounds_map::EvaluateError| {
@@ -164,10 +214,21 @@ fn page(action: &Action, feed: &Feed, response: &EhrResponse) -> Result<PageCont
             "`rounds poll ACTION --dry-run` shows the page; an error that comes with status 200 often has another shape",
         )
     };
-    let mut found = feed
-        .records
-        .all(&body)
-        .map_err(|error| failed("records", &error))?;
+    let doubted = |found: usize| match basis {
+        Basis::Rule => None,
+        Basis::Status => document::doubt_page(response.status, &feed.records, found, &body),
+    };
+    let mut found = match feed.records.all(&body) {
+        Ok(found) => found,
+        // `.data[]` over an error's object fails; what it is says more than how.
+        Err(error) => match doubted(0) {
+            Some(doubt) => return Ok(PageContent::doubted(doubt, Bundle::of(&body))),
+            None => return Err(failed("records", &error)),
+        },
+    };
+    let doubt = doubted(found.len());
+    let every = feed.records.shown(&body);
+    let chosen = found.len();
     if let Some(skip) = &feed.skip {
         found.retain(|record| !is_true(skip, record));
     }
@@ -176,6 +237,9 @@ fn page(action: &Action, feed: &Feed, response: &EhrResponse) -> Result<PageCont
         .iter()
         .find(|record| record.kind() != JsonKind::Object)
     {
+        if let Some(doubt) = doubt {
+            return Ok(PageContent::doubted(doubt, Bundle::of(&body)));
+        }
         return Err(failure(
             failure::RECORDS_FAILED,
             format!(
@@ -189,15 +253,10 @@ fn page(action: &Action, feed: &Feed, response: &EhrResponse) -> Result<PageCont
         .iter()
         .map(|found| record(action, feed, found))
         .collect();
-    let pointer = match (&feed.paging.rule, found.last()) {
-        (PagingRule::NextLink(from) | PagingRule::Token { from, .. }, _) => from
-            .optional(&body)
-            .map_err(|error| failed("paging", &error))?,
-        (PagingRule::After { from, .. }, Some(last)) => from
-            .optional(last)
-            .map_err(|error| failed("paging.after.from", &error))?,
-        _ => None,
-    };
+    let hidden = every.as_ref().filter(|every| every.len() != records.len());
+    let states = hidden.map(|every| every.iter().map(|row| state_of_row(feed, row)).collect());
+    let pointer = pointer_of(feed, &body, &found, hidden.and_then(|every| every.last()))
+        .map_err(|(what, error)| failed(what, &error))?;
     let next = pointer
         .and_then(|pointer| pointer.scalar_text())
         .filter(|pointer| !pointer.is_empty())
@@ -217,7 +276,19 @@ fn page(action: &Action, feed: &Feed, response: &EhrResponse) -> Result<PageCont
     };
     let clock = clock_of(feed, &body)?;
     let mark = mark_of(&records);
+    let mut claims = match basis {
+        Basis::Rule => Claims::default(),
+        Basis::Status => Claims::of(&feed.records, &body, &response.headers),
+    };
+    if every.is_none() && feed.records.hides_some() {
+        claims.total = None;
+    }
+    let shown = every.map_or(chosen, |every| every.len());
     Ok(PageContent {
+        shown: u64::try_from(shown).unwrap_or(u64::MAX),
+        states,
+        claims,
+        doubt,
         records,
         next,
         more,
@@ -226,6 +297,55 @@ fn page(action: &Action, feed: &Feed, response: &EhrResponse) -> Result<PageCont
         bundle: Bundle::of(&body),
         mark,
     })
+}
+
+/// What leads to the next page. `last_shown` is the last row, where something was left out of them. An error names its expression.
+fn pointer_of(
+    feed: &Feed,
+    body: &Json,
+    found: &[Json],
+    last_shown: Option<&Json>,
+) -> Result<Option<Json>, (&'static str, EvaluateError)> {
+    match &feed.paging.rule {
+        PagingRule::NextLink(from) | PagingRule::Token { from, .. } => {
+            from.optional(body).map_err(|error| ("paging", error))
+        }
+        PagingRule::After { from, .. } => {
+            // A keyset goes on behind what was shown last, whether it was chosen or not.
+            let shown = last_shown.and_then(|last| from.optional(last).ok().flatten());
+            match (shown.filter(|shown| !shown.is_null()), found.last()) {
+                (Some(shown), _) => Ok(Some(shown)),
+                (None, Some(last)) => {
+                    (from.optional(last)).map_err(|error| ("paging.after.from", error))
+                }
+                (None, None) => Ok(None),
+            }
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The state of a row of which it is not known whether it is a record: by its identity if it has one, by its content otherwise.
+fn state_of_row(feed: &Feed, row: &Json) -> (RecordId, Version) {
+    // What a Bundle's entry is about stands in it.
+    let resource = row
+        .get("resource")
+        .filter(|resource| resource.kind() == JsonKind::Object);
+    let record = resource.as_ref().unwrap_or(row);
+    let (id, _) = identity_of(feed, record);
+    (id, version_of(feed, record))
+}
+
+/// A record's identity; without one it goes by its content.
+fn identity_of(feed: &Feed, record: &Json) -> (RecordId, Identity) {
+    if let Some(id) = text_of(&feed.id, record).filter(|id| !id.is_empty()) {
+        return (RecordId::new(id), Identity::Given);
+    }
+    let content = Version(record.fingerprint());
+    (
+        RecordId::new(format!("unidentified:{content}")),
+        Identity::Missing,
+    )
 }
 
 /// What the source's clock shows, where the answer is asked for that.
@@ -256,16 +376,7 @@ pub(super) fn clock_of(feed: &Feed, body: &Json) -> Result<Option<Timestamp>, Ro
 
 /// Reads one record.
 pub(super) fn record(action: &Action, feed: &Feed, json: &Json) -> ReadRecord {
-    let own_id = text_of(&feed.id, json).filter(|id| !id.is_empty());
-    let (id, identity) = if let Some(id) = own_id {
-        (RecordId::new(id), Identity::Given)
-    } else {
-        let content = Version(json.fingerprint());
-        (
-            RecordId::new(format!("unidentified:{content}")),
-            Identity::Missing,
-        )
-    };
+    let (id, identity) = identity_of(feed, json);
     let presence = presence_of(feed, json);
     let version = version_of(feed, json);
     ReadRecord {

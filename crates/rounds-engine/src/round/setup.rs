@@ -160,7 +160,7 @@ async fn send(
     let answer = ports.ehr.send(request).await;
     let response = answer.map_err(|error| failure::no_answer(&error))?;
     match judge.judge(&response, WHAT, sent_at).await? {
-        Verdict::Good | Verdict::Nothing => Ok(()),
+        Verdict::Good(_) | Verdict::Nothing => Ok(()),
         Verdict::Gone => Err(failure::status(&response, WHAT)),
         Verdict::SessionEnded(failure) | Verdict::Bad { failure, .. } => Err(failure),
     }

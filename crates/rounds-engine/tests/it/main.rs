@@ -12,6 +12,7 @@ mod connectors;
 mod containers;
 mod cursors;
 mod deliveries;
+mod documents;
 mod ehr;
 mod events;
 mod faulty_store;

@@ -49,7 +49,7 @@ async fn an_ehr_in_trouble_is_waited_for_and_nothing_is_lost() {
     survives("R0313", || Ok(status(302))).await;
     survives("R0301", || no_answer("R0301", Transience::Passing)).await;
     survives("R0303", || no_answer("R0303", Transience::Lasting)).await;
-    survives("R0315", || {
+    survives("R0325", || {
         text_answer("{\"error\": \"Jane Doe has no access\"}")
     })
     .await;

@@ -7,14 +7,15 @@
 //! the one key that the EHR cannot bear is found and the others have their answers. And a key that is not in the answer of
 //! several is asked for alone before it counts as missing: an answer that was cut off looks the same.
 
-use super::{Answered, Asking, Failed, Looked, NOT_ASKABLE, Trouble, trouble};
+use super::{Answered, Asking, Basis, Doubt, Failed, Looked, NOT_ASKABLE, Trouble, trouble};
 use crate::answer::MayPass;
 use crate::round::failure::{self, failure};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use rounds_domain::plan::{Batch, Lookup};
+use rounds_domain::ports::EhrResponse;
 use rounds_domain::{ActionName, Container, Document, LookupName};
-use rounds_map::Json;
+use rounds_map::{Json, JsonKind};
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -188,44 +189,36 @@ async fn ask(
     let scope = Json::object([(IDS, ids)]);
     let request = asking.request(&scope).map_err(for_good)?;
     let (answered, at) = asking.ask(request).await?;
-    let (mut found, status) = match answered {
-        Answered::Missing { status } => (HashMap::new(), status),
-        Answered::Response(response) => {
-            let (format, body, batch) = (
-                asking.lookup.request.format,
-                response.body.clone(),
-                batch.clone(),
-            );
-            let read = asking.beside(move || {
-                let body = format.read(&body).map_err(|error| error.to_string())?;
-                let records = batch.records.all(&body);
-                let records = records.map_err(|error| format!("`batch.records`: {error}"))?;
-                let mut keyed = HashMap::<String, Vec<Document>>::new();
-                for record in &records {
-                    let id = batch.id.optional(record).ok().flatten();
-                    let Some(id) = id.and_then(|id| id.scalar_text()) else {
-                        continue;
-                    };
-                    let of_key = keyed.entry(id).or_default();
-                    let record = Document::new(record.to_bytes());
-                    // The same record twice is one.
-                    if !of_key.contains(&record) {
-                        of_key.push(record);
+    let (mut found, mut refused, status) = match answered {
+        Answered::Missing { status } => (HashMap::new(), HashMap::new(), status),
+        Answered::Response(response, basis) => {
+            let (lookup, batch, keys) = (Arc::clone(&asking.lookup), batch.clone(), keys.to_vec());
+            let answer = response.clone();
+            let read = asking.beside(move || read(&lookup, &batch, &keys, &answer, basis));
+            let Read { by_key, refused } = read.await.map_err(for_good)?.map_err(|unread| {
+                for_good(match unread {
+                    Unread::Doubt(doubt) => trouble(doubt.failure(&asking.what), None),
+                    Unread::Words(error) => {
+                        let words = format!("{}: the answer cannot be used: {error}", asking.what);
+                        let hint = "check `records` and `id` of the lookup's `batch`";
+                        trouble(failure(failure::RECORDS_FAILED, words, hint), None)
                     }
-                }
-                Ok::<_, String>(keyed)
-            });
-            let found = read.await.map_err(for_good)?.map_err(|error| {
-                let words = format!("{}: the answer cannot be used: {error}", asking.what);
-                let hint = "check `records` and `id` of the lookup's `batch`";
-                for_good(trouble(failure(failure::RECORDS_FAILED, words, hint), None))
+                })
             })?;
-            (found, http::StatusCode::NOT_FOUND.as_u16())
+            (by_key, refused, http::StatusCode::NOT_FOUND.as_u16())
         }
     };
     let looked = keys.iter().map(|key| {
         let mut of_key = found.remove(key).unwrap_or_default();
         let looked = match of_key.len() {
+            0 if let Some(status) = refused.remove(key) => Err(Trouble {
+                code: failure::UNEXPECTED_STATUS,
+                reason: format!(
+                    "{}: its entry in the answer has the status {status}",
+                    asking.what
+                ),
+                retry_after: None,
+            }),
             0 => Ok(Looked::Missing { status, at }),
             1 => Ok(Looked::Found {
                 body: of_key.remove(0),
@@ -236,6 +229,81 @@ async fn ask(
         (key.clone(), looked)
     });
     Ok(looked.collect())
+}
+
+/// The records of an answer.
+struct Read {
+    /// By their keys. Several of one key are none.
+    by_key: HashMap<String, Vec<Document>>,
+    /// Of a FHIR batch the keys whose own entry has a status that is neither success nor absence.
+    refused: HashMap<String, u16>,
+}
+
+/// Why an answer has no records.
+enum Unread {
+    Doubt(Doubt),
+    Words(String),
+}
+
+fn read(
+    lookup: &Lookup,
+    batch: &Batch,
+    keys: &[String],
+    response: &EhrResponse,
+    basis: Basis,
+) -> Result<Read, Unread> {
+    let body = lookup.request.format.read(&response.body);
+    let body = body.map_err(|error| Unread::Words(error.to_string()))?;
+    if let Some(doubt) = super::doubt(basis, response, &body) {
+        return Err(Unread::Doubt(doubt));
+    }
+    let records = batch.records.all(&body);
+    let records = records.map_err(|error| Unread::Words(format!("`batch.records`: {error}")))?;
+    let mut by_key = HashMap::<String, Vec<Document>>::new();
+    for record in &records {
+        let id = batch.id.optional(record).ok().flatten();
+        let Some(id) = id.and_then(|id| id.scalar_text()) else {
+            continue;
+        };
+        let of_key = by_key.entry(id).or_default();
+        let record = Document::new(record.to_bytes());
+        // The same record twice is one.
+        if !of_key.contains(&record) {
+            of_key.push(record);
+        }
+    }
+    Ok(Read {
+        by_key,
+        refused: refused(&body, keys),
+    })
+}
+
+/// Whose entries of a FHIR batch-response failed: they stand in the order in which they were asked for (R4, http, 3.1.0.11.3).
+fn refused(body: &Json, keys: &[String]) -> HashMap<String, u16> {
+    let kind = body.get("type");
+    if kind.as_ref().and_then(Json::as_str) != Some("batch-response") {
+        return HashMap::new();
+    }
+    let entries = body
+        .get("entry")
+        .filter(|entries| entries.kind() == JsonKind::Array);
+    let entries: Vec<Json> = entries.iter().flat_map(Json::items).collect();
+    if entries.len() != keys.len() {
+        // Whose entry is missing cannot be said, so nobody's absence is believed.
+        return keys.iter().map(|key| (key.clone(), 0)).collect();
+    }
+    let refused = keys.iter().zip(&entries).filter_map(|(key, entry)| {
+        let status = entry
+            .get("response")
+            .and_then(|response| response.get("status"));
+        let status = status.as_ref().and_then(Json::scalar_text);
+        let status = status.and_then(|text| text.split(' ').next()?.parse().ok());
+        match status.unwrap_or(0) {
+            200..=299 | 404 | 410 => None,
+            status => Some((key.clone(), status)),
+        }
+    });
+    refused.collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -8,6 +8,7 @@
 //! API may look up by one identifier (an MRN) and answer with another (its own row); then what was asked for stands in the answer all the
 //! same. An answer that has no identifier of its own proves nothing and is taken.
 
+use crate::answer::document::plain;
 use rounds_domain::plan::{Lookup, RequestBodyRule};
 use rounds_map::{Json, JsonKind};
 
@@ -198,14 +199,6 @@ fn names_an_identifier(name: &str) -> bool {
     ];
     let name = plain(name);
     ENDS.iter().any(|end| name.ends_with(end))
-}
-
-/// A name without what spellings differ in.
-fn plain(name: &str) -> String {
-    (name.chars())
-        .filter(|character| character.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
 }
 
 fn own_identifiers<'j>(record: &'j Json, names: &'j [String]) -> impl Iterator<Item = Json> + 'j {

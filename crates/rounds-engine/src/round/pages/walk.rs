@@ -13,7 +13,6 @@
 //! What comes twice is silent by the ledger. Where the server holds the answer still ([`Rows::Stay`]) none of this
 //! is needed.
 
-use super::super::read::ReadRecord;
 use rounds_domain::plan::Rows;
 use rounds_domain::{RecordId, Version};
 use std::collections::{HashSet, VecDeque};
@@ -64,8 +63,21 @@ pub(super) struct Walk {
     joined: VecDeque<States>,
     /// Pages that were read and of which it is not known yet whether something lies before them.
     apart: Vec<States>,
-    /// What the last page said of more.
-    more: Option<bool>,
+    /// What the last page said of its size.
+    said: Step,
+    /// How many records were shown up to the end of what was read.
+    covered: u64,
+}
+
+/// What a page shows and says of its size.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Step {
+    /// How many rows it has, before anything was left out.
+    pub(super) shown: u64,
+    /// Whether it says that there are more pages.
+    pub(super) more: Option<bool>,
+    /// How many rows it says there are in all.
+    pub(super) total: Option<u64>,
 }
 
 impl Walk {
@@ -86,7 +98,8 @@ impl Walk {
             onward: None,
             joined: VecDeque::new(),
             apart: Vec::new(),
-            more: None,
+            said: Step::default(),
+            covered: 0,
         };
         walk.at = walk.first();
         walk
@@ -107,12 +120,23 @@ impl Walk {
         self.apart.is_empty()
     }
 
-    /// Takes a page's records, and what the page itself says of more, and goes to the next page; false where there is none.
-    pub(super) fn step(&mut self, records: &[ReadRecord], more: Option<bool>) -> bool {
-        self.more = more;
+    /// How many rows were shown up to the end of what was read.
+    pub(super) const fn covered(&self) -> u64 {
+        self.covered
+    }
+
+    /// Takes what a page shows, and what it says of its size, and goes to the next page; false where there is none.
+    pub(super) fn step(&mut self, states: Vec<(RecordId, Version)>, said: Step) -> bool {
+        self.said = said;
+        if self.errand == Errand::Onward {
+            self.covered = match self.places {
+                Places::Offsets { .. } => self.at.saturating_add(said.shown),
+                Places::Numbers { .. } => self.covered.saturating_add(said.shown),
+            };
+        }
         let next = match self.rows {
-            Rows::Stay => self.after_still_page(records),
-            Rows::Move => self.after_moving_page(records),
+            Rows::Stay => self.after_still_page(),
+            Rows::Move => self.after_moving_page(states),
         };
         if let Some(next) = next {
             self.at = next;
@@ -120,8 +144,8 @@ impl Walk {
         next.is_some()
     }
 
-    fn after_still_page(&self, records: &[ReadRecord]) -> Option<u64> {
-        let count = count_of(records);
+    fn after_still_page(&self) -> Option<u64> {
+        let count = self.said.shown;
         let step = match self.places {
             Places::Offsets { .. } => count,
             Places::Numbers { .. } => 1,
@@ -129,15 +153,12 @@ impl Walk {
         self.goes_on(count).then(|| self.at.saturating_add(step))
     }
 
-    fn after_moving_page(&mut self, records: &[ReadRecord]) -> Option<u64> {
-        let count = count_of(records);
-        let states: States = records.iter().map(state_of).collect();
+    fn after_moving_page(&mut self, shown: Vec<(RecordId, Version)>) -> Option<u64> {
+        let count = self.said.shown;
         let joins = self.at == self.first()
-            || records.first().is_some_and(|first| {
-                self.joined
-                    .iter()
-                    .any(|page| page.contains(&state_of(first)))
-            });
+            || (shown.first())
+                .is_some_and(|first| self.joined.iter().any(|page| page.contains(first)));
+        let states: States = shown.into_iter().collect();
         match (self.places, self.errand) {
             (Places::Offsets { size }, _) if joins => {
                 self.errand = Errand::Onward;
@@ -184,12 +205,14 @@ impl Walk {
             Places::Offsets { size } => Some(size),
             Places::Numbers { size, .. } => size,
         };
-        match (self.more, self.places) {
+        // A server that caps its pages lower than what was asked for says how many there are.
+        let says_more = self.said.total.is_some_and(|total| self.covered < total);
+        match (self.said.more, self.places) {
             (Some(false), _) => false,
             // By offset an empty page says nothing of where the next one begins.
             (Some(true), Places::Offsets { .. }) => count > 0,
             (Some(true), Places::Numbers { .. }) => true,
-            (None, _) => count > 0 && full.is_none_or(|full| count >= full),
+            (None, _) => count > 0 && (says_more || full.is_none_or(|full| count >= full)),
         }
     }
 
@@ -206,12 +229,4 @@ impl Walk {
         }
         self.joined.push_back(states);
     }
-}
-
-fn state_of(record: &ReadRecord) -> (RecordId, Version) {
-    (record.id.clone(), record.version)
-}
-
-fn count_of(records: &[ReadRecord]) -> u64 {
-    u64::try_from(records.len()).unwrap_or(u64::MAX)
 }

@@ -198,11 +198,16 @@ async fn a_feed_of_which_nothing_was_read_does_not_move() {
     ));
     let clock = Arc::clone(&world.ports.clock);
     let mut count = 0;
-    world.ehr.on("/api/busy-", move |_| {
+    world.ehr.on("/api/busy-", move |url| {
         count += 1;
+        // Only where it is the cursor; elsewhere it would be a next page.
+        let next = url
+            .path()
+            .ends_with("token")
+            .then(|| format!("token {count}"));
         json_answer(
             &json!({ "items": [{ "id": count, "at": clock.now().to_string() }],
-                             "last": count, "next": format!("token {count}") }),
+                             "last": count, "next": next }),
         )
     });
     world

@@ -193,7 +193,7 @@ async fn an_answer_that_has_fewer_records_than_it_says_deletes_nothing() {
     assert_eq!(failure.code.as_str(), "R0323");
     assert_eq!(
         failure.message,
-        "a sweep showed 29 of the 30 records that the EHR says there are"
+        "the answer showed 29 of the 30 records that the EHR says there are, and names no way to the rest"
     );
     world.run_for(HOUR).await;
     assert_eq!(told(&world), Vec::<String>::new());
