@@ -42,6 +42,6 @@ pub use ids::{
 pub use notification::{Gap, Notification};
 pub use phi::{Document, Phi};
 pub use round::{
-    CommitReceipt, FeedState, Knowledge, MissedRecord, RoundCommit, RoundCounts, RoundEnd,
-    RoundFailure,
+    Absence, CommitReceipt, FeedState, Knowledge, MissedRecord, RoundCommit, RoundCounts, RoundEnd,
+    RoundFailure, Suspicion,
 };

@@ -164,8 +164,8 @@ pub struct RoundCommit {
     /// What this feed shows of records, changed or not, where several change queries tell of the same ones. A change that the feed
     /// showed before is known, whatever another feed has told since.
     pub views: Vec<(RecordId, Version)>,
-    /// Records that a sweep did not show because it did not look where they are now: they cannot be missed any more.
-    pub out_of_sight: Vec<RecordId>,
+    /// What is thought of records that a complete sweep did not show.
+    pub absences: Vec<(RecordId, Absence)>,
     /// The new cursor, if it moves. Given only where that is honest (law 2); kept from moving where a change was contested.
     pub cursor: Option<Cursor>,
     /// When the round started, by our clock.
@@ -213,9 +213,35 @@ impl Knowledge {
     }
 }
 
+/// What is thought of a record that a complete sweep did not show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// The sweep did not look where it is now: it cannot be missed any more.
+    OutOfSight,
+    /// It may be gone: it is looked for a second time before that is told.
+    Unseen,
+    /// It was looked for twice, and so many others are missing with it that the sweep is doubted.
+    Held,
+}
+
+/// What was thought before of a record that a sweep did not show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suspicion {
+    /// Nothing: every complete sweep has shown it.
+    None,
+    /// A complete sweep did not show it, the one that began then.
+    Unseen(Timestamp),
+    /// It is held back.
+    Held,
+    /// It was held back, and a person said that it is gone.
+    Released,
+}
+
 /// A record that a sweep did not show.
 #[derive(Debug, Clone)]
 pub struct MissedRecord {
+    /// What was thought of it before.
+    pub suspicion: Suspicion,
     /// Which.
     pub id: RecordId,
     /// The last that is known of it.

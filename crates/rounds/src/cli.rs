@@ -11,8 +11,9 @@ mod data;
 
 pub use data::{
     ContainerFilterArguments, ContainerSelection, ContainerStateArgument, ContainersCommand,
-    DeliveriesCommand, DeliveryFilterArguments, DeliverySelection, DeliveryStateArgument,
-    DestinationsCommand, ListPage, NotificationsCommand, ReplayArguments, When,
+    DeletionSelection, DeletionsCommand, DeliveriesCommand, DeliveryFilterArguments,
+    DeliverySelection, DeliveryStateArgument, DestinationsCommand, ListPage, NotificationsCommand,
+    ReplayArguments, When,
 };
 
 const BEGIN_WITH: &str = "Begin with:
@@ -189,6 +190,9 @@ pub enum Command {
     /// Changes on their way to becoming notifications: waiting, parked after a failure, or given up.
     #[command(subcommand)]
     Containers(ContainersCommand),
+    /// Records that sweeps do not show any more, and so many at once that they are not told as deleted.
+    #[command(subcommand)]
+    Deletions(DeletionsCommand),
     /// Ask and try what a FHIR server can be polled by.
     #[command(
         after_help = "Examples:\n  rounds probe clinic\n  rounds probe clinic --resource Appointment --resource Slot"

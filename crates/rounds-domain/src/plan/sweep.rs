@@ -53,8 +53,8 @@ pub struct DateRange {
 pub enum Deletions {
     /// It is, from a sweep that was complete.
     Told {
-        /// If more than this share of what should be there is gone, none of it is told: it is more likely that the sweep is wrong.
-        /// One record is always told.
+        /// If more than this share of what should be there is gone at once, it is held back: it is more likely that the sweep is wrong.
+        /// Ten records are never too many.
         hold_back_above_percent: u8,
         /// Which records can be missed at all.
         missed: Missed,

@@ -18,9 +18,10 @@ pub use ehr::{
     BodyPiece, BodySecret, Ehr, EhrError, EhrRequest, EhrResponse, RequestBody, Transience,
 };
 pub use operations::{
-    ActionOverview, ContainerDetail, ContainerFilter, ContainerSummary, DeliveryCount,
-    DeliveryDetail, DeliveryFilter, DeliverySummary, DestinationOverview, NotificationDetail,
-    NotificationFilter, NotificationSummary, Operations, Overview, PageRequest, Selection,
+    ActionOverview, ContainerDetail, ContainerFilter, ContainerSummary, DeletionDecision,
+    DeletionFilter, DeliveryCount, DeliveryDetail, DeliveryFilter, DeliverySummary,
+    DestinationOverview, HeldDeletion, NotificationDetail, NotificationFilter, NotificationSummary,
+    Operations, Overview, PageRequest, Selection,
 };
 pub use reception::{NotTaken, Receipt, Reception};
 pub use store::{

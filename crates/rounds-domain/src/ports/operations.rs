@@ -43,6 +43,20 @@ pub trait Operations: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<u64, StoreError>;
 
+    /// Deletions that were held back, by action and record.
+    async fn held_deletions(
+        &self,
+        filter: DeletionFilter,
+        page: PageRequest,
+    ) -> Result<Vec<HeldDeletion>, StoreError>;
+
+    /// Decides of deletions that are held back; says of how many.
+    async fn decide_deletions(
+        &self,
+        filter: DeletionFilter,
+        decision: DeletionDecision,
+    ) -> Result<u64, StoreError>;
+
     /// Notifications, newest first.
     async fn notifications(
         &self,
@@ -133,6 +147,37 @@ pub struct ContainerFilter {
     pub states: Vec<ContainerState>,
     /// Of this record.
     pub record_id: Option<RecordId>,
+}
+
+/// Which deletions that are held back. Every part that is given must hold.
+#[derive(Debug, Clone, Default)]
+pub struct DeletionFilter {
+    /// Of this action.
+    pub action: Option<ActionName>,
+    /// Of this record.
+    pub record_id: Option<RecordId>,
+}
+
+/// A deletion that is held back.
+#[derive(Debug, Clone)]
+pub struct HeldDeletion {
+    /// Of which action.
+    pub action: ActionName,
+    /// Of which record.
+    pub record_id: RecordId,
+    /// Whether a person said that it is gone, so that the next sweep which misses it tells it.
+    pub is_released: bool,
+    /// When the sweep began that did not show it first.
+    pub unseen_at: Option<Timestamp>,
+}
+
+/// What a person decides of deletions that are held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeletionDecision {
+    /// They are gone: the next complete sweep that misses them tells them, however many they are.
+    Release,
+    /// They are not to be missed any more; a sweep that shows them again takes that back.
+    Forget,
 }
 
 /// Which notifications. Every part that is given must hold.

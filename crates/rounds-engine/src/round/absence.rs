@@ -1,12 +1,19 @@
-//! Records that are gone: told only from a sweep that was complete.
+//! Records that are gone: told only from sweeps that were complete, and only after a second look.
 //!
 //! After its last page a sweep asks the store what it should have shown and has not. A record that has moved out of the
-//! dates that the sweep looks at, or changed last before it begins to look, is not gone but out of sight. Of the rest, everything is told or nothing: if more than
-//! the configured share is missing it is far more likely that the answer is wrong (a lost filter, a revoked permission, an empty
-//! page with status 200) than that a clinic deleted a tenth of its appointments, so all of them are held back, counted and
-//! logged, and the next sweep looks again.
+//! dates that the sweep looks at, or changed last before it begins to look, is not gone but out of sight. Of the rest it is known
+//! only that this one answer did not have them: a record that moved between two pages, a replica that is behind, a lost filter look the
+//! same. So each is looked for a second time before it is told: by its own address where that can be made from the search (FHIR's read),
+//! otherwise by the next complete sweep.
+//!
+//! If more than the configured share is gone at once it is still more likely that the answers are wrong (a revoked permission, an empty
+//! page with status 200) than that a clinic deleted a tenth of its appointments, so they are held back, counted and logged. What is held
+//! does not hold back what goes later: that is judged by itself. It is told when so many of the others have come back that it is
+//! no more than the share, or when a person says so (`rounds deletions`).
 //!
 //! What to mind: this runs after all pages were committed as shown, and never after a page that failed.
+
+mod second_look;
 
 use super::cursor::Position;
 use super::failure::{self, failure};
@@ -16,14 +23,18 @@ use super::{Interruption, Round};
 use crate::ids::new_container_id;
 use jiff::civil::Date;
 use rounds_domain::plan::{Action, CursorRule, Deletions, Feed, Missed, Sweep, SweepScope};
-use rounds_domain::{Change, MissedRecord, Presence, RecordId, Resolution, RoundEnd};
+use rounds_domain::{
+    Absence, Change, MissedRecord, Presence, RecordId, Resolution, RoundEnd, Suspicion,
+};
 use rounds_map::Json;
+use second_look::Looked;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// How many missed records are looked at at once.
 const BATCH: usize = 500;
-/// This many are never too many.
-const ALWAYS_TOLD: u64 = 1;
+/// This many are never too many: a share of a short list is soon used up.
+const ALWAYS_TOLD: u64 = 10;
 
 /// What a sweep counted of its own answer.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,8 +43,34 @@ pub(super) struct Seen {
     pub(super) records: u64,
 }
 
+/// What a sweep has missed.
+#[derive(Default)]
+struct Tally {
+    /// Missed for the second time.
+    again: u64,
+    /// Held back before, and missed again.
+    held: u64,
+    /// What a person said is gone.
+    released: u64,
+    /// Missed for the first time, by their ids; not more than can be looked for.
+    first: Vec<RecordId>,
+    /// What was looked for by its address, and is gone.
+    gone: HashSet<RecordId>,
+}
+
+/// Which of the missed records are told.
+#[derive(Clone, Copy)]
+enum Told {
+    /// All that were looked for twice, and those that are held back too.
+    WithHeld,
+    /// Those that were looked for twice.
+    New,
+    /// None but those that a person released.
+    Released,
+}
+
 impl Round<'_> {
-    /// Tells what a complete sweep did not show any more.
+    /// Tells what complete sweeps did not show any more.
     pub(super) async fn tell_absent(&mut self, seen: Seen) -> Result<(), Interruption> {
         let CursorRule::Sweep(sweep) = &self.feed.cursor else {
             return Ok(());
@@ -47,55 +84,127 @@ impl Round<'_> {
         };
         // What was shown must be in the store before it is asked what was not.
         self.commit_part(RoundEnd::Unfinished, None).await?;
-        let gone = self.count_gone(missed).await?;
-        let allowed = (seen.records + gone) * u64::from(hold_back_above_percent) / 100;
-        if gone > allowed.max(ALWAYS_TOLD) {
-            self.counts.held_back = gone;
+        let mut tally = self.count_missed(missed).await?;
+        self.look_again(&mut tally).await?;
+        let new = tally.again + count(tally.gone.len());
+        let known = seen.records + new + tally.held;
+        let allowed = (known * u64::from(hold_back_above_percent) / 100).max(ALWAYS_TOLD);
+        let told = if new + tally.held <= allowed {
+            Told::WithHeld
+        } else if new <= allowed {
+            Told::New
+        } else {
+            Told::Released
+        };
+        self.counts.held_back = match told {
+            Told::WithHeld => 0,
+            Told::New => tally.held,
+            Told::Released => tally.held + new,
+        };
+        if self.counts.held_back > 0 {
             tracing::warn!(
                 action = %self.action.name,
                 feed = %self.feed.name,
-                gone,
+                held_back = self.counts.held_back,
                 shown = seen.records,
                 hold_back_above_percent,
-                "a sweep did not show many records that are known; none of them is told as deleted. If they are really gone, raise `hold_back`"
+                "sweeps do not show many records that are known; they are not told as deleted. `rounds deletions list` shows them, `release` tells them, `forget` lets them be"
             );
-            return Ok(());
         }
-        if gone > 0 {
-            self.tell_gone(missed).await?;
+        if new + tally.held + tally.released > 0 {
+            self.tell_gone(missed, told, &tally.gone).await?;
         }
         Ok(())
     }
 
-    /// Counts what is gone, and notes what is only out of sight.
-    async fn count_gone(&mut self, missed: Missed) -> Result<u64, Interruption> {
-        let mut gone = 0;
+    /// Counts what is missed, and notes what is missed for the first time and what is only out of sight.
+    async fn count_missed(&mut self, missed: Missed) -> Result<Tally, Interruption> {
+        let mut tally = Tally::default();
         let mut after = None;
-        loop {
-            let Some(batch) = self.next_missed(missed, &mut after).await? else {
-                return Ok(gone);
-            };
-            gone += u64::try_from(batch.gone.len()).unwrap_or(u64::MAX);
-            if !batch.out_of_sight.is_empty() {
-                let left = batch.out_of_sight;
-                self.send_commit(RoundEnd::Unfinished, None, Vec::new(), Vec::new(), left)
+        while let Some(batch) = self.next_missed(missed, &mut after).await? {
+            let mut marks: Vec<(RecordId, Absence)> = (batch.out_of_sight.into_iter())
+                .map(|id| (id, Absence::OutOfSight))
+                .collect();
+            for missed in batch.missed {
+                match missed.suspicion {
+                    Suspicion::None => {
+                        let id = missed.change.record_id;
+                        if tally.first.len() <= second_look::MOST {
+                            tally.first.push(id.clone());
+                        }
+                        marks.push((id, Absence::Unseen));
+                    }
+                    // A round that goes on after a crash finds its own marks.
+                    Suspicion::Unseen(at) if at >= self.started_at => {}
+                    Suspicion::Unseen(_) => tally.again += 1,
+                    Suspicion::Held => tally.held += 1,
+                    Suspicion::Released => tally.released += 1,
+                }
+            }
+            self.mark(marks).await?;
+        }
+        Ok(tally)
+    }
+
+    /// Looks for what is missed for the first time by its own address, where it has one that is known and there are not too many.
+    async fn look_again(&mut self, tally: &mut Tally) -> Result<(), Interruption> {
+        let first = std::mem::take(&mut tally.first);
+        if first.len() > second_look::MOST {
+            return Ok(());
+        }
+        for id in first {
+            match second_look::look(self, &id).await {
+                Looked::Gone => _ = tally.gone.insert(id),
+                // It is there, and this sweep does not show such records.
+                Looked::There => self.mark(vec![(id, Absence::OutOfSight)]).await?,
+                Looked::Undecided => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell_gone(
+        &mut self,
+        missed: Missed,
+        told: Told,
+        gone: &HashSet<RecordId>,
+    ) -> Result<(), Interruption> {
+        let mut after = None;
+        while let Some(batch) = self.next_missed(missed, &mut after).await? {
+            let mut changes = Vec::new();
+            let mut held = Vec::new();
+            for missed in batch.missed {
+                let is_new = match missed.suspicion {
+                    Suspicion::Unseen(at) => {
+                        at < self.started_at || gone.contains(&missed.change.record_id)
+                    }
+                    _ => false,
+                };
+                match (missed.suspicion, told) {
+                    (Suspicion::Released, _) | (Suspicion::Held, Told::WithHeld) => {
+                        changes.push(missed.change);
+                    }
+                    (_, Told::WithHeld | Told::New) if is_new => changes.push(missed.change),
+                    (_, Told::Released) if is_new => {
+                        held.push((missed.change.record_id, Absence::Held));
+                    }
+                    _ => {}
+                }
+            }
+            self.mark(held).await?;
+            if !changes.is_empty() {
+                self.counts.deleted += count(changes.len());
+                self.send_commit(RoundEnd::Unfinished, None, changes, Vec::new(), Vec::new())
                     .await?;
             }
         }
+        Ok(())
     }
 
-    async fn tell_gone(&mut self, missed: Missed) -> Result<(), Interruption> {
-        let mut after = None;
-        while let Some(batch) = self.next_missed(missed, &mut after).await? {
-            self.counts.deleted += u64::try_from(batch.gone.len()).unwrap_or(u64::MAX);
-            self.send_commit(
-                RoundEnd::Unfinished,
-                None,
-                batch.gone,
-                Vec::new(),
-                Vec::new(),
-            )
-            .await?;
+    async fn mark(&mut self, marks: Vec<(RecordId, Absence)>) -> Result<(), Interruption> {
+        if !marks.is_empty() {
+            self.send_commit(RoundEnd::Unfinished, None, Vec::new(), Vec::new(), marks)
+                .await?;
         }
         Ok(())
     }
@@ -117,43 +226,59 @@ impl Round<'_> {
         let (action, feed) = (Arc::clone(self.action), Arc::clone(self.feed));
         let dates = self.asked_dates;
         let sorted = self.ports.evaluator.run(move || {
-            let mut gone = Vec::new();
+            let mut missed = Vec::new();
             let mut out_of_sight = Vec::new();
-            for missed in found {
-                match read_missed(&action, &feed, dates, &missed) {
-                    Some(record) => gone.push((missed.version, record)),
-                    None => out_of_sight.push(missed.id),
+            for one in found {
+                match read_missed(&action, &feed, dates, &one) {
+                    Some(record) => missed.push((one.suspicion, one.version, record)),
+                    None => out_of_sight.push(one.id),
                 }
             }
-            (gone, out_of_sight)
+            (missed, out_of_sight)
         });
-        let (gone, out_of_sight) = sorted.await.map_err(|error| {
+        let (missed, out_of_sight) = sorted.await.map_err(|error| {
             failure(
                 failure::EVALUATOR,
                 format!("reading records that are gone: {error}"),
                 "this is a fault of Rounds: please report it",
             )
         })?;
-        let gone = gone
+        let missed = missed
             .into_iter()
-            .map(|(version, record)| Change {
-                container: new_container_id(self.ports),
-                record_id: record.id,
-                version: version_of_absence(version),
-                ordering_key: record.ordering_key,
-                record: record.record,
-                presence: Presence::Gone,
-                read_at: self.started_at,
-                resolution: Resolution::Tell,
+            .map(|(suspicion, version, record)| MissedChange {
+                suspicion,
+                change: Change {
+                    container: new_container_id(self.ports),
+                    record_id: record.id,
+                    version: version_of_absence(version),
+                    ordering_key: record.ordering_key,
+                    record: record.record,
+                    presence: Presence::Gone,
+                    read_at: self.started_at,
+                    resolution: Resolution::Tell,
+                },
             })
             .collect();
-        Ok(Some(Batch { gone, out_of_sight }))
+        Ok(Some(Batch {
+            missed,
+            out_of_sight,
+        }))
     }
 }
 
 struct Batch {
-    gone: Vec<Change>,
+    missed: Vec<MissedChange>,
     out_of_sight: Vec<RecordId>,
+}
+
+/// A record that was missed, as the change that it would be.
+struct MissedChange {
+    suspicion: Suspicion,
+    change: Change,
+}
+
+fn count(of: usize) -> u64 {
+    u64::try_from(of).unwrap_or(u64::MAX)
 }
 
 /// The record as it was seen last; None where it cannot be said to be gone: it has no identity of its own (its changed

@@ -438,7 +438,7 @@ impl Round<'_> {
         cursor: Option<Cursor>,
         changes: Vec<Change>,
         shown: Vec<RecordId>,
-        out_of_sight: Vec<RecordId>,
+        absences: Vec<(RecordId, rounds_domain::Absence)>,
     ) -> Result<Option<Cursor>, StoreError> {
         // An earlier part was contested: its records must be asked for again.
         let cursor = cursor.filter(|_| self.contested == 0 || self.is_sweep());
@@ -454,7 +454,7 @@ impl Round<'_> {
                 changes,
                 shown,
                 views,
-                out_of_sight,
+                absences,
                 cursor: cursor.clone(),
                 started_at: self.started_at,
                 committed_at: self.ports.clock.now(),

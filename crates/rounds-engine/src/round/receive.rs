@@ -133,7 +133,7 @@ async fn commit(
         changes,
         shown: Vec::new(),
         views,
-        out_of_sight: Vec::new(),
+        absences: Vec::new(),
         cursor: None,
         started_at: now,
         committed_at: now,

@@ -195,7 +195,7 @@ async fn commit(
         changes: Vec::new(),
         shown: Vec::new(),
         views: Vec::new(),
-        out_of_sight: Vec::new(),
+        absences: Vec::new(),
         cursor,
         started_at,
         committed_at: ports.clock.now(),

@@ -306,7 +306,7 @@ impl Tour<'_> {
             changes: Vec::new(),
             shown: Vec::new(),
             views: Vec::new(),
-            out_of_sight: Vec::new(),
+            absences: Vec::new(),
             cursor,
             started_at,
             committed_at: self.ports.clock.now(),

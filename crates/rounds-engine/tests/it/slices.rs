@@ -277,6 +277,6 @@ async fn a_sweep_over_dates_is_complete_when_all_its_slices_are() {
     assert!(world.state_of(feed.clone()).await.failure.is_some());
     assert_eq!(world.told(), [] as [String; 0]);
     *refuses.lock().expect("not poisoned") = false;
-    world.run_for(3_700).await;
+    world.run_for(2 * 3_700).await;
     assert_eq!(world.told(), ["\"d-5\":deleted"]);
 }

@@ -13,8 +13,12 @@ use super::names::Names;
 use super::{bodies, feeds};
 use jiff::Timestamp;
 use rounds_domain::plan::Missed;
-use rounds_domain::{ActionName, Document, FeedKey, Knowledge, MissedRecord, RecordId, Version};
-use rusqlite::{Connection, OptionalExtension, params};
+use rounds_domain::ports::{DeletionDecision, DeletionFilter, HeldDeletion, PageRequest};
+use rounds_domain::{
+    self as domain, ActionName, Document, FeedKey, Knowledge, MissedRecord, RecordId, Suspicion,
+    Version,
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// What the ledger has of one record.
 pub(crate) struct Entry {
@@ -125,7 +129,8 @@ pub(crate) fn put(connection: &Connection, entry: &NewEntry<'_>) -> Result<()> {
             "INSERT INTO ledger (action, record_id, version, body, seen_at, round, presumed, absence)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
              ON CONFLICT DO UPDATE SET version = excluded.version, body = excluded.body, seen_at = excluded.seen_at,
-                                       round = excluded.round, presumed = excluded.presumed, absence = excluded.absence",
+                                       round = excluded.round, presumed = excluded.presumed, absence = excluded.absence,
+                                       suspicion = NULL, unseen_at = NULL",
         )?
         .execute(params![
             entry.action,
@@ -151,7 +156,7 @@ pub(crate) fn mark_shown(
     records: &[RecordId],
 ) -> Result<()> {
     let mut statement = connection.prepare_cached(
-        "UPDATE ledger SET swept = ?3, absence = NULL WHERE action = ?1 AND record_id = ?2",
+        "UPDATE ledger SET swept = ?3, absence = NULL, suspicion = NULL, unseen_at = NULL WHERE action = ?1 AND record_id = ?2",
     )?;
     for record in records {
         statement.execute(params![action, record.expose(), round])?;
@@ -159,17 +164,29 @@ pub(crate) fn mark_shown(
     Ok(())
 }
 
-/// Notes that sweeps do not look where these are now.
-pub(crate) fn mark_out_of_sight(
+/// Notes what is thought of records that a sweep which began at `began` did not show.
+pub(crate) fn mark_absent(
     connection: &Connection,
     action: i64,
-    records: &[RecordId],
+    began: Timestamp,
+    records: &[(RecordId, domain::Absence)],
 ) -> Result<()> {
-    let mut statement = connection.prepare_cached(
-        "UPDATE ledger SET absence = 'out_of_sight' WHERE action = ?1 AND record_id = ?2",
-    )?;
-    for record in records {
-        statement.execute(params![action, record.expose()])?;
+    for (record, absence) in records {
+        let mark = match absence {
+            domain::Absence::OutOfSight => {
+                "UPDATE ledger SET absence = 'out_of_sight', suspicion = NULL, unseen_at = NULL WHERE action = ?1 AND record_id = ?2 AND ?3 > 0"
+            }
+            domain::Absence::Unseen => {
+                "UPDATE ledger SET suspicion = 'unseen', unseen_at = ?3 WHERE action = ?1 AND record_id = ?2 AND suspicion IS NULL"
+            }
+            domain::Absence::Held => {
+                "UPDATE ledger SET suspicion = 'held', unseen_at = coalesce(unseen_at, ?3)
+                 WHERE action = ?1 AND record_id = ?2 AND suspicion IS NOT 'released'"
+            }
+        };
+        connection
+            .prepare_cached(mark)?
+            .execute(params![action, record.expose(), At(began)])?;
     }
     Ok(())
 }
@@ -195,7 +212,7 @@ pub(crate) fn missed(
         Missed::SweptBefore => 1,
     };
     let mut statement = connection.prepare_cached(
-        "SELECT record_id, version, body FROM ledger
+        "SELECT record_id, version, body, suspicion, unseen_at FROM ledger
          WHERE action = ?1 AND record_id > ?2 AND swept <> ?3 AND swept >= ?4 AND absence IS NULL AND seen_at < ?5
          ORDER BY record_id LIMIT ?6",
     )?;
@@ -213,7 +230,74 @@ pub(crate) fn missed(
             id: RecordId::new(row.get::<_, String>(0)?),
             version: row.get::<_, VersionBytes>(1)?.0,
             record: bodies::load(connection, row.get(2)?)?,
+            suspicion: suspicion(row)?,
         });
     }
     Ok(records)
+}
+
+fn suspicion(row: &Row<'_>) -> Result<Suspicion> {
+    let word = row.get::<_, Option<String>>("suspicion")?;
+    let unseen_at = row.get::<_, Option<At>>("unseen_at")?;
+    Ok(match (word.as_deref(), unseen_at) {
+        (Some("held"), _) => Suspicion::Held,
+        (Some("released"), _) => Suspicion::Released,
+        (_, Some(at)) => Suspicion::Unseen(at.0),
+        (_, None) => Suspicion::None,
+    })
+}
+
+/// Records whose deletions are held back, or were released and not told yet, by action and id.
+pub(crate) fn held(
+    connection: &Connection,
+    filter: &DeletionFilter,
+    page: PageRequest,
+) -> Result<Vec<HeldDeletion>> {
+    let mut statement = connection.prepare(
+        "SELECT a.name, l.record_id, l.suspicion, l.unseen_at FROM ledger l JOIN actions a ON a.id = l.action
+         WHERE l.suspicion IN ('held', 'released') AND (?1 IS NULL OR a.name = ?1) AND (?2 IS NULL OR l.record_id = ?2)
+         ORDER BY a.name, l.record_id LIMIT ?3 OFFSET ?4",
+    )?;
+    let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![
+        filter.action.as_ref().map(ActionName::as_str),
+        filter.record_id.as_ref().map(RecordId::expose),
+        number(page.limit),
+        number(page.offset),
+    ])?;
+    let mut held = Vec::new();
+    while let Some(row) = rows.next()? {
+        held.push(HeldDeletion {
+            action: ActionName::new(row.get::<_, String>(0)?),
+            record_id: RecordId::new(row.get::<_, String>(1)?),
+            is_released: suspicion(row)? == Suspicion::Released,
+            unseen_at: row.get::<_, Option<At>>(3)?.map(|at| at.0),
+        });
+    }
+    Ok(held)
+}
+
+/// Says of records whose deletions are held back that they are gone, or that they are not to be missed any more.
+pub(crate) fn decide(
+    connection: &Connection,
+    filter: &DeletionFilter,
+    decision: DeletionDecision,
+) -> Result<u64> {
+    let (set, states) = match decision {
+        DeletionDecision::Release => ("suspicion = 'released'", "('held')"),
+        DeletionDecision::Forget => (
+            "absence = 'out_of_sight', suspicion = NULL, unseen_at = NULL",
+            "('held', 'released')",
+        ),
+    };
+    let changed = connection
+        .prepare(&format!(
+            "UPDATE ledger SET {set} WHERE suspicion IN {states}
+             AND (?1 IS NULL OR action = (SELECT id FROM actions WHERE name = ?1)) AND (?2 IS NULL OR record_id = ?2)"
+        ))?
+        .execute(params![
+            filter.action.as_ref().map(ActionName::as_str),
+            filter.record_id.as_ref().map(RecordId::expose),
+        ])?;
+    Ok(u64::try_from(changed).unwrap_or(u64::MAX))
 }

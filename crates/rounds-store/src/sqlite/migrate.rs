@@ -45,6 +45,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "deliveries",
         sql: include_str!("../../migrations/0007_deliveries.sql"),
     },
+    Migration {
+        name: "second_look",
+        sql: include_str!("../../migrations/0008_second_look.sql"),
+    },
 ];
 
 /// `Roun` in ASCII: what the header of our databases says that they are (`SQLite`'s `application_id`).

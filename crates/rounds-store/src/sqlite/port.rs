@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use rounds_domain::plan::Missed;
 use rounds_domain::ports::{
     Claimed, ContainerDetail, ContainerFilter, ContainerSummary, Credential, Credentials,
-    DeliveryCount, DeliveryFilter, DeliverySummary, DestinationNote, DestinationState,
-    NotificationDetail, NotificationFilter, NotificationSummary, Operations, Overview, PageRequest,
-    Selection, Store, StoreError,
+    DeletionDecision, DeletionFilter, DeliveryCount, DeliveryFilter, DeliverySummary,
+    DestinationNote, DestinationState, HeldDeletion, NotificationDetail, NotificationFilter,
+    NotificationSummary, Operations, Overview, PageRequest, Selection, Store, StoreError,
 };
 use rounds_domain::{
     ActionName, CommitReceipt, ConnectionName, Container, ContainerId, ContainerSettlement,
@@ -267,6 +267,28 @@ impl Operations for SqliteStore {
     ) -> Answer<u64> {
         self.write("dropping containers", move |connection| {
             operations::containers::drop_all(connection, &selection, &reason, now)
+        })
+        .await
+    }
+
+    async fn held_deletions(
+        &self,
+        filter: DeletionFilter,
+        page: PageRequest,
+    ) -> Answer<Vec<HeldDeletion>> {
+        self.read("listing deletions that are held back", move |connection| {
+            ledger::held(connection, &filter, page)
+        })
+        .await
+    }
+
+    async fn decide_deletions(
+        &self,
+        filter: DeletionFilter,
+        decision: DeletionDecision,
+    ) -> Answer<u64> {
+        self.write("deciding of deletions", move |connection| {
+            ledger::decide(connection, &filter, decision)
         })
         .await
     }

@@ -65,7 +65,7 @@ pub(crate) fn commit(connection: &Connection, commit: &RoundCommit) -> Result<Co
         }
     }
     ledger::mark_shown(connection, action, round, &commit.shown)?;
-    ledger::mark_out_of_sight(connection, action, &commit.out_of_sight)?;
+    ledger::mark_absent(connection, action, commit.started_at, &commit.absences)?;
     if let Some(cursor) = &commit.cursor
         && (receipt.contested == 0 || !is_position(cursor))
     {

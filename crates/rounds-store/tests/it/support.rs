@@ -84,7 +84,7 @@ pub(crate) fn round(seconds: i64, changes: Vec<Change>) -> RoundCommit {
         changes,
         shown: Vec::new(),
         views: Vec::new(),
-        out_of_sight: Vec::new(),
+        absences: Vec::new(),
         cursor: None,
         started_at: at(seconds),
         committed_at: at(seconds),

@@ -143,6 +143,45 @@ pub struct DeliveryFilterArguments {
     pub state: Vec<DeliveryStateArgument>,
 }
 
+/// Deletions that are held back.
+#[derive(Debug, Subcommand)]
+pub enum DeletionsCommand {
+    /// List them, by action and record.
+    #[command(
+        after_help = "Examples:\n  rounds deletions list\n  rounds deletions list --action appointments --json"
+    )]
+    List {
+        /// Only of this action.
+        #[arg(long)]
+        action: Option<String>,
+        /// Which part of the list.
+        #[command(flatten)]
+        page: ListPage,
+    },
+    /// Say that they are gone: the next complete sweep that misses them tells them, however many they are.
+    #[command(
+        after_help = "Examples:\n  rounds deletions release --action appointments\n  rounds deletions release --action appointments --record 17"
+    )]
+    Release(DeletionSelection),
+    /// Say that they are not to be missed any more. A sweep that shows one again takes that back.
+    #[command(after_help = "Example:\n  rounds deletions forget --action appointments --record 17")]
+    Forget(DeletionSelection),
+}
+
+/// Deletions by filter, or all.
+#[derive(Debug, Args)]
+pub struct DeletionSelection {
+    /// Only of this action.
+    #[arg(long)]
+    pub action: Option<String>,
+    /// Only of this record of the EHR's.
+    #[arg(long)]
+    pub record: Option<String>,
+    /// All of them.
+    #[arg(long, conflicts_with_all = ["action", "record"])]
+    pub all: bool,
+}
+
 /// Containers by id, by filter, or all.
 #[derive(Debug, Args)]
 pub struct ContainerSelection {

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod connectors;
 pub mod containers;
+pub mod deletions;
 pub mod deliveries;
 pub mod destinations;
 pub mod explain;
@@ -39,6 +40,7 @@ pub async fn perform(arguments: Box<Arguments>, terminal: &mut Terminal) -> Resu
         Command::Replay(arguments) => replay::perform(&common, arguments, terminal).await,
         Command::Deliveries(command) => deliveries::perform(&common, command, terminal).await,
         Command::Containers(command) => containers::perform(&common, command, terminal).await,
+        Command::Deletions(command) => deletions::perform(&common, command, terminal).await,
         Command::Connectors(command) => connectors::perform(&command, terminal),
         Command::Map(command) => map::perform(&common, command, terminal).await,
         Command::Keys(command) => keys::perform(&command, terminal),

@@ -193,8 +193,8 @@ impl FeedStatus {
         if self.held_back > 0 {
             writeln!(
                 out,
-                "\n{title}: {} are gone, which is too many at once to be told\n  help: look with `rounds poll {action} --feed {} --dry-run`; if they are really gone, raise `hold_back`",
-                self.held_back, self.feed
+                "\n{title}: {} are gone, which is too many at once to be told\n  help: look with `rounds deletions list --action {action}`; `release` there tells them, `forget` lets them be",
+                self.held_back
             )?;
         }
         Ok(())

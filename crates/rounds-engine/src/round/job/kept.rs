@@ -60,7 +60,7 @@ impl Round<'_> {
             changes: Vec::new(),
             shown: Vec::new(),
             views: Vec::new(),
-            out_of_sight: Vec::new(),
+            absences: Vec::new(),
             cursor: Some(Cursor::Token(Phi::new(text))),
             started_at: now,
             committed_at: now,

@@ -168,6 +168,7 @@ suite! {
         sweeps::what_came_or_changed_meanwhile_is_not_missed,
         sweeps::what_is_gone_is_told_once_and_may_come_back,
         sweeps::what_is_out_of_sight_is_not_missed_until_it_is_shown_again,
+        sweeps::what_is_thought_of_a_missed_record_is_kept_until_it_is_shown,
         sweeps::what_sweeps_found_is_added_up,
         views::feeds_that_show_two_states_of_a_record_do_not_take_turns,
         views::a_contested_change_leaves_no_view,

@@ -3,10 +3,10 @@
 use super::Backend;
 use crate::support::*;
 use rounds_domain::plan::Missed;
-use rounds_domain::ports::Store;
+use rounds_domain::ports::{DeletionDecision, DeletionFilter, Operations, PageRequest, Store};
 use rounds_domain::{
-    Change, ChangeKind, Container, Cursor, FeedKey, FeedName, FeedState, Knowledge, Presence,
-    Resolution, RoundCommit, RoundCounts,
+    Absence, Change, ChangeKind, Container, Cursor, FeedKey, FeedName, FeedState, Knowledge,
+    Presence, Resolution, RoundCommit, RoundCounts, Suspicion,
 };
 use std::time::Duration;
 
@@ -246,13 +246,104 @@ pub(crate) async fn what_is_gone_is_told_once_and_may_come_back(backend: &impl B
     assert_eq!(missed(&store, 30, Missed::SweptBefore).await, ["a"]);
 }
 
+pub(crate) async fn what_is_thought_of_a_missed_record_is_kept_until_it_is_shown(
+    backend: &impl Backend,
+) {
+    let store = backend.open().await;
+    commit(
+        &store,
+        swept(
+            0,
+            vec![change("a", 1), change("b", 1), change("c", 1)],
+            &["a", "b", "c"],
+        ),
+    )
+    .await;
+    let marked = |seconds, absences: &[(&str, Absence)]| RoundCommit {
+        absences: (absences
+            .iter()
+            .map(|(name, absence)| (record(name), *absence)))
+        .collect(),
+        ..swept(seconds, vec![], &[])
+    };
+    let thought = async |seconds| {
+        let found = store
+            .missed_records(&sweep(), at(seconds), Missed::SweptBefore, None, 10)
+            .await
+            .expect("missed records");
+        found
+            .into_iter()
+            .map(|found| found.suspicion)
+            .collect::<Vec<_>>()
+    };
+    commit(&store, swept(10, vec![], &["c"])).await;
+    assert_eq!(thought(10).await, [Suspicion::None, Suspicion::None]);
+    commit(
+        &store,
+        marked(10, &[("a", Absence::Unseen), ("b", Absence::Unseen)]),
+    )
+    .await;
+    // The first sweep that missed it counts, not the latest.
+    commit(
+        &store,
+        marked(20, &[("a", Absence::Unseen), ("b", Absence::Held)]),
+    )
+    .await;
+    assert_eq!(
+        thought(20).await[..2],
+        [Suspicion::Unseen(at(10)), Suspicion::Held]
+    );
+
+    let all = PageRequest {
+        offset: 0,
+        limit: 10,
+    };
+    let held = store
+        .held_deletions(DeletionFilter::default(), all)
+        .await
+        .expect("a list");
+    let held: Vec<_> = held
+        .iter()
+        .map(|held| (held.record_id.expose(), held.is_released, held.unseen_at))
+        .collect();
+    assert_eq!(held, [("b", false, Some(at(10)))]);
+    let release = store
+        .decide_deletions(DeletionFilter::default(), DeletionDecision::Release)
+        .await;
+    assert_eq!(release.expect("is decided"), 1);
+    // Who released it is not overruled by the next sweep.
+    commit(&store, marked(30, &[("b", Absence::Held)])).await;
+    assert_eq!(
+        thought(30).await[..2],
+        [Suspicion::Unseen(at(10)), Suspicion::Released]
+    );
+
+    commit(&store, swept(40, vec![], &["a", "b"])).await;
+    commit(&store, swept(50, vec![], &[])).await;
+    assert!(
+        thought(50)
+            .await
+            .iter()
+            .all(|thought| *thought == Suspicion::None)
+    );
+
+    commit(&store, marked(50, &[("c", Absence::Held)])).await;
+    let forget = store
+        .decide_deletions(DeletionFilter::default(), DeletionDecision::Forget)
+        .await;
+    assert_eq!(forget.expect("is decided"), 1);
+    assert_eq!(missed(&store, 50, Missed::SweptBefore).await, ["a", "b"]);
+    let held = store.held_deletions(DeletionFilter::default(), all).await;
+    assert!(held.expect("a list").is_empty());
+}
+
 pub(crate) async fn what_is_out_of_sight_is_not_missed_until_it_is_shown_again(
     backend: &impl Backend,
 ) {
     let store = backend.open().await;
     commit(&store, swept(0, vec![change("a", 1)], &["a"])).await;
     let left = RoundCommit {
-        out_of_sight: vec![record("a")],
+        absences: vec![(record("a"), Absence::OutOfSight)],
         ..swept(10, vec![], &[])
     };
     commit(&store, left).await;

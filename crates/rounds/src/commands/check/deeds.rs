@@ -391,7 +391,7 @@ fn deletions(sweep: &Sweep) -> String {
             hold_back_above_percent,
             ..
         } => format!(
-            "what is gone is told, unless more than {hold_back_above_percent} % is gone at once"
+            "what is gone is told after a second look, unless more than {hold_back_above_percent} % (and ten) is gone at once"
         ),
     }
 }

@@ -1,0 +1,93 @@
+//! The second look at a record that a sweep did not show: by its own address.
+//!
+//! Every FHIR server that searches a type reads its resources by id (R4, http, 3.1.0.1.2), so for a sweep of `/Appointment` the address is
+//! known without a word of the user's. 404 and 410 say that the record is gone; the record itself says that the sweep does not
+//! show such ones; anything else says nothing, and the next sweep decides.
+
+use super::Round;
+use crate::answer::{Judge, Verdict};
+use crate::observe::Exchange;
+use http::{HeaderMap, Method};
+use rounds_domain::RecordId;
+use rounds_domain::plan::{Feed, Within};
+use rounds_domain::ports::EhrRequest;
+use rounds_map::{Escape, Json};
+
+/// How many are looked for in one round. More than these are decided by the next sweep, which asks once for all of them.
+pub(super) const MOST: usize = 25;
+
+/// What came out of a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Looked {
+    Gone,
+    There,
+    Undecided,
+}
+
+/// Looks for a record.
+pub(super) async fn look(round: &mut Round<'_>, id: &RecordId) -> Looked {
+    let Some(kind) = resource_type(round.feed) else {
+        return Looked::Undecided;
+    };
+    let mut path = format!("./{kind}/");
+    Escape::PathSegment.write(id.expose(), &mut path);
+    let Ok(url) = round.connection.base_url.join(&path) else {
+        return Looked::Undecided;
+    };
+    let request = EhrRequest {
+        connection: round.connection.name.clone(),
+        method: Method::GET,
+        url,
+        headers: HeaderMap::new(),
+        accept: "application/fhir+json, application/json",
+        body: None,
+        timeout: round.feed.request.timeout,
+    };
+    round.counts.requests += 1;
+    let began = round.ports.clock.monotonic();
+    let answer = round.ports.ehr.send(request.clone()).await;
+    let took = round.ports.elapsed_since(began);
+    round
+        .observer
+        .exchanged(Exchange::of(&request, &answer, took));
+    let Ok(response) = answer else {
+        return Looked::Undecided;
+    };
+    let judge = Judge {
+        ports: round.ports,
+        connection: round.connection,
+        action: round.action,
+        rule: &round.feed.request,
+    };
+    match judge.judge(&response, "looking for a record", began).await {
+        Ok(Verdict::Gone | Verdict::Nothing) => Looked::Gone,
+        Ok(Verdict::Good(_)) => {
+            let Ok(body) = Json::parse(&response.body) else {
+                return Looked::Undecided;
+            };
+            let says = |name: &str, wanted: &str| {
+                body.get(name).as_ref().and_then(Json::as_str) == Some(wanted)
+            };
+            if says("resourceType", kind) && says("id", id.expose()) {
+                Looked::There
+            } else {
+                Looked::Undecided
+            }
+        }
+        _ => Looked::Undecided,
+    }
+}
+
+/// The FHIR type that a feed searches, if it searches one.
+fn resource_type(feed: &Feed) -> Option<&str> {
+    if !matches!(feed.records.within(), Within::Bundle(_)) || !feed.request.path.roots().is_empty()
+    {
+        return None;
+    }
+    let path = feed.request.path.text().trim_matches('/');
+    let path = path.strip_suffix("/_search").unwrap_or(path);
+    let is_type = path.starts_with(|first: char| first.is_ascii_uppercase())
+        && path.bytes().all(|byte| byte.is_ascii_alphabetic());
+    // What the user reads as the identity must be the logical id.
+    (is_type && feed.id.text().trim() == ".id").then_some(path)
+}
