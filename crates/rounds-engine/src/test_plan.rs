@@ -38,6 +38,8 @@ pub(crate) fn action_every(name: &str, seconds: u64) -> Arc<Action> {
         paging: Paging {
             rule: PagingRule::Single,
             more: None,
+            rows: rounds_domain::plan::Rows::Move,
+            offset_parameter: None,
             links: Links::AsGiven,
             max_pages: 1,
         },

@@ -25,6 +25,11 @@ keys! {
         optional more: Expression = ".Done | not",
         /// Whether next links are followed `as_given`, where another host is an error, or `rebased`: path and query, at `base_url`. Default `as_given`.
         optional links: Links = "rebased",
+        /// For links that hold a place (`page=2`, `_offset=100`): whether records may `move` between pages meanwhile, or `stay` because the
+        /// server holds the answer still. Default move.
+        optional rows: Rows = "stay",
+        /// For a server that gives no next link though its total says that there are more: its query parameter for an offset.
+        optional offset_parameter: Text = "_offset",
     }
 
     /// Numbered pages.

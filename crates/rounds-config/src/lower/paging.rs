@@ -97,6 +97,23 @@ pub(super) fn paging_of(
             )
             .help("take it out: it goes with `next_link` and `link_header`");
     }
+    let rows = keys.and_then(|keys| keys.rows.here());
+    let offset = keys.and_then(|keys| keys.offset_parameter.here());
+    let beside = [
+        ("rows", rows.map(|rows| rows.key)),
+        ("offset_parameter", offset.map(|offset| offset.key)),
+    ];
+    for (name, place) in beside {
+        if let (Some(place), false) = (place, has_links) {
+            findings
+                .error(
+                    codes::MISMATCHED_KEYS,
+                    place,
+                    format!("`{name}` beside a paging that follows no links"),
+                )
+                .help("it goes with `next_link` and `link_header` here; `page_number` and `offset` have one of their own");
+        }
+    }
     let more = match keys.map(|keys| &keys.more) {
         None | Some(Given::Absent) => None,
         Some(Given::Wrong) => return None,
@@ -106,6 +123,8 @@ pub(super) fn paging_of(
         rule,
         more,
         links: links.map_or(Links::AsGiven, |links| links.value),
+        rows: rows.map_or(Rows::Move, |rows| rows.value),
+        offset_parameter: offset.map(|offset| offset.value.0.text.clone()),
         max_pages: max_pages.value().map_or(default, |count| count.0),
     })
 }

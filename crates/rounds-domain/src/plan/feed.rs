@@ -153,6 +153,11 @@ pub struct Paging {
     pub more: Option<Filter>,
     /// Whether next links are followed as they are.
     pub links: Links,
+    /// Whether records may move between pages whose links hold a place, meanwhile.
+    pub rows: Rows,
+    /// The query parameter, an offset, by which the server goes on where it gives no next link though its total says that there are
+    /// more. None where it knows none.
+    pub offset_parameter: Option<String>,
     /// How many pages a round may have before it fails.
     pub max_pages: u32,
 }

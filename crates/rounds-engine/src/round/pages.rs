@@ -5,6 +5,9 @@
 //! a next page, that there are more: where the place of the next page can be made from what was shown, the walk goes on; where it
 //! cannot, the answer was not drained, and the round says what to write.
 
+mod link_header;
+mod place;
+mod sizes;
 mod walk;
 
 use super::failure::{self, failure};
@@ -12,11 +15,14 @@ use super::read::{NextPage, PageContent};
 use crate::answer::claims::Claims;
 use crate::request;
 use http::HeaderMap;
-use rounds_domain::plan::{Connection, CursorRule, Feed, Links, Paging, PagingRule, RequestRule};
+use link_header::link_in;
+use place::LinkPlace;
+use rounds_domain::RoundFailure;
+use rounds_domain::plan::{Connection, Feed, Links, Paging, PagingRule, RequestRule, Rows, Within};
 use rounds_domain::ports::{BodyPiece, EhrRequest};
-use rounds_domain::{Code, RoundFailure};
 use rounds_map::Json;
 use sha2::{Digest, Sha256};
+use sizes::{Sizes, is_last};
 use std::collections::HashSet;
 use url::Url;
 use walk::{Places, Step, Walk};
@@ -28,11 +34,17 @@ pub(super) struct Pages<'a> {
     first: EhrRequest,
     next: Option<EhrRequest>,
     walk: Option<Walk>,
+    /// Where links hold a place: its parameter, and a link to put it into.
+    linked: Option<(String, EhrRequest)>,
+    /// Against what a Bundle's relative links are resolved; None where that is the request.
+    link_base: Option<&'a Url>,
     taken: u32,
     /// How many records were shown, where pages do not overlap.
     shown: u64,
     /// What is made of what the answer says of its size.
     sizes: Sizes,
+    /// What the page said of it that reached furthest, and how many rows that showed.
+    furthest: (Claims, u64),
     /// Marks, so that an answer of a million records is remembered in a few bytes for each of its pages.
     asked: HashSet<[u8; 16]>,
     seen: HashSet<[u8; 16]>,
@@ -57,6 +69,7 @@ impl<'a> Pages<'a> {
             }
             _ => None,
         };
+        let connection = maker.connection;
         let mut first = maker.at(Json::null())?;
         if let PagingRule::After {
             size: Some(size),
@@ -72,9 +85,13 @@ impl<'a> Pages<'a> {
             first,
             next: None,
             walk,
+            linked: None,
+            link_base: matches!(feed.records.within(), Within::Bundle(_))
+                .then_some(&connection.base_url),
             taken: 0,
             shown: 0,
             sizes: Sizes::of(feed),
+            furthest: (Claims::default(), 0),
             asked: HashSet::new(),
             seen: HashSet::new(),
         };
@@ -130,7 +147,7 @@ impl<'a> Pages<'a> {
     ) -> Result<(), RoundFailure> {
         if self.walk.as_ref().is_some_and(Walk::is_looking_back) {
             // What is read again on the way onward is not a circle.
-            if matches!(self.paging.rule, PagingRule::Offset { .. }) {
+            if self.walk.as_ref().is_some_and(Walk::is_by_offset) {
                 self.seen.clear();
             }
         } else if !page.records.is_empty() && !self.seen.insert(page.mark) {
@@ -139,8 +156,25 @@ impl<'a> Pages<'a> {
             ));
         }
         let claims = self.sizes.claims(page);
+        let links = matches!(
+            self.paging.rule,
+            PagingRule::NextLink(_) | PagingRule::LinkHeader { .. }
+        );
+        if links && self.walk.is_none() && page.more != Some(false) {
+            self.walk_by_links(current, headers, page, claims)?;
+        }
+        if !self.walk.as_ref().is_some_and(Walk::is_looking_back) {
+            self.furthest = (claims, page.shown);
+        }
         if let Some(walk) = &mut self.walk {
-            let more = page.more.or(claims.more.then_some(true));
+            let more = if links {
+                let has_link = self.paging.names_next(headers, page);
+                // What has no link any more may still be short of its total.
+                let may_go_on = self.paging.offset_parameter.is_some();
+                (page.more).or((has_link || !may_go_on).then_some(has_link))
+            } else {
+                page.more.or(claims.more.then_some(true))
+            };
             let step = Step {
                 shown: page.shown,
                 more,
@@ -157,8 +191,48 @@ impl<'a> Pages<'a> {
             };
         }
         match &self.next {
-            None if page.more != Some(false) => self.sizes.check(claims, self.shown, page),
+            None if page.more != Some(false) => self.sizes.check(self.furthest, self.shown),
             _ => Ok(()),
+        }
+    }
+
+    /// Goes on by places where the first page's link holds one, or where there is none and the server is known to take an offset.
+    fn walk_by_links(
+        &mut self,
+        current: &EhrRequest,
+        headers: &HeaderMap,
+        page: &PageContent,
+        claims: Claims,
+    ) -> Result<(), RoundFailure> {
+        if !self.is_first() || self.paging.rows == Rows::Stay {
+            self.walk_beyond_links(headers, page, claims);
+            return Ok(());
+        }
+        let Some(next) = self.named(current, headers, page, None)? else {
+            self.walk_beyond_links(headers, page, claims);
+            return Ok(());
+        };
+        if let Some(LinkPlace { parameter, places }) =
+            place::in_link(&current.url, &next.url, page.shown)
+        {
+            self.walk = Some(Walk::new(places, Rows::Move));
+            self.linked = Some((parameter, next));
+        }
+        Ok(())
+    }
+
+    /// Goes on by an offset where the answer is short of its total, and the server gives no link.
+    fn walk_beyond_links(&mut self, headers: &HeaderMap, page: &PageContent, claims: Claims) {
+        let shown = self.shown + page.shown;
+        let is_short = claims.total.is_some_and(|total| total > shown) && page.shown > 0;
+        let has_link = self.paging.names_next(headers, page);
+        if let (Some(parameter), true, false) = (&self.paging.offset_parameter, is_short, has_link)
+        {
+            let size = page.shown.max(2);
+            let walk = Walk::new(Places::Offsets { size }, Rows::Move);
+            // Where links have led up to here, the walk begins behind what they showed.
+            self.walk = Some(walk.beginning_at(self.shown));
+            self.linked = Some((parameter.clone(), self.first.clone()));
         }
     }
 
@@ -212,8 +286,13 @@ impl<'a> Pages<'a> {
     }
 
     fn follow(&self, current: &EhrRequest, link: &str) -> Result<EhrRequest, RoundFailure> {
-        let url = current
-            .url
+        // FHIR resolves a link that begins with a type against the service's base (R4, bundle, 2.36.4).
+        let is_of_base = link.starts_with(|first: char| first.is_ascii_uppercase());
+        let base = self
+            .link_base
+            .filter(|_| is_of_base && !link.contains("://"));
+        let url = base
+            .unwrap_or(&current.url)
             .join(link)
             .map_err(|_| unusable_link("the next link is no URL".to_owned()))?;
         let is_foreign = url.origin() != current.url.origin();
@@ -256,6 +335,14 @@ impl<'a> Pages<'a> {
             return Ok(None);
         };
         let at = walk.at();
+        if let Some((parameter, link)) = &self.linked {
+            if at == walk.first() {
+                return Ok(Some(self.first.clone()));
+            }
+            let mut request = link.clone();
+            set(&mut request.url, parameter, &at.to_string());
+            return Ok(Some(request));
+        }
         let (parameter, size, size_parameter) = match &self.paging.rule {
             PagingRule::PageNumber {
                 parameter,
@@ -279,6 +366,21 @@ impl<'a> Pages<'a> {
             set(&mut request.url, name, &size.to_string());
         }
         Ok(Some(request))
+    }
+}
+
+/// Whether a page names another.
+trait NamesNext {
+    fn names_next(&self, headers: &HeaderMap, page: &PageContent) -> bool;
+}
+
+impl NamesNext for Paging {
+    fn names_next(&self, headers: &HeaderMap, page: &PageContent) -> bool {
+        match (&self.rule, &page.next) {
+            (PagingRule::LinkHeader { relation }, _) => link_in(headers, relation).is_some(),
+            (_, NextPage::Pointer(_)) => true,
+            (_, NextPage::Unsaid) => false,
+        }
     }
 }
 
@@ -344,75 +446,6 @@ fn unusable_link(message: String) -> RoundFailure {
     )
 }
 
-/// Whether a page of a keyset is the last by its size, and by what the answer says of its own.
-fn is_last(page: &PageContent, size: Option<u64>, claims: Claims, shown: u64) -> bool {
-    let is_short = size.is_some_and(|size| page.shown < size);
-    let says_more = claims.more || claims.total.is_some_and(|total| total > shown);
-    page.shown == 0 || (is_short && !says_more)
-}
-
-/// What is made of what an answer says of its own size.
-#[derive(Debug, Clone, Copy)]
-struct Sizes {
-    believes: Believes,
-    /// The code of an answer that showed fewer than it says there are.
-    fewer: Code,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Believes {
-    /// How many there are, and that there are more.
-    All,
-    /// Nothing: a queue shows what it has, and what leads on in a log is its cursor.
-    Nothing,
-}
-
-impl Sizes {
-    fn of(feed: &Feed) -> Self {
-        Self {
-            believes: match &feed.cursor {
-                CursorRule::Time(_) | CursorRule::Sweep(_) => Believes::All,
-                CursorRule::Number(_) | CursorRule::Token(_) | CursorRule::Queue(_) => {
-                    Believes::Nothing
-                }
-            },
-            fewer: match &feed.cursor {
-                CursorRule::Sweep(_) => failure::SWEEP_TRUNCATED,
-                _ => failure::FEWER_THAN_TOTAL,
-            },
-        }
-    }
-
-    fn claims(self, page: &PageContent) -> Claims {
-        match self.believes {
-            Believes::All => page.claims,
-            Believes::Nothing => Claims::default(),
-        }
-    }
-
-    /// Fails where an answer that has ended says that it has not.
-    fn check(self, claims: Claims, shown: u64, page: &PageContent) -> Result<(), RoundFailure> {
-        if let Some(total) = claims.total.filter(|total| *total > shown) {
-            return Err(failure(
-                self.fewer,
-                format!(
-                    "the answer showed {shown} of the {total} records that the EHR says there are, and names no way to the rest"
-                ),
-                "follow all pages with `paging`; where the server gives no next link, say how it is asked for the rest, such as `paging: { offset: { parameter: _offset, size: 100 } }`; if its total is only a guess, say with a rule in `answers` that such an answer is `ok`",
-            ));
-        }
-        // What is named behind a page that showed nothing may be the same again for ever.
-        if claims.more && page.shown > 0 {
-            return Err(failure(
-                failure::MORE_PAGES,
-                "the answer names a next page, and `paging` does not lead to it",
-                "say how the answer is continued, such as `paging: { next_link: .next }`, or with `more` how it says that it has ended",
-            ));
-        }
-        Ok(())
-    }
-}
-
 fn no_way_on() -> RoundFailure {
     failure(
         failure::MORE_PAGES,
@@ -429,78 +462,9 @@ fn loops(what: &str) -> RoundFailure {
     )
 }
 
-/// The target of a `Link` header's first link with this relation (RFC 8288).
-fn link_in(headers: &HeaderMap, relation: &str) -> Option<String> {
-    headers
-        .get_all(http::header::LINK)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(links)
-        .find(|(_, relations)| {
-            relations
-                .split_ascii_whitespace()
-                .any(|known| known.eq_ignore_ascii_case(relation))
-        })
-        .map(|(target, _)| target)
-}
-
-/// Targets and relations of one header value.
-fn links(value: &str) -> Vec<(String, String)> {
-    let mut links = Vec::new();
-    let mut rest = value;
-    while let Some((_, after)) = rest.split_once('<') {
-        let Some((target, after)) = after.split_once('>') else {
-            break;
-        };
-        // The parameters end at a comma that is not inside quotes.
-        let mut quoted = false;
-        let end = after
-            .find(|character| {
-                quoted ^= character == '"';
-                character == ',' && !quoted
-            })
-            .unwrap_or(after.len());
-        let relations = after[..end]
-            .split(';')
-            .filter_map(|parameter| parameter.split_once('='))
-            .find(|(name, _)| name.trim().eq_ignore_ascii_case("rel"));
-        if let Some((_, relations)) = relations {
-            links.push((
-                target.to_owned(),
-                relations.trim().trim_matches('"').to_owned(),
-            ));
-        }
-        rest = &after[end..];
-    }
-    links
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn next_of(value: &str) -> Option<String> {
-        let mut headers = HeaderMap::new();
-        headers.insert(http::header::LINK, value.parse().expect("a header value"));
-        link_in(&headers, "next")
-    }
-
-    #[test]
-    fn a_link_header_is_read_with_its_quotes_and_its_neighbours() {
-        assert_eq!(
-            next_of("<https://a/?p=2>; rel=\"next\"").as_deref(),
-            Some("https://a/?p=2")
-        );
-        assert_eq!(
-            next_of(
-                "<https://a/?p=1>; rel=prev; title=\"a, b\", <https://a/?p=3,4>;rel=\"last next\""
-            )
-            .as_deref(),
-            Some("https://a/?p=3,4")
-        );
-        assert_eq!(next_of("<https://a/?p=1>; rel=\"prev\""), None);
-        assert_eq!(next_of("<https://a/?p=1; rel=\"next\""), None);
-    }
 
     #[test]
     fn setting_a_parameter_replaces_it_and_keeps_the_others() {

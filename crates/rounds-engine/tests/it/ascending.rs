@@ -22,7 +22,7 @@ actions:
       query: {{ since: "{{{{ cursor }}}}" }}
       cursor: {{ time: rfc3339, overlap: 30s, field: .changed{order} }}
       start: beginning
-      paging: {{ next_link: .next }}
+      paging: {{ next_link: .next, rows: stay }}
       records: .items[]
       id: .id
     notify: {{ body: {{ id: = .record.id, status: = .record.changed }} }}

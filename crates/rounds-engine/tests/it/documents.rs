@@ -387,3 +387,98 @@ async fn an_entry_of_a_batch_that_failed_parks_whoever_asked_for_it() {
     world.run_for(300).await;
     assert_eq!(world.told(), ["1:booked"]);
 }
+
+/// A clinic whose pages of three name the next by a link that holds a place, and whose rows move between them: whenever a page was shown, the
+/// first row of it is edited and goes to the end.
+fn linked_by_place(world: &World, parameter: &'static str, first: u64, is_offset: bool) {
+    let rows: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let (clinic, clock) = (world.clinic.clone(), Arc::clone(&world.ports.clock));
+    let moves = Arc::new(Mutex::new(3));
+    world.ehr.on("/api/appointments", move |url| {
+        let mut rows = rows.lock().expect("not poisoned");
+        if rows.is_empty() {
+            *rows = clinic.from(jiff::Timestamp::UNIX_EPOCH);
+        }
+        let place = url
+            .query_pairs()
+            .find(|(name, _)| name == parameter)
+            .map_or(first, |(_, place)| place.parse().expect("a number"));
+        let skipped = if is_offset {
+            place
+        } else {
+            (place - first) * 3
+        };
+        let skipped = usize::try_from(skipped).expect("small");
+        let page: Vec<Value> = rows.iter().skip(skipped).take(3).cloned().collect();
+        let next = if is_offset { place + 3 } else { place + 1 };
+        let since = parameter_of(url, "changedsince");
+        let next = (skipped + 3 < rows.len())
+            .then(|| format!("/api/appointments?changedsince={since}&{parameter}={next}"));
+        let mut left = moves.lock().expect("not poisoned");
+        if *left > 0 && skipped == 0 && page.len() == 3 {
+            *left -= 1;
+            let mut moved = rows.remove(0);
+            moved["version"] = json!(100 + *left);
+            moved["lastModified"] = json!(clock.now().to_string());
+            rows.push(moved);
+        }
+        json_answer(&json!({ "rows": page, "next": next }))
+    });
+}
+
+fn parameter_of(url: &url::Url, name: &str) -> String {
+    let found = url.query_pairs().find(|(known, _)| known == name);
+    found.map_or_else(String::new, |(_, value)| value.into_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_whose_links_hold_a_place_are_joined() {
+    for (parameter, first, is_offset) in [
+        ("page", 1, false),
+        ("page", 0, false),
+        ("_offset", 0, true),
+        ("skip", 0, true),
+    ] {
+        let text = "      records: .rows[]\n      paging: { next_link: .next }\n";
+        let world = World::with(&with(&[
+            ("      records: .[]\n", text),
+            ("start: now", "start: beginning"),
+            ("every: 10s", "every: 1h"),
+        ]));
+        linked_by_place(&world, parameter, first, is_offset);
+        for id in 0..11 {
+            world.clinic.put(id, "p", "booked", world.now());
+        }
+        world.run_for(30).await;
+        let mut ids: Vec<u64> = (world.bodies().iter())
+            .map(|body| body["id"].as_u64().expect("an id"))
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(
+            ids,
+            (0..11).collect::<Vec<u64>>(),
+            "{parameter} from {first}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_without_next_links_is_asked_on_by_the_offset_that_it_is_known_to_take() {
+    let text = "      records: fhir_matches\n      paging: { next_link: '.link[]? | select(.relation == \"next\") | .url', offset_parameter: _offset }\n";
+    let world = World::with(&with(&[("      records: .[]\n", text)]));
+    let clinic = world.clinic.clone();
+    world.ehr.on("/api/appointments", move |url| {
+        let found = clinic.changed_since(url);
+        let offset: usize = parameter_of(url, "_offset").parse().unwrap_or(0);
+        let page: Vec<Value> = found.iter().skip(offset).take(100).cloned().collect();
+        json_answer(&bundle(&page, &[("total", json!(found.len()))]))
+    });
+    world.run_for(1).await;
+    for id in 0..255 {
+        world.clinic.put(id, "p", "booked", world.now());
+    }
+    world.run_for(30).await;
+    assert_eq!(world.told().len(), 255);
+    assert_eq!(code_of_failure(&world).await, None);
+}

@@ -50,7 +50,7 @@ pub(crate) async fn tells_all_25(world: &World, requests: usize) {
 
 #[tokio::test(start_paused = true)]
 async fn a_next_link_in_the_header_is_followed() {
-    let world = world("{ link_header: next }");
+    let world = world("{ link_header: next, rows: stay }");
     world.ehr.on("/api/records", |url| {
         let page = number(url, "p");
         let answer = json_answer(&json!({ "items": items(page * 10, (page * 10 + 10).min(25)) }));
@@ -129,7 +129,7 @@ async fn a_server_that_ignores_the_page_ends_the_round() {
 
 #[tokio::test(start_paused = true)]
 async fn a_next_link_in_a_circle_ends_the_round() {
-    let world = world("{ next_link: .next }");
+    let world = world("{ next_link: .next, rows: stay }");
     let code = code_of_failure(&world, |url| {
         let next = 1 - number(url, "p");
         json_answer(&json!({ "items": [], "next": format!("?p={next}") }))
@@ -152,7 +152,7 @@ async fn more_pages_than_allowed_end_the_round() {
 
 #[tokio::test(start_paused = true)]
 async fn a_next_link_to_another_host_is_not_followed() {
-    let world = world("{ next_link: .next }");
+    let world = world("{ next_link: .next, rows: stay }");
     let code = code_of_failure(&world, |_| {
         json_answer(
             &json!({ "items": items(0, 3), "next": "https://evil.example/api/records?p=2" }),

@@ -105,6 +105,12 @@ impl Walk {
         walk
     }
 
+    /// The same walk, where the pages up to this place were read already.
+    pub(super) const fn beginning_at(mut self, at: u64) -> Self {
+        self.at = at;
+        self
+    }
+
     /// The place of the page that is to be asked for.
     pub(super) const fn at(&self) -> u64 {
         self.at
@@ -113,6 +119,11 @@ impl Walk {
     /// Whether that page lies where others were read before, so that it may well show the same.
     pub(super) fn is_looking_back(&self) -> bool {
         self.errand == Errand::LookBack
+    }
+
+    /// Whether its places are offsets.
+    pub(super) const fn is_by_offset(&self) -> bool {
+        matches!(self.places, Places::Offsets { .. })
     }
 
     /// Whether everything before the end of what was read was shown.
@@ -216,7 +227,7 @@ impl Walk {
         }
     }
 
-    const fn first(&self) -> u64 {
+    pub(super) const fn first(&self) -> u64 {
         match self.places {
             Places::Offsets { .. } => 0,
             Places::Numbers { first, .. } => first,

@@ -28,7 +28,7 @@ async fn feeds_that_are_paged_at_the_same_time_do_not_share_where_they_are() {
         "{ page_number: { parameter: p, first: 0, rows: stay } }",
         "{ offset: { parameter: p, size: 1, rows: stay } }",
         "{ token: { parameter: p, from: .token } }",
-        "{ next_link: .next }",
+        "{ next_link: .next, rows: stay }",
     ] {
         // Asked once, at the start: stories begin at ten.
         let actions: Vec<String> = (0..pages_of.len())
@@ -97,7 +97,7 @@ actions:
       query: { changedsince: "{{ cursor }}" }
       cursor: { time: "%Y-%m-%dT%H:%M:%S", overlap: 30s, field: .lastModified }
       start: beginning
-      paging: { next_link: .next }
+      paging: { next_link: .next, rows: stay }
       records: .items[]
       id: .id
       version: .version
@@ -216,7 +216,7 @@ async fn a_round_that_dies_on_any_page_tells_what_came_before_once_and_is_made_a
 #[tokio::test(start_paused = true)]
 async fn a_next_link_in_the_body_is_followed_as_it_is() {
     // Case 43: EC:cb16b3d64, EC:e234fb077.
-    let world = world("{ next_link: '.next' }");
+    let world = world("{ next_link: '.next', rows: stay }");
     world.ehr.on("/api/records", |url| {
         let offset = number(url, "o");
         // What the first request asked stands in the link already and is not added again.
@@ -234,7 +234,7 @@ async fn a_next_link_in_the_body_is_followed_as_it_is() {
 #[tokio::test(start_paused = true)]
 async fn one_page_is_asked_once() {
     // Case 44: elastic/beats#30693.
-    let world = world("{ next_link: .next }");
+    let world = world("{ next_link: .next, rows: stay }");
     world.ehr.on("/api/records", |_| {
         json_answer(&json!({ "items": items(0, 25) }))
     });
