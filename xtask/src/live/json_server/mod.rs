@@ -105,7 +105,7 @@ async fn held(stage: &Stage) -> Result<BTreeMap<String, String>> {
 
 /// A sweep has a request of its own: all rows, in the same order.
 const SWEEP: &str = "    reconcile:
-      every: 2s
+      every: 4s
       get: /appointments
       query: { _sort: updated, _page: 1, _limit: 10 }
       deletions: told
