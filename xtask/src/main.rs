@@ -1,5 +1,5 @@
-//! What is not a cargo command: `cargo xtask simulate`, `cargo xtask live sekmet`, `cargo xtask live clinosim`, `cargo xtask live orthanc`, `cargo xtask drill kill`, `cargo xtask drill first-run`,
-//! `cargo xtask drill order`.
+//! What is not a cargo command: `cargo xtask simulate`, `cargo xtask live sekmet`, `cargo xtask live clinosim`, `cargo xtask live orthanc`, `cargo xtask live medplum`,
+//! `cargo xtask live json-server`, `cargo xtask drill kill`, `cargo xtask drill first-run`, `cargo xtask drill order`.
 //!
 //! Results go to stdout, talk to stderr. A task that fails says why and ends with status 1.
 
@@ -93,6 +93,18 @@ enum LiveServer {
         #[arg(long)]
         keep: bool,
     },
+    /// Medplum's FHIR router, whose searches say that there is more and have no link to it. Needs node and npm.
+    Medplum {
+        /// Keep the data of Rounds in target/live/medplum also when all went well.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// json-server, whose links hold page numbers, over rows that move while they are read. Needs node and npm.
+    JsonServer {
+        /// Keep the data of Rounds in target/live/json-server also when all went well.
+        #[arg(long)]
+        keep: bool,
+    },
 }
 
 const fn data(keep: bool) -> live::Data {
@@ -126,6 +138,12 @@ async fn main() -> ExitCode {
         Task::Live {
             server: LiveServer::Orthanc { keep },
         } => live::orthanc(data(keep)).await,
+        Task::Live {
+            server: LiveServer::Medplum { keep },
+        } => live::medplum(data(keep)).await,
+        Task::Live {
+            server: LiveServer::JsonServer { keep },
+        } => live::json_server(data(keep)).await,
         Task::Drill {
             drill: Drill::Kill { kills, seed },
         } => drill::kill(kills, seed).await,

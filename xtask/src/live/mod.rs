@@ -32,15 +32,22 @@
 
 mod clinosim;
 mod configuration;
+mod json_server;
+mod medplum;
+mod node;
 mod orthanc;
 mod probe;
 mod python;
 mod redox;
 mod sekmet;
+mod stage;
 mod story;
 mod verdict;
+mod written;
 
 pub(crate) use clinosim::clinosim;
+pub(crate) use json_server::json_server;
+pub(crate) use medplum::medplum;
 pub(crate) use orthanc::orthanc;
 
 use crate::{give, say};

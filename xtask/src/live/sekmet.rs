@@ -293,7 +293,7 @@ impl Polls {
 
 /// A port that was free a moment ago. sekmet must be told its port beforehand, because its links are made of it; should another process take
 /// it in between, sekmet does not start and says so.
-fn free_port() -> Result<u16> {
+pub(super) fn free_port() -> Result<u16> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a free port")?;
     Ok(listener
