@@ -85,6 +85,12 @@ pub enum Choice {
     Unidentified,
     /// Came again in the same round: told once, with its later state.
     Superseded,
+    /// Older than the state that is known.
+    Older,
+    /// The known state, which the ledger has under another rule's version: noted anew in silence.
+    Rekeyed,
+    /// Came twice in one answer, in states of which nothing says which is the newer.
+    Ambiguous,
 }
 
 /// Sees what happens inside a round. The running engine does not look.

@@ -6,8 +6,9 @@
 use super::absence::Seen;
 use super::ask::{Asked, Purpose};
 use super::cursor::{Age, Position, SourceClock, age};
+use super::former::Relation;
 use super::late::{self, Found};
-use super::pending::Put;
+use super::pending::{Cancelled, Put};
 use super::read::{Identity, PageContent, ReadRecord};
 use super::{Interruption, Round, heard};
 use crate::observe::{Choice, ChosenRecord};
@@ -39,17 +40,23 @@ impl Round<'_> {
             .store
             .known_versions(&self.action.name, &ids)
             .await?;
+        let formers = self.formers(&records, &known).await?;
         let views = self.views(&ids).await?;
         let marks_shown = self.marks_shown();
         let mut found = Vec::new();
-        for ((record, known), view) in records.into_iter().zip(known).zip(views) {
+        let mut ambiguous = 0_u64;
+        for (((record, known), former), view) in
+            records.into_iter().zip(known).zip(formers).zip(views)
+        {
             let id = (record.identity == Identity::Given).then(|| record.id.clone());
             let is_there = record.presence == Presence::There;
             if let Some(id) = id.as_ref().filter(|_| marks_shown && is_there) {
                 self.pending.show(id.clone());
             }
             let (document, position) = (record.record.clone(), record.position);
-            let choice = self.choose_one(record, known, view, clock, read_at);
+            let relation = self.relation(&record, known, former, clock);
+            let choice = self.choose_one(record, known, relation, view, clock, read_at);
+            ambiguous += u64::from(choice == Choice::Ambiguous);
             if let (Some(id), Position::At(at)) = (&id, position)
                 && self.feed.role != FeedRole::Changes
                 && matches!(choice, Choice::Created | Choice::Updated)
@@ -61,6 +68,14 @@ impl Round<'_> {
                 record: document,
                 choice,
             });
+        }
+        if ambiguous > 0 {
+            tracing::warn!(
+                action = %self.action.name,
+                feed = %self.feed.name,
+                records = ambiguous,
+                "an answer shows records twice under one identity, in states of which nothing says which is the newer; the known one stands. Check that `id` is unique, or name a `field` with the date of a change"
+            );
         }
         late::count(
             self.ports,
@@ -81,15 +96,16 @@ impl Round<'_> {
             .into_iter()
             .filter(|record| {
                 self.advance.descend(record.position, asked.lower)
-                    && self.newest.is_first(&record.id)
+                    && self.newest.is_wanted(&record.id)
             })
             .collect()
     }
 
     fn choose_one(
         &mut self,
-        record: ReadRecord,
+        mut record: ReadRecord,
         known: Knowledge,
+        relation: Relation,
         view: View,
         clock: SourceClock,
         read_at: Timestamp,
@@ -106,13 +122,28 @@ impl Round<'_> {
             Age::Future => self.counts.future_dated += 1,
             Age::Settled => {}
         }
+        let is_again = record.identity == Identity::Given && self.newest.is_again(&record.id);
         let is_new_here = view != View::Shows(record.version);
         if view != View::Alone && is_new_here {
             self.pending.view(record.id.clone(), record.version);
         }
-        if !is_new_here || self.is_silent(&record, known) {
-            self.counts.unchanged += 1;
-            return Choice::Unchanged;
+        let is_known = !is_new_here || self.is_silent(&record, known);
+        match relation {
+            Relation::Moved(version) if self.purpose == Purpose::Tell => record.version = version,
+            Relation::Older => {
+                self.counts.unchanged += 1;
+                return Choice::Older;
+            }
+            Relation::Same if !is_known => return self.rekey(record, known, read_at),
+            _ if is_known => return self.unchanged(&record, is_again),
+            // Its other state in this answer is known, and nothing says that this one is newer.
+            Relation::News
+                if is_again && self.is_undated() && self.was_unchanged(&record, known) =>
+            {
+                self.counts.unchanged += 1;
+                return Choice::Ambiguous;
+            }
+            _ => {}
         }
         let (resolution, choice) = self.resolve(&record, known);
         if self.pending.put(record, resolution, read_at, self.ports) == Put::Merged {
@@ -124,6 +155,37 @@ impl Round<'_> {
             _ => self.counts.changed += 1,
         }
         choice
+    }
+
+    /// A state that is known. What this answer showed of the record before is no news then, unless it is dated later.
+    fn unchanged(&mut self, record: &ReadRecord, is_again: bool) -> Choice {
+        self.counts.unchanged += 1;
+        if is_again && self.pending.cancel(&record.id, record.position) == Cancelled::Change {
+            self.counts.changed = self.counts.changed.saturating_sub(1);
+            return Choice::Ambiguous;
+        }
+        Choice::Unchanged
+    }
+
+    /// Notes a known state under the version that it has by the present rules.
+    fn rekey(&mut self, record: ReadRecord, known: Knowledge, read_at: Timestamp) -> Choice {
+        self.counts.unchanged += 1;
+        let resolution = match known {
+            Knowledge::Presumed(_) => Resolution::Presume,
+            _ => Resolution::Baseline,
+        };
+        _ = self.pending.put(record, resolution, read_at, self.ports);
+        Choice::Rekeyed
+    }
+
+    /// Whether the feed's records do not say when they changed.
+    fn is_undated(&self) -> bool {
+        self.feed.dated_by.is_none()
+    }
+
+    /// Whether this answer showed the record before in the state that is known: then nothing of it is pending.
+    fn was_unchanged(&self, record: &ReadRecord, known: Knowledge) -> bool {
+        known != Knowledge::Unknown && !self.pending.has(&record.id)
     }
 
     /// What this feed showed last of these records, if others tell of the same ones as first hand.

@@ -71,10 +71,15 @@ pub(crate) enum Age {
     Future,
 }
 
+/// Whether a date lies in the future of the source's own clock.
+pub(super) fn is_future(at: Timestamp, clock: SourceClock) -> bool {
+    at > later(clock.now, FUTURE_TOLERANCE)
+}
+
 /// How old a record is. `settle` is the change query's, whichever feed shows the record.
 pub(crate) fn age(position: Position, clock: SourceClock, settle: Duration) -> Age {
     match position {
-        Position::At(at) if at > later(clock.now, FUTURE_TOLERANCE) => Age::Future,
+        Position::At(at) if is_future(at, clock) => Age::Future,
         Position::At(at) if !settle.is_zero() && at > earlier(clock.now, settle) => Age::Unsettled,
         _ => Age::Settled,
     }

@@ -20,6 +20,7 @@ mod choose;
 pub(crate) mod cursor;
 mod exchange;
 pub(crate) mod failure;
+mod former;
 mod gone;
 mod heard;
 pub(crate) mod instant;

@@ -34,6 +34,15 @@ pub(super) enum Put {
     Merged,
 }
 
+/// What was taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cancelled {
+    /// A change.
+    Change,
+    /// There was none, or it is the newer state.
+    Nothing,
+}
+
 impl Pending {
     /// Adds a change that was asked for at `read_at`.
     pub(super) fn put(
@@ -77,6 +86,30 @@ impl Pending {
         };
         self.changes.push((change, position));
         Put::Added
+    }
+
+    /// Whether something was found of a record that is not committed yet.
+    pub(super) fn has(&self, record: &RecordId) -> bool {
+        self.by_record.contains_key(record)
+    }
+
+    /// Takes back what was found of a record, unless it is dated later than this.
+    pub(super) fn cancel(&mut self, record: &RecordId, position: Position) -> Cancelled {
+        let Some(index) = self.by_record.get(record).copied() else {
+            return Cancelled::Nothing;
+        };
+        if let (Position::At(found), Position::At(at)) = (self.changes[index].1, position)
+            && found > at
+        {
+            return Cancelled::Nothing;
+        }
+        self.by_record.remove(record);
+        let (change, _) = self.changes.swap_remove(index);
+        self.bytes -= change.record.len_bytes();
+        if let Some((moved, _)) = self.changes.get(index) {
+            self.by_record.insert(moved.record_id.clone(), index);
+        }
+        Cancelled::Change
     }
 
     /// Notes that a sweep showed a record.

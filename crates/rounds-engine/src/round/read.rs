@@ -111,6 +111,8 @@ pub(super) struct ReadRecord {
     pub(super) identity: Identity,
     /// Its state.
     pub(super) version: Version,
+    /// The same as a number, where a field says it and it is one.
+    pub(super) number: Option<u64>,
     /// Whether it is a tombstone.
     pub(super) presence: Presence,
     /// When it changed.
@@ -384,6 +386,7 @@ pub(super) fn record(action: &Action, feed: &Feed, json: &Json) -> ReadRecord {
             Presence::There => version,
             Presence::Gone => gone::version_of_absence(version),
         },
+        number: number_of(feed, json),
         presence,
         position: position_of(feed, json),
         day: dates_of(feed).and_then(|range| day_of(range, json)),
@@ -404,6 +407,14 @@ fn version_of(feed: &Feed, record: &Json) -> Version {
     }
     let counted = counting.and_then(|counting| counting.one(record).ok());
     Version(counted.as_ref().unwrap_or(record).fingerprint())
+}
+
+/// The version as a number, which a server counts up (R4, resource, 2.26.3.1, has it so in nearly all of them).
+fn number_of(feed: &Feed, record: &Json) -> Option<u64> {
+    match &feed.version {
+        VersionRule::Field(field) => text_of(field, record)?.trim().parse().ok(),
+        VersionRule::Fingerprint { .. } => None,
+    }
 }
 
 fn presence_of(feed: &Feed, record: &Json) -> Presence {

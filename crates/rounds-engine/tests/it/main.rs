@@ -32,4 +32,5 @@ mod slices;
 mod subscriptions;
 mod sweeps;
 mod trouble;
+mod versions;
 mod world;

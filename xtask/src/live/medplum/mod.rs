@@ -113,7 +113,7 @@ fn config(base_url: &str, destinations: &str) -> String {
       query: {{ _lastUpdated: "ge{{{{ cursor }}}}", _sort: _lastUpdated, _count: 100 }}
       cursor: {{ time: rfc3339, field: .meta.lastUpdated, overlap: 2m }}
       start: beginning
-      paging: {{ next_link: '.link[]? | select(.relation == "next") | .url' }}
+      paging: {{ next_link: '.link[]? | select(.relation == "next") | .url', offset_parameter: _offset }}
       records: fhir_matches
       id: .id
       version: .meta.versionId

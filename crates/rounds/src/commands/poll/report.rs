@@ -169,6 +169,15 @@ const fn choice(choice: Choice) -> (&'static str, &'static str) {
             "unidentified",
             "`id` gives nothing: kept as a dead container",
         ),
+        Choice::Older => ("older", "a newer state is known"),
+        Choice::Rekeyed => (
+            "unchanged",
+            "this state is known, under another rule for versions",
+        ),
+        Choice::Ambiguous => (
+            "ambiguous",
+            "the answer shows this identity twice, in states of which nothing says which is newer",
+        ),
         Choice::Superseded => (
             "superseded",
             "came again in this round: told once, as it was last",
