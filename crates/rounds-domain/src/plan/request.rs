@@ -104,7 +104,7 @@ impl AnswerFormat {
     /// Reads an answer's body.
     pub fn read(self, body: &[u8]) -> Result<Json, ParseError> {
         match self {
-            Self::Json => Json::parse(body),
+            Self::Json => Json::parse_mending(body).map(|(json, _)| json),
             Self::Xml => Json::parse_xml(body),
             Self::Ndjson => Json::parse_lines(body),
         }

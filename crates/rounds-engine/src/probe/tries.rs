@@ -141,7 +141,7 @@ impl<'a> Asking<'a> {
             Some(Look {
                 bundle: Some(bundle),
                 ..
-            }) => match bundle.ignores(parameter) {
+            }) => match bundle.ignores(parameter, resource) {
                 Some(how) => Seen::Ignored(how),
                 None => Seen::Records(bundle.matches),
             },

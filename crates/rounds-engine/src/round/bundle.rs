@@ -11,8 +11,8 @@ use url::Url;
 /// What a FHIR Bundle says of the search that it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Bundle {
-    /// The names of the parameters that were used; None where it does not say.
-    used: Option<BTreeSet<String>>,
+    /// The last segment of the self link, and the names of the parameters that were used; None where it does not say.
+    used: Option<(String, BTreeSet<String>)>,
     /// What is complained about, lower case.
     complaints: Vec<String>,
     /// How many matches it has.
@@ -49,10 +49,17 @@ impl Bundle {
         })
     }
 
-    /// How the server shows that it did not use a parameter, if it does.
-    pub(crate) fn ignores(&self, parameter: &str) -> Option<&'static str> {
+    /// How the server shows that it did not use a parameter of a search at this path, if it does. A self link that leads elsewhere, to a
+    /// stored search under a name of its own (`_snapshot?id=7`), says nothing of the parameters that it was made with.
+    pub(crate) fn ignores(&self, parameter: &str, path: &str) -> Option<&'static str> {
         let name = bare(parameter);
-        if self.used.as_ref().is_some_and(|used| !used.contains(&name)) {
+        let path = path.split('?').next().unwrap_or_default();
+        let path = path.trim_matches('/').trim_end_matches("/_search");
+        let asked = path.rsplit('/').next().unwrap_or_default();
+        let is_unused = |(segment, used): &(String, BTreeSet<String>)| {
+            segment == asked && !used.contains(&name)
+        };
+        if self.used.as_ref().is_some_and(is_unused) {
             return Some("the answer's self link, which names what was used, does not have it");
         }
         self.complaints
@@ -105,13 +112,18 @@ fn complaint(issue: &Json) -> Option<String> {
 }
 
 /// The names in a self link's query; None where it has no query at all, as that of a kept search (`Bundle/17`) has none.
-fn parameters_of(link: &str) -> Option<BTreeSet<String>> {
+fn parameters_of(link: &str) -> Option<(String, BTreeSet<String>)> {
     let base = Url::parse("https://self.invalid/").ok()?;
     let url = base.join(link).ok()?;
     url.query()?;
     let names: BTreeSet<String> = url.query_pairs().map(|(name, _)| bare(&name)).collect();
     // A link to a page of a kept search says nothing of the parameters that it was made with.
-    (!names.contains("_getpages")).then_some(names)
+    let path = url
+        .path()
+        .trim_end_matches('/')
+        .trim_end_matches("/_search");
+    let segment = path.rsplit('/').next().unwrap_or_default().to_owned();
+    (!names.contains("_getpages")).then_some((segment, names))
 }
 
 /// A parameter's name without its modifier, lower case.
@@ -163,15 +175,27 @@ mod tests {
             "Appointment?status=booked",
             "Appointment?",
         ] {
-            assert!(with_self_link(link).ignores(parameter).is_some(), "{link}");
+            assert!(
+                with_self_link(link)
+                    .ignores(parameter, "/Appointment")
+                    .is_some(),
+                "{link}"
+            );
         }
         for link in [
             "https://ehr/r4/Appointment?_lastUpdated=ge2026-01-01&_count=50",
             "/Appointment?_LASTUPDATED=ge2026",
             "https://ehr/r4?_getpages=0815&_getpagesoffset=50",
             "https://ehr/r4/Bundle/17",
+            // A stored search under a name of its own.
+            "https://ehr/r4/_snapshot?id=8f1c",
+            "https://ehr/r4/Bundle?search=17",
         ] {
-            assert_eq!(with_self_link(link).ignores(parameter), None, "{link}");
+            assert_eq!(
+                with_self_link(link).ignores(parameter, "/Appointment"),
+                None,
+                "{link}"
+            );
         }
     }
 
@@ -180,26 +204,29 @@ mod tests {
         let unknown = "Unknown search parameter '_lastUpdated' was ignored";
         assert!(
             with_issue("warning", unknown)
-                .ignores("_lastUpdated")
+                .ignores("_lastUpdated", "/Appointment")
                 .is_some()
         );
         assert!(
             with_issue("error", unknown)
-                .ignores("_lastUpdated")
+                .ignores("_lastUpdated", "/Appointment")
                 .is_some()
         );
         assert_eq!(
-            with_issue("information", unknown).ignores("_lastUpdated"),
+            with_issue("information", unknown).ignores("_lastUpdated", "/Appointment"),
             None
         );
-        assert_eq!(with_issue("warning", unknown).ignores("date"), None);
         assert_eq!(
-            with_issue("warning", "update-date is unknown").ignores("date"),
+            with_issue("warning", unknown).ignores("date", "/Appointment"),
+            None
+        );
+        assert_eq!(
+            with_issue("warning", "update-date is unknown").ignores("date", "/Appointment"),
             None
         );
         assert!(
             with_issue("warning", "`date` is unknown")
-                .ignores("date:missing")
+                .ignores("date:missing", "/Appointment")
                 .is_some()
         );
     }

@@ -272,6 +272,17 @@ impl<'a> Advance<'a> {
                     Some(Cursor::Number(known)) => known.as_str(),
                     _ => "0",
                 };
+                // A log that ends before the place that it gave us is another one: a restored backup, another database behind the address.
+                if let Some(Cursor::Number(before)) = self.before
+                    && number != "0"
+                    && compare_numbers(&number, before) == Ordering::Less
+                {
+                    return Err(failure(
+                        failure::LOG_WENT_BACK,
+                        "the EHR's log ends before the place up to which it was read: it was made anew, or restored from a backup",
+                        "if it is the right EHR, begin this feed anew with another name of the action, `start: now`; what changed since it was made anew is not known",
+                    ));
+                }
                 if compare_numbers(&number, known) == Ordering::Greater {
                     self.given = Some(Cursor::Number(number));
                 }

@@ -22,7 +22,10 @@ pub(super) fn ignored_by_its_word(feed: &Feed, bundle: Option<&Bundle>) -> Optio
     }
     let bundle = bundle?;
     request::parameters_with_placeholders(&feed.request)
-        .find_map(|parameter| Some((parameter, bundle.ignores(parameter)?)))
+        .find_map(|parameter| {
+            let how = bundle.ignores(parameter, feed.request.path.text())?;
+            Some((parameter, how))
+        })
         .map(|(parameter, how)| {
             failure(
                 failure::FILTER_IGNORED,

@@ -171,6 +171,11 @@ fn earlier_of(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
 }
 
 fn epoch(text: &str, nanoseconds_per_unit: i128) -> Option<Timestamp> {
+    // Some writers of JSON give large numbers as `1.795648091359e12`.
+    if let Some((digits, exponent)) = text.split_once(['e', 'E']) {
+        let moved = without_exponent(digits, exponent.parse().ok()?)?;
+        return epoch(&moved, nanoseconds_per_unit);
+    }
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let whole: i128 = whole.parse().ok()?;
     let digits: String = fraction.chars().take(9).collect();
@@ -185,6 +190,23 @@ fn epoch(text: &str, nanoseconds_per_unit: i128) -> Option<Timestamp> {
         .checked_mul(nanoseconds_per_unit)?
         .checked_add((part * nanoseconds_per_unit).div_euclid(scale))?;
     Timestamp::from_nanosecond(nanoseconds).ok()
+}
+
+/// A number with its point moved to the right; None where that gives more digits than an instant has.
+fn without_exponent(digits: &str, exponent: i32) -> Option<String> {
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let places = usize::try_from(exponent)
+        .ok()
+        .filter(|places| *places <= 30)?;
+    let kept = fraction.len().min(places);
+    let (moved, rest) = fraction.split_at_checked(kept)?;
+    if whole.trim_start_matches('-').is_empty() {
+        return None;
+    }
+    Some(format!(
+        "{whole}{moved}{}.{rest}",
+        "0".repeat(places - kept)
+    ))
 }
 
 fn rfc3339(local: &Zoned, granularity: Duration) -> String {
@@ -364,6 +386,21 @@ mod tests {
             read(&Json::integer(1_767_225_600_500), &field(&milliseconds)),
             Some(expected)
         );
+        for text in ["1.7672256005e12", "17672256005E2", "1.7672256005e+12"] {
+            let value = Json::parse(text.as_bytes()).expect("is JSON");
+            assert_eq!(
+                read(&value, &field(&milliseconds)),
+                Some(expected),
+                "{text}"
+            );
+        }
+        for text in ["1e400", "1e-3", "e12"] {
+            assert_eq!(
+                read(&Json::string(text), &field(&milliseconds)),
+                None,
+                "{text}"
+            );
+        }
         assert_eq!(
             written("2026-01-01T00:00:00.5Z", &milliseconds).0,
             "1767225600500"

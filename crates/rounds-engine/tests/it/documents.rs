@@ -482,3 +482,33 @@ async fn a_server_without_next_links_is_asked_on_by_the_offset_that_it_is_known_
     assert_eq!(world.told().len(), 255);
     assert_eq!(code_of_failure(&world).await, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_ends_before_the_cursor_fails_the_feed() {
+    let config = with(&[
+        (
+            "query: { changedsince: \"{{ cursor }}\" }",
+            "query: { after: \"{{ cursor }}\" }",
+        ),
+        (
+            "cursor: { time: \"%Y-%m-%dT%H:%M:%S\", overlap: 30s, field: .lastModified }",
+            "cursor: { number: .last }",
+        ),
+        ("      records: .[]\n", "      records: .rows[]\n"),
+    ]);
+    let world = World::with(&config);
+    let last = Arc::new(Mutex::new(201));
+    let shown = Arc::clone(&last);
+    world.ehr.on("/api/appointments", move |_| {
+        json_answer(&json!({ "rows": [], "last": *shown.lock().expect("not poisoned") }))
+    });
+    world.run_for(20).await;
+    assert_eq!(code_of_failure(&world).await, None);
+    // An empty answer may well say nothing, or nought.
+    *last.lock().expect("not poisoned") = 0;
+    world.run_for(20).await;
+    assert_eq!(code_of_failure(&world).await, None);
+    *last.lock().expect("not poisoned") = 8;
+    world.run_for(20).await;
+    assert_eq!(code_of_failure(&world).await, Some("R0328"));
+}

@@ -51,7 +51,13 @@ pub(super) fn read(answer: &EhrResponse) -> Result<Given, Cause> {
         return Err(no_token("the answer has no `access_token`"));
     };
     // Without a type it is taken for a bearer token, as all known servers mean it.
-    if text("token_type").is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+    // Apigee calls it `BearerToken`.
+    let is_bearer = |kind: &str| {
+        ["bearer", "bearertoken"]
+            .iter()
+            .any(|known| kind.eq_ignore_ascii_case(known))
+    };
+    if text("token_type").is_some_and(|kind| !is_bearer(kind.trim())) {
         return Err(no_token("the token is of another type than bearer"));
     }
     Ok(Given {

@@ -33,7 +33,7 @@ def fhir_reference($type): fhir_references($type) as $found
 def fhir_reference($type; $role): fhir_references($type; $role) | __fhir_one($type);
 # The resources of a FHIR history, the newest state of each first, and what was deleted as a tombstone (R4, http, 3.1.0.11).
 def fhir_history: .entry[]? | select(.request != null) | . as $entry
-  | (if .request.method == "DELETE" then (.request.url | split("?")[0] | split("/")) as $path
+  | (if .request.method == "DELETE" then (.request.url | split("?")[0] | split("/_history")[0] | split("/")) as $path
       | {resourceType: $path[-2], id: $path[-1], deleted: true,
          meta: {versionId: (($entry.response.etag // "") | ltrimstr("W/") | gsub("\""; "")), lastUpdated: $entry.response.lastModified}}
      else .resource end) | select(. != null);

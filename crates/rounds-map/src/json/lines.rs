@@ -9,7 +9,7 @@ pub(super) fn read(text: &[u8]) -> Result<Val, ParseError> {
     let mut values = Vec::new();
     for line in text.split(|byte| *byte == b'\n') {
         if !line.trim_ascii().is_empty() {
-            let value = read::read(line).map_err(|error| ParseError {
+            let (value, _) = read::read_mending(line).map_err(|error| ParseError {
                 offset: begin + error.offset,
                 ..error
             })?;

@@ -3,6 +3,9 @@
 //! The reader that comes with jaq reads a superset of JSON (comments, `NaN`, byte strings, keys that are no strings),
 //! recurses without a bound and lets text through that is not UTF-8. It is made for a person's own files; ours come
 //! from servers. So this one builds jaq's values itself.
+//!
+//! An answer of an EHR is read with a little more patience ([`read_mending`]): one sign that is none, in one name of one patient, must
+//! not stop a feed. What cannot be a character becomes U+FFFD, and is counted.
 
 use super::{MAX_NESTING, MAX_NUMBER_BYTES};
 use crate::ParseError;
@@ -14,14 +17,40 @@ const SHORT_DIGITS: usize = 18;
 pub(super) fn read(text: &[u8]) -> Result<Val, ParseError> {
     let text =
         std::str::from_utf8(text).map_err(|e| failure(e.valid_up_to(), "the text is not UTF-8"))?;
-    let mut reader = Reader { text, at: 0 };
-    reader.skip_whitespace();
-    let value = reader.value(0)?;
-    reader.skip_whitespace();
-    match reader.peek() {
-        None => Ok(value),
-        Some(_) => reader.fail("expected the end of the text after the value"),
+    Reader::of(text, Signs::Strict).whole()
+}
+
+/// The same for what a server sends: a byte order mark is skipped, and bytes that are no UTF-8, halves of surrogate pairs and control characters
+/// within strings are replaced. Says how many were.
+pub(super) fn read_mending(text: &[u8]) -> Result<(Val, u64), ParseError> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let lossy = String::from_utf8_lossy(text);
+    let replaced = match &lossy {
+        std::borrow::Cow::Borrowed(_) => 0,
+        std::borrow::Cow::Owned(lossy) => {
+            let count = |text: &str| text.matches(REPLACEMENT).count();
+            // Those that were there before are characters like others, and are few.
+            u64::try_from(count(lossy)).unwrap_or(u64::MAX)
+        }
+    };
+    let mut reader = Reader::of(&lossy, Signs::Mended(replaced));
+    let value = reader.whole()?;
+    match reader.signs {
+        Signs::Mended(mended) => Ok((value, mended)),
+        Signs::Strict => Ok((value, 0)),
     }
+}
+
+/// What stands for a sign that is none (Unicode, 23.8).
+const REPLACEMENT: char = '\u{fffd}';
+
+/// What becomes of signs that are none.
+#[derive(Debug, Clone, Copy)]
+enum Signs {
+    /// They are refused.
+    Strict,
+    /// They are replaced; so many were.
+    Mended(u64),
 }
 
 fn failure(offset: usize, reason: &str) -> ParseError {
@@ -35,9 +64,36 @@ fn failure(offset: usize, reason: &str) -> ParseError {
 struct Reader<'t> {
     text: &'t str,
     at: usize,
+    signs: Signs,
 }
 
-impl Reader<'_> {
+impl<'t> Reader<'t> {
+    const fn of(text: &'t str, signs: Signs) -> Self {
+        Self { text, at: 0, signs }
+    }
+
+    /// Reads the one value that the text is.
+    fn whole(&mut self) -> Result<Val, ParseError> {
+        self.skip_whitespace();
+        let value = self.value(0)?;
+        self.skip_whitespace();
+        match self.peek() {
+            None => Ok(value),
+            Some(_) => self.fail("expected the end of the text after the value"),
+        }
+    }
+
+    /// A character for a sign that is none, if signs are mended.
+    const fn mended(&mut self) -> Option<char> {
+        match &mut self.signs {
+            Signs::Strict => None,
+            Signs::Mended(count) => {
+                *count += 1;
+                Some(REPLACEMENT)
+            }
+        }
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -206,7 +262,13 @@ impl Reader<'_> {
                     return Ok(out);
                 }
                 b'\\' => out.push(self.escape()?),
-                _ => return self.fail("a control character in a string must be escaped"),
+                _ => match self.mended() {
+                    Some(character) => {
+                        out.push(character);
+                        self.at += 1;
+                    }
+                    None => return self.fail("a control character in a string must be escaped"),
+                },
             }
         }
     }
@@ -236,24 +298,24 @@ impl Reader<'_> {
     }
 
     fn unicode(&mut self, start: usize) -> Result<char, ParseError> {
-        let lone = || failure(start, "half of a surrogate pair in a string");
         let first = self.four_hex(start)?;
-        let code = match first {
-            0xd800..=0xdbff => {
-                if !self.text[self.at..].starts_with("\\u") {
-                    return Err(lone());
-                }
+        let mut code = Some(first);
+        if let 0xd800..=0xdbff = first {
+            let after = self.at;
+            code = None;
+            if self.text[self.at..].starts_with("\\u") {
                 self.at += 2;
                 match self.four_hex(start)? {
                     second @ 0xdc00..=0xdfff => {
-                        0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00)
+                        code = Some(0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00));
                     }
-                    _ => return Err(lone()),
+                    // It is a sign of its own.
+                    _ => self.at = after,
                 }
             }
-            code => code,
-        };
-        char::from_u32(code).ok_or_else(lone)
+        }
+        let character = code.and_then(char::from_u32).or_else(|| self.mended());
+        character.ok_or_else(|| failure(start, "half of a surrogate pair in a string"))
     }
 
     fn four_hex(&mut self, start: usize) -> Result<u32, ParseError> {

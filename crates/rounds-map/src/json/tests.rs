@@ -227,3 +227,53 @@ proptest! {
         prop_assert_eq!(read.as_str(), Some(text.as_str()));
     }
 }
+
+#[test]
+fn what_a_server_sends_is_read_around_signs_that_are_none() {
+    let cases: [(&[u8], &str, u64); 8] = [
+        (b"\xef\xbb\xbf{\"id\":1}", r#"{"id":1}"#, 0),
+        (br#"{"name":"\ud83d"}"#, "{\"name\":\"\u{fffd}\"}", 1),
+        (
+            br#"{"name":"\ud83dx\udc00"}"#,
+            "{\"name\":\"\u{fffd}x\u{fffd}\"}",
+            2,
+        ),
+        (
+            br#"{"name":"\ud83d\ud83d\ude00"}"#,
+            "{\"name\":\"\u{fffd}\u{1f600}\"}",
+            1,
+        ),
+        (b"{\"name\":\"a\x01b\"}", "{\"name\":\"a\u{fffd}b\"}", 1),
+        (b"{\"name\":\"a\nb\"}", "{\"name\":\"a\u{fffd}b\"}", 1),
+        (
+            b"{\"name\":\"M\xfcller\"}",
+            "{\"name\":\"M\u{fffd}ller\"}",
+            1,
+        ),
+        (
+            "{\"name\":\"M\u{fc}ller\"}".as_bytes(),
+            "{\"name\":\"M\u{fc}ller\"}",
+            0,
+        ),
+    ];
+    for (text, wanted, replaced) in cases {
+        let (read, mended) = Json::parse_mending(text).expect("is read");
+        assert_eq!(
+            (read.to_bytes(), mended),
+            (wanted.as_bytes().to_vec(), replaced)
+        );
+        assert_eq!(
+            Json::parse(text).is_err(),
+            replaced > 0 || text.starts_with(b"\xef")
+        );
+    }
+    // Structure is not mended: it would be another document.
+    for text in [
+        &b"{\"id\":1"[..],
+        b"{\"name\":\"Ja",
+        b"{\"id\":1}}",
+        b"<html>",
+    ] {
+        assert!(Json::parse_mending(text).is_err());
+    }
+}

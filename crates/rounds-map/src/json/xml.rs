@@ -13,6 +13,10 @@ use jaq_json::{Map, Val};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use std::borrow::Cow;
+use std::collections::HashSet;
+
+/// How many attributes an element may have. Documents of EHRs have a dozen.
+const MOST_ATTRIBUTES: usize = 1_000;
 
 /// The member that holds the text of an element that has more than text.
 const TEXT: &str = "#text";
@@ -116,14 +120,22 @@ fn begin(
         places: std::collections::HashMap::new(),
         text: String::new(),
     };
-    for attribute in start.attributes() {
+    // The library's own check for names that come twice costs the square of their number.
+    let mut names = HashSet::new();
+    for (number, attribute) in start.attributes().with_checks(false).enumerate() {
+        if number >= MOST_ATTRIBUTES {
+            return Err(failure(at, "an element with too many attributes"));
+        }
         let attribute = attribute.map_err(|_| failure(at, "an attribute that cannot be read"))?;
         let key = attribute.key;
+        if !names.insert(key.as_ref().to_vec()) {
+            return Err(failure(at, "an attribute that cannot be read"));
+        }
         if key.as_namespace_binding().is_some() {
             continue;
         }
         let value = attribute
-            .unescape_value()
+            .normalized_value(quick_xml::XmlVersion::Implicit1_0)
             .map_err(|_| failure(at, "an attribute that cannot be read"))?;
         let name = local(key.local_name().as_ref());
         if name == "nil" && key.prefix().is_some() && matches!(value.trim(), "true" | "1") {

@@ -140,7 +140,7 @@ impl Books {
         }
         let mut body = json!({
             "access_token": self.session("access", clock.monotonic()),
-            "token_type": "bEaReR",
+            "token_type": "BearerToken",
             "expires_in": self.lifetime.as_secs(),
         });
         match form.get("grant_type").map(String::as_str) {

@@ -124,7 +124,7 @@ fn what_ehrs_need_again_and_again_is_there() {
     gives(
         "fhir_history",
         r#"{"entry":[
-            {"request":{"method":"DELETE","url":"Patient/7"},"response":{"etag":"W/\"3\"","lastModified":"2026-05-01T10:00:00Z"}},
+            {"request":{"method":"DELETE","url":"Patient/7/_history/3"},"response":{"etag":"W/\"3\"","lastModified":"2026-05-01T10:00:00Z"}},
             {"request":{"method":"PUT","url":"Patient/8"},"resource":{"resourceType":"Patient","id":"8"}},
             {"resource":{"id":"no history"}}
         ]}"#,
