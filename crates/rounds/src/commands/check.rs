@@ -104,9 +104,14 @@ pub async fn check(
     let now = surroundings.clock.now();
     let deeds = |action: &std::sync::Arc<Action>| {
         let used = (read.uses.iter()).find(|used| used.action == action.name.as_str());
-        let inbound = (plan.connections.get(&action.connection))
-            .and_then(|connection| connection.receive.as_ref());
-        ActionDeeds::of(action, inbound, used, instance.as_ref(), now)
+        let connection = plan.connections.get(&action.connection);
+        ActionDeeds::of(
+            action,
+            connection.map(AsRef::as_ref),
+            used,
+            instance.as_ref(),
+            now,
+        )
     };
     let addresses = addresses(plan).await;
     Ok(CheckPage {

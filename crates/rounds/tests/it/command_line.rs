@@ -24,6 +24,30 @@ fn the_example_can_be_used() {
     snapshots(|| insta::assert_snapshot!(folder.rounds(&["check"]).whole()));
 }
 
+/// A rule that calls an answer good turns the judgement off for it, so it is said in words.
+#[test]
+fn check_repeats_which_answers_are_believed() {
+    let with_rules = EXAMPLE.replace(
+        "    every: 1m",
+        "    every: 1m\n    answers: [ { status: 206, means: ok }, { body: '.message == \"none\"', means: empty }, { status: 403, means: auth_expired } ]",
+    );
+    assert_ne!(with_rules, EXAMPLE);
+    let said = Folder::with_configuration(&with_rules).rounds(&["check"]);
+    let believes: Vec<&str> = (said.stdout.lines())
+        .filter_map(|line| line.trim().strip_prefix("believes"))
+        .map(str::trim)
+        .collect();
+    assert_eq!(
+        believes,
+        [
+            "an answer with status 206 as whole, whatever it holds, by the action's `answers`",
+            "an answer with `.message == \"none\"` as one that says that there is nothing, by the action's `answers`",
+        ],
+        "{}",
+        said.whole()
+    );
+}
+
 /// What the README prints is what passes: its first YAML block, saved as it tells the reader to.
 #[test]
 fn the_readme_and_the_fhir_example_can_be_used_as_printed() {

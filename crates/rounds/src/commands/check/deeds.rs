@@ -4,9 +4,9 @@ use crate::output::duration_in_words;
 use jiff::Timestamp;
 use rounds_config::ConnectorUse;
 use rounds_domain::plan::{
-    Action, BodyRule, Cadence, CursorRule, Deletions, Expect, Feed, FeedRole, Inbound, Links,
-    OrderBy, Paging, PagingRule, Partitions, Queue, Schedule, Start, Sweep, SweepScope, TimeCursor,
-    TimeFormat, TimeSource, VersionRule, WhenMissing, Window,
+    Action, BodyRule, Cadence, Connection, CursorRule, Deletions, Expect, Feed, FeedRole, Links,
+    Meaning, OrderBy, Paging, PagingRule, Partitions, Queue, Schedule, Start, Sweep, SweepScope,
+    TimeCursor, TimeFormat, TimeSource, VersionRule, WhenMissing, Window,
 };
 use rounds_domain::{FeedKey, InstanceId};
 use serde::Serialize;
@@ -46,6 +46,8 @@ pub struct ActionDeeds {
     pub sweeps: Vec<SweepDeeds>,
     /// Where the EHR may push the same records.
     pub receives: Option<String>,
+    /// Answers that rules call good or empty: nothing more is asked of them.
+    pub believes: Vec<String>,
     /// What makes a version of a record.
     pub version: &'static str,
     /// The lookups, in their order, with what a missing record means.
@@ -118,13 +120,14 @@ pub struct LookupDeeds {
 impl ActionDeeds {
     pub(super) fn of(
         action: &Action,
-        inbound: Option<&Inbound>,
+        connection: Option<&Connection>,
         used: Option<&ConnectorUse>,
         instance: Option<&InstanceId>,
         now: Timestamp,
     ) -> Self {
         let changes = &action.changes;
         let schedule = &changes.schedule;
+        let inbound = connection.and_then(|connection| connection.receive.as_ref());
         let is_zoned = matches!(schedule.cadence, Cadence::At(_)) || !schedule.windows.is_empty();
         Self {
             action: action.name.to_string(),
@@ -151,6 +154,7 @@ impl ActionDeeds {
             pages: pages(&changes.paging),
             also: action.also.iter().map(|feed| also(feed)).collect(),
             sweeps: action.sweeps.iter().map(|feed| sweep(feed)).collect(),
+            believes: believes(action, connection),
             receives: inbound.filter(|_| action.receive.is_some()).map(|inbound| {
                 format!(
                     "POST http://{}/{}/{}",
@@ -234,6 +238,9 @@ impl ActionDeeds {
                 "  sweeps      {}, {}: {}",
                 sweep.feed, sweep.cadence, sweep.words
             )?;
+        }
+        for answer in &self.believes {
+            writeln!(out, "  believes    {answer}")?;
         }
         writeln!(out, "  changed is  what differs in {}", self.version)?;
         for lookup in &self.lookups {
@@ -446,6 +453,40 @@ fn place(parameter: Option<&String>) -> String {
         Some(parameter) => format!("`{parameter}`"),
         None => "where the request says `page`".to_owned(),
     }
+}
+
+/// The rules by which an answer counts that would not without them, in words.
+fn believes(action: &Action, connection: Option<&Connection>) -> Vec<String> {
+    let of_connection = connection.iter().flat_map(|connection| &connection.answers);
+    let rules = (action.answers.iter().map(|rule| (rule, "the action's")))
+        .chain(of_connection.map(|rule| (rule, "the connection's")));
+    let believed = rules.filter_map(|(rule, whose)| {
+        let means = match &rule.means {
+            Meaning::Ok => "as whole, whatever it holds",
+            Meaning::Empty => "as one that says that there is nothing",
+            _ => return None,
+        };
+        let mut which = Vec::new();
+        for range in &rule.statuses {
+            which.push(if range.first == range.last {
+                format!("status {}", range.first)
+            } else {
+                format!("status {} to {}", range.first, range.last)
+            });
+        }
+        which.extend(
+            rule.headers
+                .iter()
+                .map(|(name, _)| format!("the header `{name}`")),
+        );
+        which.extend(rule.text.as_ref().map(|_| "a text in it".to_owned()));
+        which.extend(rule.body.as_ref().map(|body| format!("`{}`", body.text())));
+        Some(format!(
+            "an answer with {} {means}, by {whose} `answers`",
+            which.join(" and ")
+        ))
+    });
+    believed.collect()
 }
 
 fn lookup(lookup: &rounds_domain::plan::Lookup) -> LookupDeeds {
