@@ -168,7 +168,7 @@ impl<'a> Pages<'a> {
         }
         if let Some(walk) = &mut self.walk {
             let more = if links {
-                let has_link = self.paging.names_next(headers, page);
+                let has_link = names_next(self.paging, headers, page);
                 // What has no link any more may still be short of its total.
                 let may_go_on = self.paging.offset_parameter.is_some();
                 (page.more).or((has_link || !may_go_on).then_some(has_link))
@@ -225,7 +225,7 @@ impl<'a> Pages<'a> {
     fn walk_beyond_links(&mut self, headers: &HeaderMap, page: &PageContent, claims: Claims) {
         let shown = self.shown + page.shown;
         let is_short = claims.total.is_some_and(|total| total > shown) && page.shown > 0;
-        let has_link = self.paging.names_next(headers, page);
+        let has_link = names_next(self.paging, headers, page);
         if let (Some(parameter), true, false) = (&self.paging.offset_parameter, is_short, has_link)
         {
             let size = page.shown.max(2);
@@ -370,17 +370,11 @@ impl<'a> Pages<'a> {
 }
 
 /// Whether a page names another.
-trait NamesNext {
-    fn names_next(&self, headers: &HeaderMap, page: &PageContent) -> bool;
-}
-
-impl NamesNext for Paging {
-    fn names_next(&self, headers: &HeaderMap, page: &PageContent) -> bool {
-        match (&self.rule, &page.next) {
-            (PagingRule::LinkHeader { relation }, _) => link_in(headers, relation).is_some(),
-            (_, NextPage::Pointer(_)) => true,
-            (_, NextPage::Unsaid) => false,
-        }
+fn names_next(paging: &Paging, headers: &HeaderMap, page: &PageContent) -> bool {
+    match (&paging.rule, &page.next) {
+        (PagingRule::LinkHeader { relation }, _) => link_in(headers, relation).is_some(),
+        (_, NextPage::Pointer(_)) => true,
+        (_, NextPage::Unsaid) => false,
     }
 }
 
