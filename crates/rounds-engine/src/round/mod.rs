@@ -316,7 +316,9 @@ impl Round<'_> {
             // A sweep commits early, because it runs beside faster feeds that may tell of the same records. What was taken from a
             // queue is committed before more is taken.
             let is_early = feed.role != FeedRole::Changes || is_taken;
-            if self.pending.is_large() || (is_early && self.pending.has_changes()) {
+            // What lies between two pages that do not join yet may be older than what was found behind it.
+            let is_joined = pages.has_no_gap();
+            if is_joined && (self.pending.is_large() || (is_early && self.pending.has_changes())) {
                 let checkpoint = self.checkpoint.take();
                 self.commit_part(RoundEnd::Unfinished, checkpoint).await?;
             }

@@ -140,11 +140,19 @@ impl Pending {
         !self.changes.is_empty()
     }
 
-    /// Takes the changes, and what a sweep showed.
+    /// Takes the changes, and what a sweep showed. Where all of them are dated they come in the order of their dates, whatever the order of
+    /// the pages was: newest first, or back to a page that was read again. Changes of one patient's records are told in this order.
     pub(super) fn take(&mut self) -> (Vec<Change>, Vec<RecordId>) {
         let views = std::mem::take(&mut self.views);
-        let all = std::mem::take(self);
+        let mut all = std::mem::take(self);
         self.views = views;
+        let is_dated = |(_, position): &(Change, Position)| matches!(position, Position::At(_));
+        if all.changes.iter().all(is_dated) {
+            all.changes.sort_by_key(|(_, position)| match position {
+                Position::At(at) => Some(*at),
+                Position::NotAsked | Position::Undated => None,
+            });
+        }
         let changes = all.changes.into_iter().map(|(change, _)| change).collect();
         (changes, all.shown)
     }

@@ -85,10 +85,10 @@ fn lenient(url: &Url) -> (u16, Value) {
             200,
             json!({ "token_endpoint": "https://auth.example.org/token", "token_endpoint_auth_methods_supported": ["private_key_jwt"], "token_endpoint_auth_signing_alg_values_supported": ["RS384"] }),
         ),
-        Some("Appointment" | "Patient") => (
-            200,
-            bundle(&["1"], "https://fhir.example.org/r4/Patient?_count=1"),
-        ),
+        Some(kind @ ("Appointment" | "Patient")) => {
+            let own = format!("https://fhir.example.org/r4/{kind}?_count=1");
+            (200, bundle(&["1"], &own))
+        }
         _ => (404, json!({ "resourceType": "OperationOutcome" })),
     }
 }
