@@ -244,7 +244,8 @@ fn text(of: &Json, name: &str) -> Option<String> {
     of.get(name)?.as_str().map(str::to_owned)
 }
 
-fn items(of: &Json, name: &str) -> impl Iterator<Item = Json> {
+/// The items of a member that is a list; none where it is not.
+pub(crate) fn items(of: &Json, name: &str) -> impl Iterator<Item = Json> {
     let list = of.get(name).filter(|list| list.kind() == JsonKind::Array);
     let items: Vec<Json> = list.iter().flat_map(Json::items).collect();
     items.into_iter()

@@ -4,7 +4,8 @@
 //! among the entries (FHIR R4, search, 3.1.1.4.12 and 3.1.1.4.18). That is how a server tells that it did not understand a change filter: most of them go on and answer with
 //! everything.
 
-use rounds_map::{Json, JsonKind};
+use crate::answer::document::items;
+use rounds_map::Json;
 use std::collections::BTreeSet;
 use url::Url;
 
@@ -67,14 +68,6 @@ impl Bundle {
             .any(|complaint| mentions(complaint, &name))
             .then_some("an OperationOutcome in the answer complains of it")
     }
-}
-
-fn items(of: &Json, key: &str) -> impl Iterator<Item = Json> {
-    let found: Vec<Json> = match of.get(key) {
-        Some(list) if list.kind() == JsonKind::Array => list.items().collect(),
-        _ => Vec::new(),
-    };
-    found.into_iter()
 }
 
 /// Whether an entry is what was searched for, and not what was included or said beside it.

@@ -1,20 +1,10 @@
 //! Answers with status 200 that are not the ones that were asked for, or not all of them.
 
 use crate::ehr::{Clinic, json_answer, parameter, with_header};
-use crate::world::{APPOINTMENTS, World};
+use crate::world::{World, appointments_with as with};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-
-/// A configuration with something replaced that is there.
-fn with(replacements: &[(&str, &str)]) -> String {
-    let mut config = APPOINTMENTS.to_owned();
-    for (usual, other) in replacements {
-        assert!(config.contains(usual), "{usual}");
-        config = config.replace(usual, other);
-    }
-    config
-}
 
 async fn code_of_failure(world: &World) -> Option<&'static str> {
     let failure = world.feed("appointments").await.failure;

@@ -1,15 +1,14 @@
 //! The right person: a lookup that identifies nobody is not asked, and an answer of somebody else is not told.
 
 use crate::ehr::{json_answer, text_answer};
-use crate::world::{APPOINTMENTS, World};
+use crate::world::{World, appointments_with};
 use rounds_domain::ports::{ContainerFilter, Operations, PageRequest};
 use serde_json::{Value, json};
 
 /// The usual configuration with another lookup of the patient.
 fn with_lookup(lookup: &str) -> String {
     let usual = r#"patient: { get: "/patient/{{ record.patientID }}" }"#;
-    assert!(APPOINTMENTS.contains(usual));
-    APPOINTMENTS.replace(usual, &format!("patient: {lookup}"))
+    appointments_with(&[(usual, &format!("patient: {lookup}"))])
 }
 
 /// Why the world's containers wait, each as `code: reason`.

@@ -1,19 +1,10 @@
 //! A version is told once and never backwards: duplicates, replicas, servers that never move it, and rules that are edited.
 
 use crate::ehr::json_answer;
-use crate::world::{APPOINTMENTS, World};
+use crate::world::{World, appointments_with as with};
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
-
-fn with(replacements: &[(&str, &str)]) -> String {
-    let mut config = APPOINTMENTS.to_owned();
-    for (usual, other) in replacements {
-        assert!(config.contains(usual), "{usual}");
-        config = config.replace(usual, other);
-    }
-    config
-}
 
 /// The version that the usual configuration names, taken out: contents are compared.
 const BY_CONTENT: (&str, &str) = ("      version: .version\n", "");

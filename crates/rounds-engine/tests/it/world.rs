@@ -47,6 +47,16 @@ destinations:
   app: { url: "https://app.example/hooks" }
 "#;
 
+/// The same config with something replaced, each of which must be there.
+pub(crate) fn appointments_with(replacements: &[(&str, &str)]) -> String {
+    let mut config = APPOINTMENTS.to_owned();
+    for (usual, other) in replacements {
+        assert!(config.contains(usual), "{usual}");
+        config = config.replace(usual, other);
+    }
+    config
+}
+
 /// Tokio's paused clock as the engine's: time passes when everybody waits.
 pub(crate) struct PausedClock {
     began: tokio::time::Instant,

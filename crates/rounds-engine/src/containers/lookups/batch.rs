@@ -9,13 +9,14 @@
 
 use super::{Answered, Asking, Basis, Doubt, Failed, Looked, NOT_ASKABLE, Trouble, trouble};
 use crate::answer::MayPass;
+use crate::answer::document::items;
 use crate::round::failure::{self, failure};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use rounds_domain::plan::{Batch, Lookup};
 use rounds_domain::ports::EhrResponse;
 use rounds_domain::{ActionName, Container, Document, LookupName};
-use rounds_map::{Json, JsonKind};
+use rounds_map::Json;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -284,10 +285,7 @@ fn refused(body: &Json, keys: &[String]) -> HashMap<String, u16> {
     if kind.as_ref().and_then(Json::as_str) != Some("batch-response") {
         return HashMap::new();
     }
-    let entries = body
-        .get("entry")
-        .filter(|entries| entries.kind() == JsonKind::Array);
-    let entries: Vec<Json> = entries.iter().flat_map(Json::items).collect();
+    let entries: Vec<Json> = items(body, "entry").collect();
     if entries.len() != keys.len() {
         // Whose entry is missing cannot be said, so nobody's absence is believed.
         return keys.iter().map(|key| (key.clone(), 0)).collect();
