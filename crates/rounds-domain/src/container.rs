@@ -2,7 +2,7 @@
 
 use crate::{
     ActionName, Code, ContainerId, Document, Gap, LookupName, Notification, OrderingKey, Owed,
-    RecordId, Version,
+    Partition, RecordId, Version,
 };
 use jiff::Timestamp;
 
@@ -113,6 +113,8 @@ pub struct Container {
     pub action: ActionName,
     /// Which round of the action's feed found it: equal lookups of a round are asked once.
     pub round: u64,
+    /// The partition whose query showed it, where the action's queries are asked partition by partition.
+    pub partition: Option<Partition>,
     /// Which record.
     pub record_id: RecordId,
     /// Which state of it.

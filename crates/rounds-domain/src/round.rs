@@ -190,6 +190,8 @@ pub struct CommitReceipt {
     /// How many were left alone because another feed of the action told of the record after this one had asked for it. The
     /// cursor did not move, so that they are asked for again.
     pub contested: u64,
+    /// How many changes are of records that another partition showed before: they went over, or two partitions count alike.
+    pub elsewhere: u64,
 }
 
 /// What the ledger knows of a record.

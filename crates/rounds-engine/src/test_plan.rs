@@ -45,6 +45,7 @@ pub(crate) fn action_every(name: &str, seconds: u64) -> Arc<Action> {
         },
         records: rounds_domain::plan::Records::of(filter(".[]")),
         id: filter(".id"),
+        ids: rounds_domain::plan::Ids::Shared,
         version: VersionRule::Fingerprint { counting: None },
         gone: None,
         skip: None,

@@ -9,7 +9,7 @@ use crate::kinds::{
     OneOrMany, Pairs, Percent, PositiveLength, StartWord, TemplateText, Text, WindowText, Zone,
 };
 use crate::reading::keys;
-use rounds_domain::plan::{AnswerFormat, Job};
+use rounds_domain::plan::{AnswerFormat, Ids, Job};
 
 keys! {
     /// A change query: its request, its cursor, its pages and its records.
@@ -47,6 +47,9 @@ keys! {
         optional skip: Condition = ".id == \"\"",
         /// jq from a record to its identity.
         required id: Expression = ".id",
+        /// With `for_each`: whether an identity is one record's in all partitions together, `shared`, or in each of them,
+        /// `per_partition`. Default shared.
+        optional ids: Ids = "per_partition",
         /// jq from a record to its version. Left out, the fingerprint of its content.
         optional version: Expression = ".meta.versionId",
         /// jq paths that are left out of the fingerprint.

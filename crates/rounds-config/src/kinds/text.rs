@@ -201,6 +201,11 @@ words!(rounds_domain::plan::Rows {
     "stay" => Self::Stay,
 });
 
+words!(rounds_domain::plan::Ids {
+    "shared" => Self::Shared,
+    "per_partition" => Self::PerPartition,
+});
+
 words!(rounds_domain::plan::Links {
     "as_given" => Self::AsGiven,
     "rebased" => Self::Rebased,

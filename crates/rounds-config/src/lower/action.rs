@@ -2,7 +2,8 @@
 
 use super::request::Around;
 use super::{
-    Known, also, answers, feed, inbound, lookups, notify, retry, setup, subscriptions, sweeps,
+    Known, also, answers, feed, inbound, lookups, notify, partitions, retry, setup, subscriptions,
+    sweeps,
 };
 use crate::codes;
 use crate::diagnostic::Findings;
@@ -71,11 +72,18 @@ pub(super) fn lower<'c>(
         .as_ref()
         .and_then(|changes| inbound::action(keys, changes, asked.map(|known| &**known), findings));
     sweeps::checks::intervals(keys, findings);
-    let lookups = lookups::lower(keys.lookups.value(), around, findings);
+    if let (Some(keys), Some(changes)) = (keys.changes.value(), &changes) {
+        let beside = also.iter().flatten().chain(sweeps.iter().flatten());
+        let beside = beside.chain(receive.iter().flatten()).map(|feed| &**feed);
+        let feeds = std::iter::once(changes).chain(beside);
+        partitions::check_ids(keys, feeds, findings);
+    }
+    let partitions = (changes.as_ref()).and_then(|changes| changes.partitions.as_ref());
+    let lookups = lookups::lower(keys.lookups.value(), partitions, around, findings);
     // Without the lookups' names, whatever reads one would be called unknown.
     let notify = match keys.lookups {
         Given::Wrong => None,
-        _ => notify::lower(&keys.notify, &lookups.names, known, findings),
+        _ => notify::lower(&keys.notify, &lookups.roots, known, findings),
     };
     if let (Some(changes), Some(sweeps), Some(notify)) = (&changes, &sweeps, &notify) {
         let beside = also.iter().flatten().chain(sweeps).map(|feed| &**feed);
@@ -85,7 +93,7 @@ pub(super) fn lower<'c>(
     let rule = notify.as_ref().map(|notify| &notify.body);
     let about = subscriptions::About {
         rule,
-        lookups: &lookups.names,
+        lookups: &lookups.roots,
     };
     let to = subscriptions::lower(name, place, keys, about, known, findings);
     let retry = retry(&keys.retry, RetrySchedule::containers(), findings);

@@ -160,6 +160,7 @@ fn completed(keys: &AlsoKeys, changes: &ChangesKeys) -> ChangesKeys {
         records: or_else(&keys.records, &changes.records),
         skip: or_else(&keys.skip, &changes.skip),
         id: or_else(&keys.id, &changes.id),
+        ids: changes.ids.clone(),
         version: version.clone(),
         ignore: ignore.clone(),
         gone: keys.gone.clone(),

@@ -10,8 +10,8 @@ use crate::kinds::{DeletionsWord, OrderWord};
 use crate::reading::{Given, Here};
 use rounds_domain::FeedName;
 use rounds_domain::plan::{
-    CursorRule, Feed, FeedRole, Job, Missed, Paging, PagingRule, Partitions, Records, Schedule,
-    Start, Sweep, SweepScope, TimeCursor, TimeSource, VersionRule,
+    CursorRule, Feed, FeedRole, Ids, Job, Missed, Paging, PagingRule, Partitions, Records,
+    Schedule, Start, Sweep, SweepScope, TimeCursor, TimeSource, VersionRule,
 };
 use rounds_map::Filter;
 
@@ -100,6 +100,7 @@ pub(super) fn lower(
         records,
         skip: keys.skip.value().map(|skip| skip.filter.clone()),
         id: keys.id.value()?.filter.clone(),
+        ids: keys.ids.or(Ids::Shared),
         version: version?,
         gone: keys.gone.value().map(|gone| gone.filter.clone()),
     })

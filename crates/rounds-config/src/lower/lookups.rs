@@ -1,5 +1,6 @@
 //! Lookups: what each uses decides their order.
 
+use super::partitions;
 use super::request::{self, Around, RootUse, UsesKnown, Written, place_of};
 use crate::Place;
 use crate::codes;
@@ -9,14 +10,23 @@ use crate::kinds::{Expression, Named, Names};
 use crate::reading::Given;
 use crate::tree::{Scalar, Style};
 use rounds_domain::LookupName;
-use rounds_domain::plan::{Batch, Expect, Lookup, RequestBodyRule, RequestRule, WhenMissing};
+use rounds_domain::plan::{
+    Batch, Expect, Lookup, Partitions, RequestBodyRule, RequestRule, WhenMissing,
+};
 use rounds_map::Filter;
 
 /// What a container always has.
 pub(super) const CONTAINER: &[&str] = &["record", "previous", "change"];
 
 /// Names that templates use for other things.
-const OTHERWISE_TAKEN: &[&str] = &["cursor", "until", "secret", "session", IDS];
+const OTHERWISE_TAKEN: &[&str] = &[
+    "cursor",
+    "until",
+    "secret",
+    "session",
+    IDS,
+    partitions::ROOT,
+];
 
 /// What the templates of a batch have.
 const IDS: &str = "ids";
@@ -34,8 +44,8 @@ const MAX_LOOKUPS: usize = 100;
 pub(super) struct Lowered {
     /// Each after those that it uses.
     pub(super) lookups: Vec<Lookup>,
-    /// All names, also of those that are wrong.
-    pub(super) names: Vec<String>,
+    /// What a container has beside what it always has: all names, also of those that are wrong, and its partition.
+    pub(super) roots: Vec<String>,
 }
 
 /// One that waits for its place in the order.
@@ -47,6 +57,7 @@ struct Waiting<'k> {
 
 pub(super) fn lower(
     given: Option<&Names<LookupKeys>>,
+    partitions: Option<&Partitions>,
     around: Around<'_>,
     findings: &mut Findings<'_>,
 ) -> Lowered {
@@ -61,9 +72,11 @@ pub(super) fn lower(
             )
             .expected(format!("at most {MAX_LOOKUPS}"));
     }
-    let names: Vec<String> = given.iter().map(|named| named.name.clone()).collect();
+    let names = given.iter().map(|named| named.name.clone());
+    let names: Vec<String> = names.collect();
     let mut roots: Vec<&str> = CONTAINER.to_vec();
     roots.extend(names.iter().map(String::as_str));
+    roots.extend(partitions.map(|_| partitions::ROOT));
     let mut waiting = Vec::new();
     for named in given {
         check_name(named, findings);
@@ -125,7 +138,9 @@ pub(super) fn lower(
     }
     Lowered {
         lookups: ordered(waiting, findings),
-        names,
+        roots: (names.into_iter())
+            .chain(partitions.map(|_| partitions::ROOT.to_owned()))
+            .collect(),
     }
 }
 

@@ -4,13 +4,13 @@ use super::paging::{self, paging_of};
 use super::request::{self, Around, RootUse, UsesKnown, Written, place_of};
 use crate::codes;
 use crate::diagnostic::Findings;
-use crate::face::ForEachKeys;
+use crate::face::{ChangesKeys, ForEachKeys};
 use crate::kinds::{ForEach, LiteralText, Many};
 use crate::reading::{Given, Here};
 use crate::source::Place;
 use rounds_domain::plan::{
-    CursorRule, Deletions, Feed, FeedRole, Paging, PartitionQuery, Partitions, Records, Schedule,
-    Start, Sweep, SweepScope, VersionRule,
+    CursorRule, Deletions, Feed, FeedRole, Ids, Paging, PartitionQuery, Partitions, Records,
+    Schedule, Start, Sweep, SweepScope, VersionRule,
 };
 use rounds_domain::{FeedName, Partition};
 use std::collections::BTreeMap;
@@ -110,6 +110,7 @@ fn asked(
         records: Records::of(keys.records.value()?.filter.clone()),
         skip: keys.skip.value().map(|skip| skip.filter.clone()),
         id: keys.id.value()?.filter.clone(),
+        ids: Ids::Shared,
         version: VersionRule::Fingerprint { counting: None },
         gone: None,
         dated_by: None,
@@ -118,6 +119,31 @@ fn asked(
         list: Arc::new(list),
         every: keys.every.value().map_or(DEFAULT_EVERY, |every| every.0),
     }))
+}
+
+/// Identities that count within a partition need to know it, in all queries that tell of the records.
+pub(super) fn check_ids<'f>(
+    keys: &ChangesKeys,
+    feeds: impl IntoIterator<Item = &'f Feed>,
+    findings: &mut Findings<'_>,
+) {
+    let given = keys.ids.here();
+    let Some(ids) = given.filter(|ids| ids.value == Ids::PerPartition) else {
+        return;
+    };
+    if let Some(without) = feeds.into_iter().find(|feed| feed.partitions.is_none()) {
+        findings
+            .error(
+                codes::BAD_PARTITIONS,
+                ids.place,
+                format!(
+                    "identities within a partition, and `{}` has no partitions",
+                    without.name
+                ),
+            )
+            .expected("its records would be others than those of the partitions")
+            .help("ask all queries of the action partition by partition, or leave `ids` out");
+    }
 }
 
 /// The partition must be in the request, and is only there where there are partitions.

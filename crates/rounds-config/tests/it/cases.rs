@@ -47,3 +47,32 @@ fn two_of_one_name_are_refused_with_both_lines() {
         }
     }
 }
+
+#[test]
+fn identities_within_partitions_need_partitions_in_every_query() {
+    // A6 of the kinds: two departments that each have a visit 7.
+    let config = |changes: &str, sweep: &str| {
+        format!(
+            "connections: {{ ehr: {{ base_url: \"https://ehr.example\" }} }}\nactions:\n  visits:\n    connection: ehr\n    every: 1m\n    changes:\n      {changes}\n      start: now\n      records: .[]\n      id: .id\n      ids: per_partition\n    notify: {{ body: {{ where: = .partition }} }}\n{sweep}    to: app\ndestinations: {{ app: {{ url: \"https://app.example\" }} }}\n"
+        )
+    };
+    let each = "get: \"/visits/{{ partition }}\"\n      for_each: [north, south]";
+    let good = Sources::from_text("rounds.yaml", config(each, ""));
+    assert!(load(&good).plan.is_some(), "{}", rendered(&good));
+    for (changes, sweep, without) in [
+        ("get: /visits", "", "changes"),
+        (
+            each,
+            "    reconcile: { every: 1h, get: /visits }\n",
+            "reconcile",
+        ),
+    ] {
+        let sources = Sources::from_text("rounds.yaml", config(changes, sweep));
+        assert!(load(&sources).plan.is_none());
+        let shown = rendered(&sources);
+        assert!(
+            shown.contains(&format!("`{without}` has no partitions")),
+            "{shown}"
+        );
+    }
+}

@@ -1,7 +1,7 @@
 //! One query of an action: the request, its cursor, its pages, its records.
 
 use super::{Job, Partitions, Queue, Records, RequestRule, Schedule, Sweep};
-use crate::FeedName;
+use crate::{FeedName, Partition, RecordId};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rounds_map::Filter;
@@ -34,6 +34,8 @@ pub struct Feed {
     pub skip: Option<Filter>,
     /// From a record to its identity: a string or a number.
     pub id: Filter,
+    /// Within what that identity is one record's.
+    pub ids: Ids,
     /// From a record to its version.
     pub version: VersionRule,
     /// Whether a record says that it is gone: true for a tombstone. None where this query shows no tombstones.
@@ -52,6 +54,29 @@ pub enum FeedRole {
     Trailing,
     /// A slow look at everything, or at a range of dates: finds what the change query never shows.
     Reconcile,
+}
+
+/// Within what a record's identity is one record's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ids {
+    /// Within the whole EHR: the record of two partitions is one.
+    #[default]
+    Shared,
+    /// Within a partition: each counts its own.
+    PerPartition,
+}
+
+impl Ids {
+    /// The ledger's identity of a record that says `id` of itself. The partition is written so that no two pairs meet.
+    pub fn identity(self, partition: Option<&Partition>, id: &str) -> RecordId {
+        match (self, partition) {
+            (Self::PerPartition, Some(partition)) => {
+                let partition = partition.expose().replace('%', "%25").replace('/', "%2F");
+                RecordId::new(format!("{partition}/{id}"))
+            }
+            _ => RecordId::new(id),
+        }
+    }
 }
 
 /// How a record says when it changed.

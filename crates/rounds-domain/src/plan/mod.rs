@@ -38,7 +38,7 @@ pub use destination::{
     AddressRange, Challenge, ClientCertificate, Destination, DestinationTimeouts, HeaderSource,
 };
 pub use feed::{
-    CursorRule, DateField, Feed, FeedRole, Links, Paging, PagingRule, Rows, Start, TimeCursor,
+    CursorRule, DateField, Feed, FeedRole, Ids, Links, Paging, PagingRule, Rows, Start, TimeCursor,
     TimeFormat, TimeSource, VersionRule,
 };
 pub use header::is_framing_header;

@@ -74,6 +74,7 @@ pub fn map_fixture(action: &Action, fixture: Fixture) -> FixtureOutcome {
         id: ContainerId::new(CONTAINER),
         action: action.name.clone(),
         round: 0,
+        partition: None,
         record_id: RecordId::new("test"),
         version: Version([0; 16]),
         kind: fixture.kind,

@@ -10,8 +10,10 @@ const KEPT_DAMAGED: Code = Code::new("R0408");
 const RECORD: &str = "record";
 const PREVIOUS: &str = "previous";
 const CHANGE: &str = "change";
+/// Which partition's query showed the record, where there are partitions.
+pub(super) const PARTITION: &str = "partition";
 
-/// What expressions read: `{record, previous, change, <lookups>}`.
+/// What expressions read: `{record, previous, change, <lookups>}`, and `partition` where the queries have some.
 pub(crate) struct Scope {
     members: Vec<(String, Json)>,
     whole: Json,
@@ -32,6 +34,10 @@ impl Scope {
             ],
             whole: Json::null(),
         };
+        if let Some(partition) = &container.partition {
+            let partition = Json::string(partition.expose());
+            scope.members.push((PARTITION.to_owned(), partition));
+        }
         scope.renew();
         Ok(scope)
     }

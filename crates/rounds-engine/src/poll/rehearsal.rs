@@ -12,7 +12,7 @@ use rounds_domain::ports::{
 use rounds_domain::{
     ActionName, Change, ChangeKind, CommitReceipt, ConnectionName, Container, ContainerSettlement,
     DeliveryJob, DeliverySettlement, DestinationName, Document, FeedKey, FeedState, InstanceId,
-    Knowledge, MissedRecord, Presence, RecordId, Resolution, RoundCommit, Version,
+    Knowledge, MissedRecord, Partition, Presence, RecordId, Resolution, RoundCommit, Version,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(super) struct Rehearsal {
 
 #[derive(Default)]
 struct Kept {
-    changes: Vec<(Change, Option<Document>)>,
+    changes: Vec<(Change, Option<Partition>, Option<Document>)>,
     committed_at: Option<Timestamp>,
     exchanges: Vec<Exchange>,
 }
@@ -49,11 +49,12 @@ impl Rehearsal {
         let told = kept
             .changes
             .iter()
-            .filter(|(change, _)| change.resolution == Resolution::Tell);
-        told.map(|(change, previous)| Container {
+            .filter(|(change, ..)| change.resolution == Resolution::Tell);
+        told.map(|(change, partition, previous)| Container {
             id: change.container.clone(),
             action: action.name.clone(),
             round: 0,
+            partition: partition.clone(),
             record_id: change.record_id.clone(),
             version: change.version,
             kind: match (change.presence, previous) {
@@ -169,8 +170,10 @@ impl Store for Rehearsal {
         let previous = self.store.known_records(&commit.feed.action, &ids).await?;
         let mut kept = self.kept();
         kept.committed_at = Some(commit.committed_at);
+        let changes = commit.changes.into_iter().zip(previous);
+        let partition = commit.feed.partition;
         kept.changes
-            .extend(commit.changes.into_iter().zip(previous));
+            .extend(changes.map(|(change, previous)| (change, partition.clone(), previous)));
         Ok(CommitReceipt::default())
     }
 

@@ -296,7 +296,7 @@ fn read_missed(
             return None;
         }
     }
-    let read = read::record(action, feed, &record);
+    let read = read::record(action, feed, None, &record);
     (read.identity == Identity::Given && !is_before_sweep(feed, read.position)).then_some(read)
 }
 

@@ -166,8 +166,16 @@ impl Round<'_> {
         let deleted = manifest.deleted.iter().map(|link| (link, &gone));
         for (link, feed) in parts.chain(deleted) {
             let response = self.part(started, link).await?;
-            let page =
-                read::page_beside(self.ports, self.action, feed, &response, Basis::Status).await?;
+            let (ports, partition) = (self.ports, self.key.partition.as_ref());
+            let page = read::page_beside(
+                ports,
+                self.action,
+                feed,
+                partition,
+                &response,
+                Basis::Status,
+            )
+            .await?;
             page.believed("reading a part of an export")?;
             self.counts.pages += 1;
             self.choose(page.records, &asked, clock, started.at).await?;

@@ -369,7 +369,8 @@ impl Round<'_> {
             Heard::Page(response, basis) => (response, basis),
             Heard::Nothing(response) => return Ok((PageContent::nothing(), response)),
         };
-        let page = read::page_beside(self.ports, self.action, feed, &response, basis).await?;
+        let (ports, action, partition) = (self.ports, self.action, self.key.partition.as_ref());
+        let page = read::page_beside(ports, action, feed, partition, &response, basis).await?;
         Ok((page, response))
     }
 
@@ -468,6 +469,14 @@ impl Round<'_> {
             .await?;
         self.containers += receipt.containers;
         self.contested += receipt.contested;
+        if receipt.elsewhere > 0 {
+            tracing::warn!(
+                action = %self.action.name,
+                feed = %self.feed.name,
+                records = receipt.elsewhere,
+                "two partitions show records under one identity: if the EHR counts them in each partition anew, write `ids: per_partition`; if they went from one partition to the other, nothing is wrong"
+            );
+        }
         Ok(cursor.filter(|_| receipt.contested == 0 || self.is_sweep()))
     }
 

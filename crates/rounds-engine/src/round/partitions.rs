@@ -124,7 +124,7 @@ async fn ask(
         .await?;
         let page = match &heard {
             Heard::Page(response, basis) => {
-                read::page_beside(ports, action, list, response, *basis).await?
+                read::page_beside(ports, action, list, None, response, *basis).await?
             }
             Heard::Nothing(_) => PageContent::nothing(),
         };

@@ -16,7 +16,7 @@ use rounds_domain::plan::{
     VersionRule,
 };
 use rounds_domain::ports::EhrResponse;
-use rounds_domain::{Document, OrderingKey, Presence, RecordId, RoundFailure, Version};
+use rounds_domain::{Document, OrderingKey, Partition, Presence, RecordId, RoundFailure, Version};
 use rounds_map::{EvaluateError, Filter, Json, JsonKind};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -139,13 +139,15 @@ pub(super) async fn page_beside(
     ports: &Ports,
     action: &Arc<Action>,
     feed: &Arc<Feed>,
+    partition: Option<&Partition>,
     response: &EhrResponse,
     basis: Basis,
 ) -> Result<PageContent, RoundFailure> {
     let (action, feed, response) = (Arc::clone(action), Arc::clone(feed), response.clone());
+    let partition = partition.cloned();
     let read = ports
         .evaluator
-        .run(move || page(&action, &feed, &response, basis))
+        .run(move || page(&action, &feed, partition.as_ref(), &response, basis))
         .await;
     read.map_err(|error| {
         failure(
@@ -188,7 +190,7 @@ pub(super) fn pushed(
                 "it is jq from a push to its records",
             ));
         }
-        let read = record(action, feed, found);
+        let read = record(action, feed, None, found);
         if read.identity == Identity::Missing {
             return Err(failed(
                 "a pushed record has no identity".to_owned(),
@@ -204,6 +206,7 @@ pub(super) fn pushed(
 fn page(
     action: &Action,
     feed: &Feed,
+    partition: Option<&Partition>,
     response: &EhrResponse,
     basis: Basis,
 ) -> Result<PageContent, RoundFailure> {
@@ -253,10 +256,15 @@ fn page(
     }
     let records: Vec<ReadRecord> = found
         .iter()
-        .map(|found| record(action, feed, found))
+        .map(|found| record(action, feed, partition, found))
         .collect();
     let hidden = every.as_ref().filter(|every| every.len() != records.len());
-    let states = hidden.map(|every| every.iter().map(|row| state_of_row(feed, row)).collect());
+    let states = hidden.map(|every| {
+        every
+            .iter()
+            .map(|row| state_of_row(feed, partition, row))
+            .collect()
+    });
     let pointer = pointer_of(feed, &body, &found, hidden.and_then(|every| every.last()))
         .map_err(|(what, error)| failed(what, &error))?;
     let next = pointer
@@ -328,24 +336,24 @@ fn pointer_of(
 }
 
 /// The state of a row of which it is not known whether it is a record: by its identity if it has one, by its content otherwise.
-fn state_of_row(feed: &Feed, row: &Json) -> (RecordId, Version) {
+fn state_of_row(feed: &Feed, partition: Option<&Partition>, row: &Json) -> (RecordId, Version) {
     // What a Bundle's entry is about stands in it.
     let resource = row
         .get("resource")
         .filter(|resource| resource.kind() == JsonKind::Object);
     let record = resource.as_ref().unwrap_or(row);
-    let (id, _) = identity_of(feed, record);
+    let (id, _) = identity_of(feed, partition, record);
     (id, version_of(feed, record))
 }
 
 /// A record's identity; without one it goes by its content.
-fn identity_of(feed: &Feed, record: &Json) -> (RecordId, Identity) {
+fn identity_of(feed: &Feed, partition: Option<&Partition>, record: &Json) -> (RecordId, Identity) {
     if let Some(id) = text_of(&feed.id, record).filter(|id| !id.is_empty()) {
-        return (RecordId::new(id), Identity::Given);
+        return (feed.ids.identity(partition, &id), Identity::Given);
     }
     let content = Version(record.fingerprint());
     (
-        RecordId::new(format!("unidentified:{content}")),
+        (feed.ids).identity(partition, &format!("unidentified:{content}")),
         Identity::Missing,
     )
 }
@@ -377,8 +385,13 @@ pub(super) fn clock_of(feed: &Feed, body: &Json) -> Result<Option<Timestamp>, Ro
 }
 
 /// Reads one record.
-pub(super) fn record(action: &Action, feed: &Feed, json: &Json) -> ReadRecord {
-    let (id, identity) = identity_of(feed, json);
+pub(super) fn record(
+    action: &Action,
+    feed: &Feed,
+    partition: Option<&Partition>,
+    json: &Json,
+) -> ReadRecord {
+    let (id, identity) = identity_of(feed, partition, json);
     let presence = presence_of(feed, json);
     let version = version_of(feed, json);
     ReadRecord {

@@ -78,7 +78,11 @@ impl Clinic {
 }
 
 fn world(each: &str, start: &str) -> (World, Clinic) {
-    let world = World::with(&DEPARTMENTS.replace("EACH", each).replace("START", start));
+    world_of(DEPARTMENTS, each, start)
+}
+
+fn world_of(yaml: &str, each: &str, start: &str) -> (World, Clinic) {
+    let world = World::with(&yaml.replace("EACH", each).replace("START", start));
     let clinic = Clinic::default();
     let asked = clinic.clone();
     world.ehr.on("/api/visits", move |url| {
@@ -255,4 +259,41 @@ async fn a_tour_that_is_cut_short_is_continued_where_it_was() {
     told.sort_by_key(|told| told.split(':').next().and_then(|id| id.parse::<u64>().ok()));
     let all: Vec<_> = (1..=12).map(|id| format!("{id}:booked")).collect();
     assert_eq!(told, all);
+}
+
+/// Departments that count their visits alike, and a lookup and a body that name the department.
+fn counting_alike() -> (World, Clinic) {
+    let body = "{ id: = .record.id, status: = .record.status }";
+    let of_partition = "{ id: '= .partition + \"-\" + (.record.id | tostring)', status: = .visit.status, whose: = .visit.whose }";
+    let yaml = DEPARTMENTS.replace(body, of_partition);
+    assert_ne!(yaml, DEPARTMENTS);
+    let lookups =
+        "    lookups: { visit: { get: \"/charts/{{ partition }}/{{ record.id }}\" } }\n    notify:";
+    let (world, clinic) = world_of(
+        &yaml.replace("    notify:", lookups),
+        "[north, south]\n      ids: per_partition",
+        "now",
+    );
+    for department in ["north", "south"] {
+        let path = format!("/api/charts/{department}/1");
+        let visit = json!({ "id": 1, "status": "seen", "whose": department });
+        world.ehr.on(&path, move |_| json_answer(&visit));
+    }
+    (world, clinic)
+}
+
+#[tokio::test(start_paused = true)]
+async fn partitions_that_count_alike_have_a_record_each() {
+    let (world, clinic) = counting_alike();
+    world.run_for(15).await;
+    clinic.put("north", 1, "booked", world.now());
+    clinic.put("south", 1, "cancelled", world.now());
+    world.run_for(120).await;
+    assert_eq!(
+        world.told_sorted(),
+        [r#""north-1":seen"#, r#""south-1":seen"#]
+    );
+    clinic.put("south", 1, "booked", world.now());
+    world.run_for(60).await;
+    assert_eq!(world.told(), [r#""south-1":seen"#]);
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rounds_domain::ports::Claimed;
 use rounds_domain::{
     ActionName, Code, ConnectionName, Container, ContainerId, ContainerSettlement, ContainerState,
-    Document, Gap, LookupAnswer, LookupName, OrderingKey, RecordId,
+    Document, Gap, LookupAnswer, LookupName, OrderingKey, Partition, RecordId,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
@@ -51,7 +51,7 @@ pub(crate) fn claim(
 fn load(connection: &Connection, sequence: i64) -> Result<Container> {
     let mut statement = connection.prepare_cached(
         "SELECT c.id, a.name, c.round, c.record_id, c.version, c.kind, c.ordering_key, c.record_body,
-                c.previous_body, c.detected_at, c.attempts
+                c.previous_body, c.detected_at, c.attempts, c.partition
          FROM containers c JOIN actions a ON a.id = c.action WHERE c.sequence = ?1",
     )?;
     let (container, record, previous) = statement.query_row([sequence], |row| {
@@ -59,6 +59,7 @@ fn load(connection: &Connection, sequence: i64) -> Result<Container> {
             id: ContainerId::new(row.get::<_, String>(0)?),
             action: ActionName::new(row.get::<_, String>(1)?),
             round: row.get(2)?,
+            partition: row.get::<_, Option<String>>(11)?.map(Partition::new),
             record_id: RecordId::new(row.get::<_, String>(3)?),
             version: row.get::<_, VersionBytes>(4)?.0,
             kind: row.get::<_, KindWord>(5)?.0,

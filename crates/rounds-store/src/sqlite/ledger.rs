@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use rounds_domain::plan::Missed;
 use rounds_domain::ports::{DeletionDecision, DeletionFilter, HeldDeletion, PageRequest};
 use rounds_domain::{
-    self as domain, ActionName, Document, FeedKey, Knowledge, MissedRecord, RecordId, Suspicion,
-    Version,
+    self as domain, ActionName, Document, FeedKey, Knowledge, MissedRecord, Partition, RecordId,
+    Suspicion, Version,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -30,10 +30,12 @@ pub(crate) struct Entry {
     pub(crate) round: u64,
     /// Whether it was told that the record is gone.
     pub(crate) is_told_gone: bool,
+    /// The partition that told of it last, where it has partitions.
+    pub(crate) partition: Option<Partition>,
 }
 
 /// The one look-up that every record of every round costs.
-pub(crate) const KNOWN: &str = "SELECT version, body, presumed, seen_at, round, absence IS 'told' FROM ledger WHERE action = ?1 AND record_id = ?2";
+pub(crate) const KNOWN: &str = "SELECT version, body, presumed, seen_at, round, absence IS 'told', partition FROM ledger WHERE action = ?1 AND record_id = ?2";
 
 /// The row of a record.
 pub(crate) fn entry(
@@ -50,6 +52,7 @@ pub(crate) fn entry(
             seen_at: row.get(3)?,
             round: row.get(4)?,
             is_told_gone: row.get(5)?,
+            partition: row.get::<_, Option<String>>(6)?.map(Partition::new),
         })
     });
     Ok(found.optional()?)
@@ -120,16 +123,18 @@ pub(crate) struct NewEntry<'a> {
     pub(crate) round: u64,
     pub(crate) standing: Standing,
     pub(crate) absence: Absence,
+    pub(crate) partition: Option<&'a Partition>,
 }
 
 /// Writes a record's row.
 pub(crate) fn put(connection: &Connection, entry: &NewEntry<'_>) -> Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO ledger (action, record_id, version, body, seen_at, round, presumed, absence)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            "INSERT INTO ledger (action, record_id, version, body, seen_at, round, presumed, absence, partition)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT DO UPDATE SET version = excluded.version, body = excluded.body, seen_at = excluded.seen_at,
                                        round = excluded.round, presumed = excluded.presumed, absence = excluded.absence,
+                                       partition = excluded.partition,
                                        suspicion = NULL, unseen_at = NULL",
         )?
         .execute(params![
@@ -144,6 +149,7 @@ pub(crate) fn put(connection: &Connection, entry: &NewEntry<'_>) -> Result<()> {
                 Absence::None => None,
                 Absence::Told => Some("told"),
             },
+            entry.partition.map(Partition::expose),
         ])?;
     Ok(())
 }

@@ -49,6 +49,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "second_look",
         sql: include_str!("../../migrations/0008_second_look.sql"),
     },
+    Migration {
+        name: "partition_of_record",
+        sql: include_str!("../../migrations/0009_partition_of_record.sql"),
+    },
 ];
 
 /// `Roun` in ASCII: what the header of our databases says that they are (`SQLite`'s `application_id`).

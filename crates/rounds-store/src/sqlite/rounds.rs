@@ -11,7 +11,8 @@ use super::ledger::{self, Absence, Entry, NewEntry, Standing};
 use super::names::Names;
 use super::{bodies, feeds, order, views};
 use rounds_domain::{
-    Change, ChangeKind, CommitReceipt, ContainerState, Cursor, Presence, Resolution, RoundCommit,
+    Change, ChangeKind, CommitReceipt, ContainerState, Cursor, Partition, Presence, Resolution,
+    RoundCommit,
 };
 use rusqlite::{Connection, params};
 use std::collections::HashSet;
@@ -27,6 +28,7 @@ pub(crate) fn commit(connection: &Connection, commit: &RoundCommit) -> Result<Co
         lane,
         round,
         committed_at: At(commit.committed_at),
+        partition: commit.feed.partition.as_ref(),
     };
     let mut receipt = CommitReceipt::default();
     let mut contested = HashSet::new();
@@ -50,6 +52,7 @@ pub(crate) fn commit(connection: &Connection, commit: &RoundCommit) -> Result<Co
             Verdict::New => {
                 new_records += u64::from(known.is_none());
                 receipt.containers += u64::from(!is_silent(&change.resolution));
+                receipt.elsewhere += u64::from(was_elsewhere(&place, known.as_ref()));
                 take(connection, &place, change, known.as_ref())?;
             }
         }
@@ -83,11 +86,12 @@ const fn is_position(cursor: &Cursor) -> bool {
 }
 
 /// What all changes of a commit share.
-struct Place {
+struct Place<'c> {
     action: i64,
     lane: i64,
     round: u64,
     committed_at: At,
+    partition: Option<&'c Partition>,
 }
 
 enum Verdict {
@@ -98,7 +102,7 @@ enum Verdict {
 
 fn standing_of(
     connection: &Connection,
-    place: &Place,
+    place: &Place<'_>,
     change: &Change,
     known: Option<&Entry>,
 ) -> Result<Verdict> {
@@ -149,10 +153,16 @@ const fn is_silent(resolution: &Resolution) -> bool {
     }
 }
 
+/// Whether another partition told of the record before.
+fn was_elsewhere(place: &Place<'_>, known: Option<&Entry>) -> bool {
+    let before = known.and_then(|known| known.partition.as_ref());
+    matches!((before, place.partition), (Some(before), Some(now)) if before != now)
+}
+
 /// Writes a change that is new.
 fn take(
     connection: &Connection,
-    place: &Place,
+    place: &Place<'_>,
     change: &Change,
     known: Option<&Entry>,
 ) -> Result<()> {
@@ -161,6 +171,8 @@ fn take(
     let previous = known
         .filter(|known| known.version != change.version)
         .map(|known| known.body);
+    // A sweep over all partitions does not know them; who told of the record before does.
+    let partition = (place.partition).or_else(|| known.and_then(|known| known.partition.as_ref()));
     match &change.resolution {
         Resolution::Tell => {
             let (queue, keys) = (&order::CONTAINERS, &change.ordering_key);
@@ -169,14 +181,28 @@ fn take(
             } else {
                 ContainerState::Due
             };
-            insert_container(connection, place, change, body, previous, state, None)?;
+            let made = Made {
+                body,
+                previous,
+                partition,
+                state,
+                reason: None,
+            };
+            insert_container(connection, place, change, &made)?;
             let row = connection.last_insert_rowid();
             order::enter(connection, queue, place.action, keys, row)?;
         }
         Resolution::Dead { code, reason } => {
             let reason = Some((CodeText(*code), reason.as_str()));
             let state = ContainerState::Dead;
-            insert_container(connection, place, change, body, previous, state, reason)?;
+            let made = Made {
+                body,
+                previous,
+                partition,
+                state,
+                reason,
+            };
+            insert_container(connection, place, change, &made)?;
         }
         Resolution::Baseline | Resolution::Presume => {}
     }
@@ -197,6 +223,7 @@ fn take(
                 Presence::There => Absence::None,
                 Presence::Gone => Absence::Told,
             },
+            partition,
         },
     )?;
     match known {
@@ -211,16 +238,22 @@ fn take(
     }
 }
 
-fn insert_container(
-    connection: &Connection,
-    place: &Place,
-    change: &Change,
+/// A container beside its change.
+struct Made<'m> {
     body: i64,
     previous: Option<i64>,
+    partition: Option<&'m Partition>,
     state: ContainerState,
-    reason: Option<(CodeText, &str)>,
+    reason: Option<(CodeText, &'m str)>,
+}
+
+fn insert_container(
+    connection: &Connection,
+    place: &Place<'_>,
+    change: &Change,
+    made: &Made<'_>,
 ) -> Result<()> {
-    let kind = match (change.presence, previous) {
+    let kind = match (change.presence, made.previous) {
         (Presence::Gone, _) => ChangeKind::Deleted,
         (Presence::There, Some(_)) => ChangeKind::Updated,
         (Presence::There, None) => ChangeKind::Created,
@@ -229,8 +262,8 @@ fn insert_container(
         .prepare_cached(
             "INSERT INTO containers
                  (id, action, lane, round, record_id, version, kind, ordering_key, record_body, previous_body,
-                  state, due_at, reason_code, reason, detected_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?12)",
+                  state, due_at, reason_code, reason, detected_at, partition)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?12, ?15)",
         )?
         .execute(params![
             change.container.as_str(),
@@ -241,12 +274,13 @@ fn insert_container(
             VersionBytes(change.version),
             KindWord(kind),
             change.ordering_key.expose(),
-            body,
-            previous,
-            ContainerWord(state),
+            made.body,
+            made.previous,
+            ContainerWord(made.state),
             place.committed_at,
-            reason.map(|(code, _)| code),
-            reason.map(|(_, words)| words),
+            made.reason.map(|(code, _)| code),
+            made.reason.map(|(_, words)| words),
+            made.partition.map(Partition::expose),
         ])?;
     Ok(())
 }

@@ -9,6 +9,7 @@
 //! same. An answer that has no identifier of its own proves nothing and is taken.
 
 use crate::answer::document::plain;
+use crate::containers::scope::PARTITION;
 use rounds_domain::plan::{Lookup, RequestBodyRule};
 use rounds_map::{Json, JsonKind};
 
@@ -40,6 +41,8 @@ impl AskedFor {
     /// What the request of a lookup asks for, filled from `scope`.
     pub(super) fn of(lookup: &Lookup, scope: &Json) -> Self {
         let request = &lookup.request;
+        // A partition is not this record's alone: an answer that names it is not by that the one asked for.
+        let scope = &Json::object(scope.members().filter(|(name, _)| *name != PARTITION));
         let mut identifiers: Vec<String> = request.path.values(scope).collect();
         for (_, template) in &request.query {
             identifiers.extend(template.values(scope));

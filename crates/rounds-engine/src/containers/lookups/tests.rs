@@ -9,6 +9,7 @@ fn container(action: &str, round: u64) -> Container {
         id: ContainerId::new("ctr_1"),
         action: ActionName::new(action),
         round,
+        partition: None,
         record_id: RecordId::new("1"),
         version: Version([0; 16]),
         kind: ChangeKind::Created,

@@ -127,6 +127,7 @@ suite! {
         rounds::a_round_in_parts_is_one_round,
         rounds::every_round_has_its_own_number,
         rounds::every_kind_of_cursor_is_kept,
+        rounds::a_container_knows_the_partition_that_showed_its_record,
         containers::claims_come_in_the_order_of_changes_and_one_per_key,
         containers::a_claim_hides_until_its_lease_is_over,
         containers::a_parked_one_holds_up_its_key_and_no_other,

@@ -4,8 +4,8 @@ use super::Backend;
 use crate::support::*;
 use rounds_domain::ports::{ContainerFilter, Operations, PageRequest, Store};
 use rounds_domain::{
-    ChangeKind, ContainerState, Cursor, FeedKey, FeedName, FeedState, Knowledge, Phi, QueueState,
-    Resolution, RoundCommit, RoundCounts, RoundEnd, RoundFailure,
+    ChangeKind, ContainerState, Cursor, FeedKey, FeedName, FeedState, Knowledge, Partition, Phi,
+    QueueState, Resolution, RoundCommit, RoundCounts, RoundEnd, RoundFailure,
 };
 
 async fn feed_state(store: &impl Store) -> FeedState {
@@ -299,4 +299,31 @@ pub(crate) async fn every_kind_of_cursor_is_kept(backend: &impl Backend) {
         commit(&store, round(seconds, vec![])).await;
         assert_eq!(feed_state(&store).await.cursor, Some(cursor));
     }
+}
+
+pub(crate) async fn a_container_knows_the_partition_that_showed_its_record(backend: &impl Backend) {
+    let store = backend.open().await;
+    let shown_by = |partition: &str, seconds, change| RoundCommit {
+        feed: feed().of_partition(Partition::new(partition)),
+        ..round(seconds, vec![change])
+    };
+    let mut elsewhere = Vec::new();
+    for commit in [
+        shown_by("north", 1, keyed_change("a", 1, "key1")),
+        shown_by("north", 2, keyed_change("a", 2, "key2")),
+        shown_by("south", 3, keyed_change("a", 3, "key3")),
+        // Whoever asks for all partitions at once does not know them.
+        round(4, vec![keyed_change("a", 4, "key4")]),
+    ] {
+        let receipt = store.commit_round(commit).await.expect("a commit");
+        elsewhere.push(receipt.elsewhere);
+    }
+    assert_eq!(elsewhere, [0, 0, 1, 0]);
+    let partitions = claim(&store, 5, ALL)
+        .await
+        .items
+        .into_iter()
+        .map(|told| told.partition);
+    let wanted = ["north", "north", "south", "south"].map(|name| Some(Partition::new(name)));
+    assert_eq!(partitions.collect::<Vec<_>>(), wanted);
 }
