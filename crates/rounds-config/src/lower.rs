@@ -71,6 +71,24 @@ enum Missed {
     Something,
 }
 
+/// The former name of an action is nobody's any more.
+fn check_former(keys: &ActionKeys, actions: &[&Named<ActionKeys>], findings: &mut Findings<'_>) {
+    let Some(former) = keys.renamed_from.here() else {
+        return;
+    };
+    let name = former.value.0.text.as_str();
+    if let Some(other) = actions.iter().find(|named| named.name == name) {
+        findings
+            .error(
+                codes::MISMATCHED_KEYS,
+                former.place,
+                format!("an action that was called `{name}`, and one that is"),
+            )
+            .also(other.place, "it stands here")
+            .help("what is kept of an action can be one action's only: take `renamed_from` out, or rename the other");
+    }
+}
+
 pub(crate) fn lower(files: &[ConfigKeys], findings: &mut Findings<'_>) -> Lowered {
     let connections = merged(files, |file| &file.connections, findings);
     let destinations = merged(files, |file| &file.destinations, findings);
@@ -120,6 +138,7 @@ pub(crate) fn lower(files: &[ConfigKeys], findings: &mut Findings<'_>) -> Lowere
             .intervals
             .insert(ActionName::new(name.as_str()), interval.unwrap_or(*place));
         let connections = &lowered.plan.connections;
+        check_former(keys, &actions, findings);
         let action = action::lower(name, *place, keys, &mut known, connections, findings);
         lowered.plan.actions.extend(action.map(Arc::new));
     }

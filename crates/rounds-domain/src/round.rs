@@ -1,5 +1,6 @@
 //! One run of one feed, as the store sees it.
 
+use crate::plan::Start;
 use crate::{Change, Code, Cursor, Document, FeedKey, RecordId, Version};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub struct FeedState {
     pub deleted: u64,
     /// Of a sweep: records that its last round held back because too many were gone at once.
     pub held_back: u64,
+    /// Where it begins, if a person said so after its beginning; None: as the configuration says.
+    pub start: Option<Start>,
 }
 
 /// Why a round failed, without any patient data.

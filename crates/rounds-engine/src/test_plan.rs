@@ -55,6 +55,7 @@ pub(crate) fn action_every(name: &str, seconds: u64) -> Arc<Action> {
     };
     Arc::new(Action {
         name: ActionName::new(name),
+        renamed_from: None,
         connection: ConnectionName::new("ehr"),
         setup: None,
         changes: Arc::new(changes),

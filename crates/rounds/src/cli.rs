@@ -193,6 +193,11 @@ pub enum Command {
     /// Records that sweeps do not show any more, and so many at once that they are not told as deleted.
     #[command(subcommand)]
     Deletions(DeletionsCommand),
+    /// Say where an action goes on: after an edit of its configuration, or to ask for a time once more.
+    #[command(
+        after_help = "Examples:\n  rounds reset appointments --dry-run             shows what would happen\n  rounds reset appointments --to here             an edit is meant: it goes on where it is, with all that it knows\n  rounds reset appointments --to 2026-11-01T00:00:00Z    asks from then on; what was told stays told\n  rounds reset appointments --to beginning --ledger drop    tells everything again\n\nWithout --to the action begins anew as `start` says, and --yes must say that this is meant. No `rounds run` may be using the data directory. Containers and deliveries that are open stay as they are."
+    )]
+    Reset(ResetArguments),
     /// Ask and try what a FHIR server can be polled by.
     #[command(
         after_help = "Examples:\n  rounds probe clinic\n  rounds probe clinic --resource Appointment --resource Slot"
@@ -213,6 +218,37 @@ pub enum Command {
         /// The code, such as R0311.
         code: Option<String>,
     },
+}
+
+/// What `reset` takes.
+#[derive(Debug, Args)]
+pub struct ResetArguments {
+    /// Which action.
+    pub action: String,
+    /// Only this feed of it: `changes`, or the name of another of its queries.
+    #[arg(long, value_name = "FEED")]
+    pub feed: Option<String>,
+    /// Where it goes on: `now`, `beginning`, `here`, an instant, or a number or token of its cursor's kind.
+    #[arg(long, value_name = "PLACE")]
+    pub to: Option<String>,
+    /// What becomes of what is known of its records.
+    #[arg(long, value_enum, value_name = "FATE", default_value = "keep")]
+    pub ledger: LedgerArgument,
+    /// Show what would happen, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// It is meant.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// What becomes of what is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LedgerArgument {
+    /// What was told stays told.
+    Keep,
+    /// What is shown is new.
+    Drop,
 }
 
 /// What `probe` takes.

@@ -23,6 +23,7 @@ pub mod commands;
 pub mod configuration;
 pub mod data;
 pub mod demo;
+pub mod edits;
 pub mod exit;
 pub mod explain;
 pub mod logging;

@@ -44,6 +44,12 @@ pub const NOT_AS_KEPT: Code = Code::new("R0716");
 pub const UNKNOWN_DESTINATION: Code = Code::new("R0717");
 /// An address cannot be listened on.
 pub const CANNOT_LISTEN: Code = Code::new("R0718");
+/// The configuration was edited under a state that it does not fit.
+pub const EDITED: Code = Code::new("R0719");
+/// What a reset would do was not said to be meant.
+pub const NOT_CONFIRMED: Code = Code::new("R0720");
+/// A feed cannot go where it was told to.
+pub const NO_SUCH_PLACE: Code = Code::new("R0721");
 /// A dry run that would take from a queue.
 pub const TAKES_FROM_QUEUE: Code = Code::new("R0352");
 /// A dry run that would start a job.

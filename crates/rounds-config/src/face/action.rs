@@ -16,6 +16,8 @@ keys! {
     /// One polled API action: when it is asked, for which changes, what is looked up, and who is told what.
     #[exactly_one(every, at; codes::NO_INTERVAL, "no interval: neither `every` nor `at`", "write how often the EHR is asked, for example `every: 1m`; there is no default, because only you know what the EHR allows and how soon you need to know")]
     struct ActionKeys = "Action" {
+        /// What the action was called before: what is kept of that, its ledger and where it stands, is taken over.
+        optional renamed_from: Text = "visits",
         /// Which connection it asks.
         required connection: Reference = "fakedata",
         /// The action of the connection's connector that it begins with: what is written here comes over it.

@@ -99,6 +99,10 @@ pub(super) fn lower<'c>(
     let retry = retry(&keys.retry, RetrySchedule::containers(), findings);
     Some(Action {
         name: ActionName::new(name),
+        renamed_from: keys
+            .renamed_from
+            .value()
+            .map(|former| ActionName::new(former.0.text.as_str())),
         connection: connection?,
         setup: setup?,
         changes: Arc::new(changes?),

@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub struct Action {
     /// Its name.
     pub name: ActionName,
+    /// What it was called before, if what is kept of that is its own.
+    pub renamed_from: Option<ActionName>,
     /// Which EHR it asks.
     pub connection: ConnectionName,
     /// What must be set up before its first round.

@@ -10,6 +10,7 @@ mod ehr;
 mod operations;
 mod reception;
 mod store;
+mod upkeep;
 
 pub use clock::{Clock, Randomness};
 pub use credentials::{Credential, Credentials};
@@ -27,3 +28,4 @@ pub use reception::{NotTaken, Receipt, Reception};
 pub use store::{
     Breaker, Claimed, DestinationNote, DestinationState, Store, StoreError, StoreErrorKind,
 };
+pub use upkeep::{ActionReset, FeedPlace, KnownRecord, LedgerFate, Upkeep};

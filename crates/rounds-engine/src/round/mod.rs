@@ -105,6 +105,14 @@ pub(crate) async fn run(
     let mut key = feed_key(action, feed);
     key.partition = partition.cloned();
     let states = ports.store.feed_states(std::slice::from_ref(&key)).await?;
+    // What a person said goes over what the configuration says.
+    let restarted = states.first().and_then(|state| state.start).map(|start| {
+        Arc::new(Feed {
+            start,
+            ..(**feed).clone()
+        })
+    });
+    let feed = restarted.as_ref().unwrap_or(feed);
     let known = states
         .first()
         .and_then(|state| state.cursor.as_ref())

@@ -4,6 +4,8 @@ use super::codec::{At, CodeText, Length};
 use super::error::{Result, Trouble};
 use super::names::Names;
 use jiff::Timestamp;
+use rounds_domain::plan::{Start, start_word};
+use rounds_domain::ports::FeedPlace;
 use rounds_domain::{
     ActionName, Cursor, FeedKey, FeedName, FeedState, Partition, Phi, QueueState, RoundCommit,
     RoundCounts, RoundEnd, RoundFailure,
@@ -12,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 const COLUMNS: &str = "cursor_kind, cursor_value, last_started_at, last_succeeded_at, failures_in_a_row, \
      failure_code, failure_message, failure_hint, missed_ticks, rounds, future_dated, name, round, \
-     late, longest_late, undeclared, deleted, held_back, partitions, failing";
+     late, longest_late, undeclared, deleted, held_back, partitions, failing, start";
 
 /// The value that marks a queue among the feeds without a position of ours.
 const QUEUE: &str = "queue";
@@ -107,6 +109,40 @@ pub(crate) fn move_cursor(
             value
         ])?;
     Ok(())
+}
+
+/// Moves a feed and all of its partitions to where a person wants it. What failed before is no matter any more.
+pub(crate) fn put_at(
+    connection: &Connection,
+    action: i64,
+    feed: &FeedName,
+    place: &FeedPlace,
+) -> Result<()> {
+    let (start, cursor) = match place {
+        FeedPlace::Start(start) => (Some(start_word(*start)), None),
+        FeedPlace::At(cursor) => (None, Some(cursor)),
+    };
+    let (kind, value) = cursor_columns(cursor);
+    connection.execute(
+        "INSERT INTO feeds (action, name, partition) VALUES (?1, ?2, '') ON CONFLICT DO NOTHING",
+        params![action, feed.as_str()],
+    )?;
+    connection.execute(
+        "UPDATE feeds SET start = ?3, cursor_kind = ?4, cursor_value = ?5, failures_in_a_row = 0,
+                          failure_code = NULL, failure_message = NULL, failure_hint = NULL
+             WHERE action = ?1 AND name = ?2",
+        params![action, feed.as_str(), start, kind, value],
+    )?;
+    Ok(())
+}
+
+fn read_start(word: &str) -> Result<Start> {
+    match word {
+        "now" => Ok(Start::Now),
+        "beginning" => Ok(Start::Beginning),
+        at => (at.parse().map(Start::Instant))
+            .map_err(|_| Trouble::corrupt("a feed's start is neither a word nor a time")),
+    }
 }
 
 /// The number of the feed's round that began at this time, if it is its current or last one.
@@ -231,6 +267,10 @@ fn read(row: &Row<'_>) -> Result<Stored> {
             held_back: row.get(17)?,
             partitions: row.get(18)?,
             failing_partitions: row.get(19)?,
+            start: row
+                .get::<_, Option<String>>(20)?
+                .map(|word| read_start(&word))
+                .transpose()?,
         },
         round: row.get(12)?,
     })
@@ -285,9 +325,9 @@ fn write(
                  (action, name, partition, cursor_kind, cursor_value, round, last_started_at, last_succeeded_at,
                   failures_in_a_row, failure_code, failure_message, failure_hint,
                   missed_ticks, rounds, future_dated, late, longest_late, undeclared, deleted, held_back,
-                  partitions, failing)
+                  partitions, failing, start)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-                  ?21, ?22)",
+                  ?21, ?22, ?23)",
         )?
         .execute(params![
             action,
@@ -312,6 +352,7 @@ fn write(
             state.held_back,
             state.partitions,
             state.failing_partitions,
+            state.start.map(start_word),
         ])?;
     Ok(())
 }

@@ -13,7 +13,9 @@ use super::names::Names;
 use super::{bodies, feeds};
 use jiff::Timestamp;
 use rounds_domain::plan::Missed;
-use rounds_domain::ports::{DeletionDecision, DeletionFilter, HeldDeletion, PageRequest};
+use rounds_domain::ports::{
+    DeletionDecision, DeletionFilter, HeldDeletion, KnownRecord, PageRequest,
+};
 use rounds_domain::{
     self as domain, ActionName, Document, FeedKey, Knowledge, MissedRecord, Partition, RecordId,
     Suspicion, Version,
@@ -152,6 +154,47 @@ pub(crate) fn put(connection: &Connection, entry: &NewEntry<'_>) -> Result<()> {
             entry.partition.map(Partition::expose),
         ])?;
     Ok(())
+}
+
+/// Some records of an action, as many as `limit`.
+pub(crate) fn sample(
+    connection: &Connection,
+    action: &ActionName,
+    limit: usize,
+) -> Result<Vec<KnownRecord>> {
+    let Some(action) = Names::Actions.find(connection, action.as_str())? else {
+        return Ok(Vec::new());
+    };
+    let mut statement = connection
+        .prepare("SELECT record_id, partition, body FROM ledger WHERE action = ?1 LIMIT ?2")?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![action, limit])?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        records.push(KnownRecord {
+            id: RecordId::new(row.get::<_, String>(0)?),
+            partition: row.get::<_, Option<String>>(1)?.map(Partition::new),
+            record: bodies::load(connection, row.get(2)?)?,
+        });
+    }
+    Ok(records)
+}
+
+/// Forgets all that is known of an action's records, and says of how many. Containers keep the states that they tell of.
+pub(crate) fn forget(connection: &Connection, action: i64) -> Result<u64> {
+    connection.execute(
+        "DELETE FROM bodies WHERE id IN (SELECT body FROM ledger WHERE action = ?1)
+         AND id NOT IN (SELECT record_body FROM containers WHERE action = ?1)
+         AND id NOT IN (SELECT previous_body FROM containers WHERE action = ?1 AND previous_body IS NOT NULL)",
+        [action],
+    )?;
+    let forgotten = connection.execute("DELETE FROM ledger WHERE action = ?1", [action])?;
+    connection.execute("DELETE FROM views WHERE action = ?1", [action])?;
+    connection.execute(
+        "UPDATE actions SET known_records = 0 WHERE id = ?1",
+        [action],
+    )?;
+    Ok(u64::try_from(forgotten).unwrap_or(u64::MAX))
 }
 
 /// Notes that a sweep's round showed these.

@@ -53,6 +53,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "partition_of_record",
         sql: include_str!("../../migrations/0009_partition_of_record.sql"),
     },
+    Migration {
+        name: "rules",
+        sql: include_str!("../../migrations/0010_rules.sql"),
+    },
 ];
 
 /// `Roun` in ASCII: what the header of our databases says that they are (`SQLite`'s `application_id`).

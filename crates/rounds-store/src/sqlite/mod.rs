@@ -42,6 +42,8 @@ mod order;
 mod port;
 mod prune;
 mod rounds;
+mod rules;
+mod upkeep;
 mod views;
 
 use directory::DirectoryLock;

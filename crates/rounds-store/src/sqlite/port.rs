@@ -22,7 +22,7 @@ use rounds_domain::{
 use rusqlite::Connection;
 use std::time::Duration;
 
-type Answer<T> = std::result::Result<T, StoreError>;
+pub(super) type Answer<T> = std::result::Result<T, StoreError>;
 
 /// Ends every claim. Their rows are due when they were before they were claimed.
 pub(crate) fn release_claims(connection: &Connection) -> Result<u64> {

@@ -13,6 +13,7 @@ pub mod notifications;
 pub mod poll;
 pub mod probe;
 pub mod replay;
+pub mod reset;
 pub mod run;
 pub mod status;
 
@@ -38,6 +39,7 @@ pub async fn perform(arguments: Box<Arguments>, terminal: &mut Terminal) -> Resu
         Command::Notifications(command) => notifications::perform(&common, command, terminal).await,
         Command::Destinations(command) => destinations::perform(&common, command, terminal).await,
         Command::Replay(arguments) => replay::perform(&common, arguments, terminal).await,
+        Command::Reset(arguments) => reset::perform(&common, &arguments, terminal).await,
         Command::Deliveries(command) => deliveries::perform(&common, command, terminal).await,
         Command::Containers(command) => containers::perform(&common, command, terminal).await,
         Command::Deletions(command) => deletions::perform(&common, command, terminal).await,

@@ -9,7 +9,7 @@ use crate::data::Database;
 use crate::output::Terminal;
 use crate::problem::{STARTS_JOB, TAKES_FROM_QUEUE, UNKNOWN_ACTION};
 use crate::wiring::Surroundings;
-use crate::{Ended, Problem, configuration, data};
+use crate::{Ended, Problem, configuration, data, edits};
 use rounds_domain::plan::Plan;
 use rounds_domain::ports::{Credentials, Store};
 use rounds_domain::{ActionName, FeedKey, FeedName, RoundEnd};
@@ -79,6 +79,10 @@ pub async fn perform(
         PollMode::Commit
     };
     let (store, credentials) = open(&common.data_dir, mode)?;
+    if mode == PollMode::Commit {
+        edits::reconcile(&plan, &*store).await?;
+    }
+    let store = store as Arc<dyn Store>;
     let surroundings = Surroundings::real();
     let page = poll(&plan, &surroundings, store, credentials, &feed, mode).await?;
     terminal.give(&page)?;
@@ -97,7 +101,7 @@ fn secret_parameter<'p>(plan: &'p Plan, feed: &FeedKey) -> Option<&'p str> {
 }
 
 /// A store, and what keeps the secrets that EHRs give.
-type Opened = (Arc<dyn Store>, Option<Arc<dyn Credentials>>);
+type Opened = (Arc<SqliteStore>, Option<Arc<dyn Credentials>>);
 
 /// A dry run reads what is there, or does as if it were the first; a real one takes the data directory for itself. A refresh
 /// token that the EHR replaces is kept in a dry run too, or nobody would have a good one any more; where there is no data
@@ -112,7 +116,7 @@ fn open(data_directory: &Path, mode: PollMode) -> Result<Opened, Problem> {
         }
     };
     let store = Arc::new(store);
-    Ok((Arc::clone(&store) as Arc<dyn Store>, Some(store)))
+    Ok((Arc::clone(&store), Some(store as Arc<dyn Credentials>)))
 }
 
 /// Says which actions there are.

@@ -4,7 +4,7 @@ use crate::cli::{Common, RunArguments};
 use crate::output::{Terminal, duration_in_words};
 use crate::signals::Stopping;
 use crate::wiring::Surroundings;
-use crate::{Ended, Problem, configuration, problem};
+use crate::{Ended, Problem, configuration, edits, problem};
 use rounds_domain::plan::{Cadence, Plan};
 use rounds_domain::ports::{Clock, Credentials, Operations, Reception, Store};
 use rounds_engine::{Drained, Engine};
@@ -36,6 +36,9 @@ pub async fn perform(
             ..StoreOptions::default()
         },
     )?);
+
+    // An edit that does not fit what is kept is said before anything is asked.
+    edits::reconcile(&plan, &*store).await?;
 
     // What carries it out. Nothing is dialled yet.
     let surroundings = Surroundings::real();

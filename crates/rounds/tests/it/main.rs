@@ -4,6 +4,7 @@ mod command_line;
 mod connectors;
 mod demo;
 mod destinations;
+mod edits;
 mod hostile;
 mod keys;
 mod map;

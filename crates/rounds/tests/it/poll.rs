@@ -6,7 +6,7 @@ use rounds_testkit::clock::ManualClock;
 use rounds_testkit::ehr::FakeEhr;
 use rounds_testkit::hospital::Hospital;
 
-fn configuration(ehr: &FakeEhr) -> String {
+pub(crate) fn configuration(ehr: &FakeEhr) -> String {
     format!(
         r#"
 connections:
@@ -36,7 +36,7 @@ destinations:
 }
 
 /// The program beside the EHR, which must go on answering on this runtime.
-async fn rounds(folder: &Folder, words: &[&str]) -> Said {
+pub(crate) async fn rounds(folder: &Folder, words: &[&str]) -> Said {
     let mut command = tokio::process::Command::from(folder.command(words));
     Said::from(command.output().await.expect("the program starts"))
 }
