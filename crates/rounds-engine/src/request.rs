@@ -12,7 +12,7 @@ mod body;
 use http::{HeaderMap, HeaderValue};
 use rounds_domain::Code;
 use rounds_domain::plan::{Connection, RequestBodyRule, RequestRule};
-use rounds_domain::ports::EhrRequest;
+use rounds_domain::ports::{EhrRequest, Turn};
 use rounds_map::{BodyError, Escape, EvaluateError, Json, Needs, Template};
 use url::Url;
 
@@ -178,6 +178,7 @@ pub(crate) fn build(
         headers.append(name, value);
     }
     Ok(EhrRequest {
+        turn: Turn::Poll,
         connection: connection.name.clone(),
         method: rule.method.clone(),
         url,

@@ -132,7 +132,7 @@ impl Ehr for EhrClient {
             .get(&request.connection)
             .ok_or_else(|| asked.error(Cause::UnknownConnection))?;
         lane.judge(&request).map_err(|cause| asked.error(cause))?;
-        let pass = lane.gate.enter().await;
+        let pass = lane.gate.enter(request.turn).await;
         match &lane.session {
             None => lane.send_with_secret(&request, &asked, &pass).await,
             Some(session) => {

@@ -2,9 +2,13 @@
 //!
 //! A gate grants a request when all of these allow it: every rate that holds at the moment (never more than so many grants within any
 //! span of that length, or within each minute, hour or day of the clock), the number of requests under way, and the pause that
-//! the EHR asked for last. Who came first is granted first.
+//! the EHR asked for last. Of those that stand in one queue, who came first is granted first.
 //!
-//! How it works: waiting requests stand in a queue, a fair lock. Only its head looks at the rest: it waits for a slot,
+//! There are two queues. What asks for changes does not wait behind the lookups of a thousand containers: the heads of both
+//! queues take turns, and lookups may have all slots but one, so that however many of them hang, a poll finds a slot. Of a
+//! gate with one slot they have it in turns.
+//!
+//! How it works: each queue is a fair lock, and so is the door behind both. Only who is in the door looks at the rest: it waits for a slot,
 //! then for the moment at which all windows have room, by the clock that was given, and writes that moment into the
 //! book. The book keeps the latest grants, as many as the largest rate needs (16 bytes each), so the windows are exact
 //! and not an approximation by tokens.
@@ -19,7 +23,7 @@
 mod calendar;
 
 use rounds_domain::plan::{Limits, Rate, Spans};
-use rounds_domain::ports::Clock;
+use rounds_domain::ports::{Clock, Turn};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -35,8 +39,14 @@ pub(crate) struct Gate {
     clock: Arc<dyn Clock>,
     rates: Vec<Rate>,
     longest_pause: Duration,
-    queue: tokio::sync::Mutex<()>,
+    /// Who is at the head of each queue, the polls' and the follow-ups'.
+    polls: tokio::sync::Mutex<()>,
+    follow_ups: tokio::sync::Mutex<()>,
+    /// The heads of both queues take turns.
+    door: tokio::sync::Mutex<()>,
     slots: Arc<Semaphore>,
+    /// What of the slots follow-ups may have.
+    share: Arc<Semaphore>,
     /// How many grants the book keeps: as many as the largest rate needs, and those that may be given back.
     remembered: usize,
     book: Mutex<Book>,
@@ -57,6 +67,7 @@ struct Book {
 pub(crate) struct Pass {
     granted_at: Duration,
     _slot: OwnedSemaphorePermit,
+    _share: Option<OwnedSemaphorePermit>,
 }
 
 impl Pass {
@@ -76,8 +87,11 @@ impl Gate {
             clock,
             rates: limits.rates.clone(),
             longest_pause: limits.longest_retry_after,
-            queue: tokio::sync::Mutex::default(),
+            polls: tokio::sync::Mutex::default(),
+            follow_ups: tokio::sync::Mutex::default(),
+            door: tokio::sync::Mutex::default(),
             slots: Arc::new(Semaphore::new(slots)),
+            share: Arc::new(Semaphore::new(slots.saturating_sub(1).max(1))),
             remembered: match limits.rates.iter().map(requests).max() {
                 Some(largest) => largest.saturating_add(slots),
                 None => 0,
@@ -87,18 +101,26 @@ impl Gate {
     }
 
     /// Waits for the leave to make one request.
-    pub(crate) async fn enter(&self) -> Pass {
-        let _head_of_queue = self.queue.lock().await;
-        let slot = Arc::clone(&self.slots)
-            .acquire_owned()
-            .await
-            .expect("a gate never closes its semaphore");
+    pub(crate) async fn enter(&self, turn: Turn) -> Pass {
+        let queue = match turn {
+            Turn::Poll => &self.polls,
+            Turn::FollowUp => &self.follow_ups,
+        };
+        let _head_of_queue = queue.lock().await;
+        // Taken before the door, so that nobody who may not go on stands in it.
+        let share = match turn {
+            Turn::Poll => None,
+            Turn::FollowUp => Some(acquired(&self.share).await),
+        };
+        let _through_the_door = self.door.lock().await;
+        let slot = acquired(&self.slots).await;
         loop {
             match self.grant() {
                 Ok(granted_at) => {
                     return Pass {
                         granted_at,
                         _slot: slot,
+                        _share: share,
                     };
                 }
                 // The pause may have grown meanwhile, so it looks again.
@@ -214,6 +236,10 @@ impl Book {
             .saturating_mul(2_u32.saturating_pow(doublings))
             .min(LONGEST_DEFAULT_PAUSE)
     }
+}
+
+async fn acquired(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    (Arc::clone(semaphore).acquire_owned().await).expect("a gate never closes its semaphores")
 }
 
 fn requests(rate: &Rate) -> usize {

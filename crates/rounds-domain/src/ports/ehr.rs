@@ -38,6 +38,8 @@ pub trait Ehr: Send + Sync + 'static {
 pub struct EhrRequest {
     /// Through which gate, with whose authentication.
     pub connection: ConnectionName,
+    /// In which queue it stands at the gate.
+    pub turn: Turn,
     /// The method.
     pub method: http::Method,
     /// The whole URL. Must have the connection's origin: credentials do not travel to another.
@@ -50,6 +52,16 @@ pub struct EhrRequest {
     pub body: Option<RequestBody>,
     /// How long the whole exchange may take, not counting the wait at the gate; None means the connection's.
     pub timeout: Option<Duration>,
+}
+
+/// In which queue a request stands at its connection's gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Turn {
+    /// What asks for changes. It never waits behind more than one follow-up, and finds a slot that those may not take.
+    #[default]
+    Poll,
+    /// What fills a container. There may be thousands, and each may hang.
+    FollowUp,
 }
 
 impl fmt::Debug for EhrRequest {

@@ -21,7 +21,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use jiff::Timestamp;
 use rounds_domain::plan::{Action, Connection, Expect, Lookup, WhenMissing};
-use rounds_domain::ports::{BodyPiece, EhrRequest, EhrResponse};
+use rounds_domain::ports::{BodyPiece, EhrRequest, EhrResponse, Turn};
 use rounds_domain::{ActionName, Code, Container, Document, LookupName, RoundFailure};
 use rounds_map::{EvaluateError, Json};
 use std::collections::HashMap;
@@ -274,12 +274,15 @@ impl Asking {
         let blanks = Blanks::Refused {
             optional: &self.lookup.optional,
         };
-        request::build(&self.connection, &self.lookup.request, scope, blanks).map_err(|error| {
-            Trouble {
-                code: NOT_ASKABLE,
-                reason: format!("{} cannot be asked: {error}", self.what),
-                retry_after: None,
-            }
+        let built = request::build(&self.connection, &self.lookup.request, scope, blanks);
+        let request = built.map_err(|error| Trouble {
+            code: NOT_ASKABLE,
+            reason: format!("{} cannot be asked: {error}", self.what),
+            retry_after: None,
+        })?;
+        Ok(EhrRequest {
+            turn: Turn::FollowUp,
+            ..request
         })
     }
 

@@ -6,7 +6,7 @@ use crate::request;
 use crate::round::bundle::Bundle;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use rounds_domain::plan::ConnectionTest;
-use rounds_domain::ports::{EhrRequest, EhrResponse};
+use rounds_domain::ports::{EhrRequest, EhrResponse, Turn};
 use rounds_map::Json;
 
 /// What an answer to a search shows.
@@ -53,6 +53,7 @@ impl<'a> Asking<'a> {
         let mut headers = HeaderMap::new();
         headers.insert("prefer", HeaderValue::from_static("handling=strict"));
         let request = EhrRequest {
+            turn: Turn::Poll,
             connection: connection.name.clone(),
             method: http::Method::GET,
             url,

@@ -25,7 +25,7 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 use rounds_domain::plan::{
     AnswerFormat, CursorRule, Deletions, Feed, Records, RequestRule, Sweep, SweepScope,
 };
-use rounds_domain::ports::{EhrRequest, EhrResponse, StoreError};
+use rounds_domain::ports::{EhrRequest, EhrResponse, StoreError, Turn};
 use rounds_domain::{Code, Cursor, RoundEnd, RoundFailure};
 use rounds_map::Filter;
 use std::sync::Arc;
@@ -235,6 +235,7 @@ impl Round<'_> {
         // The connection's own `accept` is for searches; a strict server has parts as lines only.
         let accept = HeaderValue::from_static(format.accept());
         EhrRequest {
+            turn: Turn::Poll,
             connection: self.connection.name.clone(),
             method,
             url,

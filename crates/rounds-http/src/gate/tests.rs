@@ -74,7 +74,7 @@ fn granted_by_gate(limits: &Limits, arrivals: &[Arrival], pauses: &[Pause]) -> V
                 let (gate, clock) = (Arc::clone(&gate), clock.clone());
                 tokio::spawn(async move {
                     clock.sleep(ms(arrival.at_ms)).await;
-                    let pass = gate.enter().await;
+                    let pass = gate.enter(Turn::Poll).await;
                     let granted_at = clock.monotonic();
                     clock.sleep(ms(arrival.served_for_ms)).await;
                     drop(pass);
@@ -191,7 +191,7 @@ proptest! {
                         if is_patient { std::future::pending().await } else { clock.sleep(ms(patience_ms)).await }
                     };
                     tokio::select! {
-                        pass = gate.enter() => {
+                        pass = gate.enter(Turn::Poll) => {
                             let granted_at = clock.monotonic();
                             clock.sleep(ms(20)).await;
                             drop(pass);
@@ -235,8 +235,8 @@ fn unmeasured_pauses_double_and_a_success_resets_them() {
     simulate(&clock, async {
         let mut pauses = Vec::new();
         for _ in 0..8 {
-            let pass = gate.enter().await;
-            let companion = gate.enter().await;
+            let pass = gate.enter(Turn::Poll).await;
+            let companion = gate.enter(Turn::Poll).await;
             pauses.push(gate.pause(pass.granted_at(), None).as_secs());
             gate.served(&companion);
             assert_eq!(
@@ -248,7 +248,7 @@ fn unmeasured_pauses_double_and_a_success_resets_them() {
         }
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
 
-        let pass = gate.enter().await;
+        let pass = gate.enter(Turn::Poll).await;
         gate.served(&pass);
         assert_eq!(gate.pause(pass.granted_at(), None), Duration::from_secs(1));
     });
@@ -259,14 +259,14 @@ fn a_measured_pause_is_kept_clamped_and_not_shortened() {
     let clock = TestClock::default();
     let gate = Gate::new(&limits(&[], 4), Arc::new(clock.clone()));
     simulate(&clock, async {
-        let pass = gate.enter().await;
+        let pass = gate.enter(Turn::Poll).await;
         assert_eq!(
             gate.pause(pass.granted_at(), Some(Duration::from_hours(10))),
             Duration::from_hours(1)
         );
         assert_eq!(gate.pause(pass.granted_at(), Some(ms(5))), ms(5));
         drop(pass);
-        let _pass = gate.enter().await;
+        let _pass = gate.enter(Turn::Poll).await;
         assert_eq!(clock.monotonic(), Duration::from_hours(1));
     });
 }
@@ -279,4 +279,35 @@ fn a_rate_of_nothing_still_lets_one_through() {
         served_for_ms: 0,
     }; 2];
     assert_eq!(granted_by_gate(&limits, &arrivals, &[]), [ms(0), ms(1_000)]);
+}
+
+#[test]
+fn lookups_that_hang_do_not_keep_polls_out() {
+    let clock = TestClock::default();
+    for (in_flight, longest_wait) in [(4, ms(0)), (2, ms(0)), (1, ms(30_000))] {
+        let gate = Arc::new(Gate::new(&limits(&[], in_flight), Arc::new(clock.clone())));
+        simulate(&clock, async {
+            let began = clock.monotonic();
+            let hang = || {
+                let (gate, clock) = (Arc::clone(&gate), clock.clone());
+                tokio::spawn(async move {
+                    let _pass = gate.enter(Turn::FollowUp).await;
+                    clock.sleep(ms(30_000)).await;
+                })
+            };
+            let lookups: Vec<_> = (0..160).map(|_| hang()).collect();
+            clock.sleep(ms(10)).await;
+            let asked_at = clock.monotonic();
+            drop(gate.enter(Turn::Poll).await);
+            let waited = clock.monotonic().saturating_sub(asked_at);
+            assert!(waited <= longest_wait, "{in_flight}: {waited:?}");
+            for lookup in lookups {
+                lookup.await.expect("it ends");
+            }
+            // Each of them had its turn, all slots but one at a time.
+            let at_once = u64::from(in_flight - 1).max(1);
+            let took = clock.monotonic().saturating_sub(began);
+            assert!(took >= ms(30_000 * 160 / at_once), "{in_flight}: {took:?}");
+        });
+    }
 }

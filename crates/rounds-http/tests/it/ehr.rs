@@ -52,6 +52,7 @@ fn client(connection: Connection) -> EhrClient {
 pub(crate) fn request(url_text: &str) -> EhrRequest {
     EhrRequest {
         connection: ConnectionName::new("mercy"),
+        turn: rounds_domain::ports::Turn::Poll,
         method: Method::GET,
         url: url(url_text),
         headers: HeaderMap::new(),

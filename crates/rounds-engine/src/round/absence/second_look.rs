@@ -10,7 +10,7 @@ use crate::observe::Exchange;
 use http::{HeaderMap, Method};
 use rounds_domain::RecordId;
 use rounds_domain::plan::{Feed, Within};
-use rounds_domain::ports::EhrRequest;
+use rounds_domain::ports::{EhrRequest, Turn};
 use rounds_map::{Escape, Json};
 
 /// How many are looked for in one round. More than these are decided by the next sweep, which asks once for all of them.
@@ -35,6 +35,7 @@ pub(super) async fn look(round: &mut Round<'_>, id: &RecordId) -> Looked {
         return Looked::Undecided;
     };
     let request = EhrRequest {
+        turn: Turn::Poll,
         connection: round.connection.name.clone(),
         method: Method::GET,
         url,
