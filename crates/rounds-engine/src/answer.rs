@@ -178,11 +178,7 @@ impl Judge<'_> {
                 .run(move || look(&rules, format, &body, is_graphql, now))
                 .await;
             looked.map_err(|error| {
-                failure(
-                    failure::EVALUATOR,
-                    format!("{what}: reading the answer: {error}"),
-                    "this is a fault of Rounds: please report it",
-                )
+                failure::not_evaluated(&format!("{what}: reading the answer"), error)
             })?
         } else {
             (candidates.first()).map_or(Found::Nothing, |(index, _)| Found::Rule(*index, None))

@@ -6,26 +6,20 @@
 //!
 //! Under deterministic simulation threads would bring in chance: [`Evaluator::inline`] has none.
 
-use crate::filter::grant_stack;
+mod threads;
+
 use std::future::Future;
-use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use threads::Job;
 use tokio::sync::{mpsc, oneshot};
 
-/// Reserved for each thread's stack; the system gives memory to it only where it is touched.
-const STACK_BYTES: usize = 32 << 20;
-
-/// What an expression may use of it before it is stopped. The rest is for what runs between two checks.
+/// What an expression may use of a thread's stack before it is stopped. The rest is for what runs between two checks.
 const STACK_BUDGET_BYTES: usize = 16 << 20;
 
-/// More threads than this never help: they would wait for the network and the disk of the rest.
-const MAX_THREADS: usize = 4;
-
-/// How many closures may wait for each thread.
-const QUEUE_PER_THREAD: usize = 16;
-
-type Job = Box<dyn FnOnce() + Send>;
+/// How long a closure may take. A page of many megabytes takes a second or two; what takes longer than this would not end soon.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Runs closures where there is stack enough for expressions. Cheap to clone; the threads end when the last clone is
 /// dropped and the queue is empty.
@@ -37,13 +31,45 @@ pub struct Evaluator {
 #[derive(Debug, Clone)]
 enum Place {
     Inline,
-    Threads(mpsc::Sender<Job>),
+    Threads {
+        sender: mpsc::Sender<Job>,
+        deadline: Duration,
+    },
 }
 
-/// The closure panicked: a defect. The evaluator goes on.
+/// A closure that gave no result. The evaluator goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an evaluation panicked; this is a defect in Rounds, please report it")]
-pub struct Panicked;
+pub enum NotEvaluated {
+    /// It panicked: a defect.
+    #[error("an evaluation panicked")]
+    Panicked,
+    /// It went on beyond its deadline.
+    #[error("an evaluation took more than {} and was given up", in_words(*limit))]
+    TooLong {
+        /// How long it might take.
+        limit: Duration,
+    },
+}
+
+impl NotEvaluated {
+    /// How to mend it.
+    pub const fn hint(self) -> &'static str {
+        match self {
+            Self::Panicked => "this is a fault of Rounds: please report it",
+            Self::TooLong { .. } => {
+                "an expression compares or walks more of a large record than it needs to: narrow it down first, for example `.list | map(.id)`"
+            }
+        }
+    }
+}
+
+fn in_words(limit: Duration) -> String {
+    if limit.subsec_millis() == 0 {
+        format!("{} s", limit.as_secs())
+    } else {
+        format!("{} ms", limit.as_millis())
+    }
+}
 
 impl Evaluator {
     /// Starts as many threads as there are processors, at most four.
@@ -51,25 +77,16 @@ impl Evaluator {
     /// # Errors
     /// When not even one thread can be started.
     pub fn start() -> std::io::Result<Self> {
-        let threads = std::thread::available_parallelism()
-            .map_or(1, NonZeroUsize::get)
-            .min(MAX_THREADS);
-        let (sender, receiver) = mpsc::channel(threads * QUEUE_PER_THREAD);
-        let receiver = Arc::new(Mutex::new(receiver));
-        for number in 0..threads {
-            let receiver = Arc::clone(&receiver);
-            let builder = std::thread::Builder::new()
-                .name(format!("rounds-map-{number}"))
-                .stack_size(STACK_BYTES);
-            match builder.spawn(move || serve(&receiver)) {
-                Ok(_) => {}
-                // Fewer threads than wished do the same work.
-                Err(_) if number > 0 => break,
-                Err(error) => return Err(error),
-            }
-        }
+        Self::start_with(DEADLINE)
+    }
+
+    /// The same with another deadline.
+    fn start_with(deadline: Duration) -> std::io::Result<Self> {
         Ok(Self {
-            place: Place::Threads(sender),
+            place: Place::Threads {
+                sender: threads::start(deadline)?,
+                deadline,
+            },
         })
     }
 
@@ -85,61 +102,64 @@ impl Evaluator {
     pub fn run<R, F>(
         &self,
         closure: F,
-    ) -> impl Future<Output = Result<R, Panicked>> + Send + use<R, F>
+    ) -> impl Future<Output = Result<R, NotEvaluated>> + Send + use<R, F>
     where
         R: Send + 'static,
         F: FnOnce() -> R + Send + 'static,
     {
         let begun = match &self.place {
             Place::Inline => Begun::Done(guarded(closure)),
-            Place::Threads(sender) => Begun::Queued(sender.clone(), closure),
+            Place::Threads { sender, deadline } => {
+                Begun::Queued(sender.clone(), *deadline, closure)
+            }
         };
         async move {
             match begun {
                 Begun::Done(result) => result,
-                Begun::Queued(sender, closure) => {
+                Begun::Queued(sender, limit, closure) => {
                     let (answer, answered) = oneshot::channel();
-                    let job: Job = Box::new(move || {
-                        // Nobody waits any more: the answer is not wanted.
-                        _ = answer.send(guarded(closure));
-                    });
+                    let answer = Arc::new(Mutex::new(Some(answer)));
+                    let given_up = Arc::clone(&answer);
+                    let job = Job {
+                        work: Box::new(move || say(&answer, guarded(closure))),
+                        give_up: Box::new(move || {
+                            say(&given_up, Err(NotEvaluated::TooLong { limit }));
+                        }),
+                    };
                     // The threads live as long as a sender does, and ours is one.
-                    sender.send(job).await.map_err(|_| Panicked)?;
-                    answered.await.unwrap_or(Err(Panicked))
+                    (sender.send(job).await).map_err(|_| NotEvaluated::Panicked)?;
+                    answered.await.unwrap_or(Err(NotEvaluated::Panicked))
                 }
             }
         }
     }
 }
 
+/// Who answers whoever waits: the closure, or who gave it up, whichever comes first.
+type Answer<R> = Mutex<Option<oneshot::Sender<Result<R, NotEvaluated>>>>;
+
+fn say<R>(answer: &Answer<R>, result: Result<R, NotEvaluated>) {
+    let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+    // Nobody waits any more: the answer is not wanted.
+    if let Some(answer) = answer {
+        _ = answer.send(result);
+    }
+}
+
 /// What has become of a closure when `run` returns its future.
 enum Begun<R, F> {
-    Done(Result<R, Panicked>),
-    Queued(mpsc::Sender<Job>, F),
+    Done(Result<R, NotEvaluated>),
+    Queued(mpsc::Sender<Job>, Duration, F),
 }
 
-fn guarded<R>(closure: impl FnOnce() -> R) -> Result<R, Panicked> {
+fn guarded<R>(closure: impl FnOnce() -> R) -> Result<R, NotEvaluated> {
     // What the closure owned is dropped with it; what it shares is behind locks that say when they are poisoned.
-    catch_unwind(AssertUnwindSafe(closure)).map_err(|_| Panicked)
-}
-
-fn serve(jobs: &Mutex<mpsc::Receiver<Job>>) {
-    grant_stack(STACK_BUDGET_BYTES);
-    loop {
-        // One thread at a time waits at the queue, the others at the lock.
-        let job = jobs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .blocking_recv();
-        match job {
-            Some(job) => job(),
-            None => return,
-        }
-    }
+    catch_unwind(AssertUnwindSafe(closure)).map_err(|_| NotEvaluated::Panicked)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::threads::MAX_THREADS;
     use super::*;
     use crate::{EvaluateError, Filter, Json};
 
@@ -150,7 +170,7 @@ mod tests {
             .run(|| std::thread::current().name().map(str::to_owned))
             .await
             .expect("runs");
-        assert!(name.is_some_and(|name| name.starts_with("rounds-map-")));
+        assert!(name.is_some_and(|name| name == "rounds-map"));
     }
 
     #[tokio::test]
@@ -161,7 +181,7 @@ mod tests {
                 evaluator
                     .run(|| -> u8 { std::panic::resume_unwind(Box::new("defect")) })
                     .await,
-                Err(Panicked)
+                Err(NotEvaluated::Panicked)
             );
         }
         assert_eq!(evaluator.run(|| 7).await, Ok(7));
@@ -169,8 +189,30 @@ mod tests {
             Evaluator::inline()
                 .run(|| -> u8 { std::panic::resume_unwind(Box::new(1)) })
                 .await,
-            Err(Panicked)
+            Err(NotEvaluated::Panicked)
         );
+    }
+
+    #[tokio::test]
+    async fn what_takes_too_long_is_given_up_and_its_thread_replaced() {
+        let limit = Duration::from_millis(100);
+        let evaluator = Evaluator::start_with(limit).expect("threads start");
+        // One native step that goes over two large arrays, once for each thread and once more.
+        let quadratic = Filter::compile("contains(reverse)").expect("compiles");
+        let numbers = Json::array((0..60_000).map(Json::integer).collect::<Vec<_>>());
+        let poison: Vec<_> = (0..=MAX_THREADS)
+            .map(|_| {
+                let (filter, numbers) = (quadratic.clone(), numbers.clone());
+                tokio::spawn(evaluator.run(move || filter.one(&numbers).map(drop)))
+            })
+            .collect();
+        let healthy = tokio::spawn(evaluator.run(|| 7));
+        for one in poison {
+            let ended = one.await.expect("joins");
+            assert_eq!(ended, Err(NotEvaluated::TooLong { limit }));
+        }
+        assert_eq!(healthy.await.expect("joins"), Ok(7));
+        assert_eq!(evaluator.run(|| 8).await, Ok(8));
     }
 
     #[tokio::test]

@@ -26,7 +26,8 @@
 //! # What to mind
 //! - Fuel is not time, since this crate owns no clock. A step is as long as what it works on is large: comparing,
 //!   sorting or searching a value of ten megabytes is one step, and a million steps of that are hours. Values are as
-//!   large as the bodies that the HTTP limits let in.
+//!   large as the bodies that the HTTP limits let in. So an [`Evaluator`]'s threads are watched over: what goes on for half a minute
+//!   is given up.
 //! - A native function's result is accounted for when it is there. In between, one such function may hold about twenty
 //!   times its input (`explode`): with the default limits a transient gigabyte, and then the expression is stopped.
 //!   Multiplying and adding strings are accounted for before.
@@ -54,7 +55,7 @@ pub use body::{Body, BodyError};
 pub use difference::{MOST_DIFFERENCES, differences, touches};
 pub use edit::{Edit, edited, values_at};
 pub use error::{CompileError, EvaluateError, ParseError};
-pub use evaluator::{Evaluator, Panicked};
+pub use evaluator::{Evaluator, NotEvaluated};
 pub use filter::{Filter, Limits};
 pub use identify::Needs;
 pub use json::{Json, JsonKind, MAX_NESTING, MAX_NUMBER_BYTES};

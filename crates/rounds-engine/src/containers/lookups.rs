@@ -392,11 +392,7 @@ impl Asking {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Trouble> {
         let done = self.ports.evaluator.run(work).await;
-        done.map_err(|error| Trouble {
-            code: failure::EVALUATOR,
-            reason: format!("{}: {error}", self.what),
-            retry_after: None,
-        })
+        done.map_err(|error| Trouble::not_evaluated(&self.what, error))
     }
 }
 

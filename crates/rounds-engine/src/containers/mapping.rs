@@ -7,7 +7,6 @@ use super::subscribe::{self, Wanted};
 use super::wrap;
 use super::{Silence, Trouble};
 use crate::Ports;
-use crate::round::failure::EVALUATOR;
 use jiff::Timestamp;
 use rounds_domain::plan::{Action, BodyRule, Subscription};
 use rounds_domain::{Code, Container, DestinationName, Document, Gap, Notification};
@@ -44,11 +43,7 @@ pub(super) async fn map(
         .evaluator
         .run(move || write(&for_mapping, &of, scope, &meta, base_url.as_ref()))
         .await
-        .map_err(|error| Trouble {
-            code: EVALUATOR,
-            reason: format!("mapping: {error}"),
-            retry_after: None,
-        })??;
+        .map_err(|error| Trouble::not_evaluated("mapping", error))??;
     let written = match written {
         Ok(written) => written,
         Err(silence) => return Ok(Mapped::Silent(silence)),

@@ -22,6 +22,7 @@ pub(crate) use wrap::{NUMBER_MARK, source};
 use crate::Ports;
 use crate::backoff::next_wait;
 use crate::moment::later;
+use crate::round::failure::EVALUATOR;
 use lookups::Looked;
 use mapping::Mapped;
 use rounds_domain::plan::{Action, Plan, WhenMissing};
@@ -29,6 +30,7 @@ use rounds_domain::{
     Code, Container, ContainerSettlement, DeliveryOrder, DestinationName, Gap, LookupAnswer,
     Notification, Owed,
 };
+use rounds_map::NotEvaluated;
 use scope::Scope;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,8 +51,25 @@ pub(crate) struct Trouble {
     pub(crate) code: Code,
     /// In words.
     pub(crate) reason: String,
-    /// What the EHR asked to wait.
+    /// What the EHR asked to wait, or how long it is no use to try again.
     pub(crate) retry_after: Option<Duration>,
+}
+
+/// When a record is tried again whose evaluation took too long. Each try may hold a thread for as long as it likes.
+const AFTER_TOO_LONG: Duration = Duration::from_hours(1);
+
+impl Trouble {
+    /// An evaluation that was given up. `what` is what was being done.
+    fn not_evaluated(what: &str, error: NotEvaluated) -> Self {
+        Self {
+            code: EVALUATOR,
+            reason: format!("{what}: {error}"),
+            retry_after: match error {
+                NotEvaluated::Panicked => None,
+                NotEvaluated::TooLong { .. } => Some(AFTER_TOO_LONG),
+            },
+        }
+    }
 }
 
 /// Why a change is not told.

@@ -16,7 +16,7 @@
 mod second_look;
 
 use super::cursor::Position;
-use super::failure::{self, failure};
+use super::failure;
 use super::gone::version_of_absence;
 use super::read::{self, Identity, ReadRecord, dates_of, day_of};
 use super::{Interruption, Round};
@@ -236,13 +236,9 @@ impl Round<'_> {
             }
             (missed, out_of_sight)
         });
-        let (missed, out_of_sight) = sorted.await.map_err(|error| {
-            failure(
-                failure::EVALUATOR,
-                format!("reading records that are gone: {error}"),
-                "this is a fault of Rounds: please report it",
-            )
-        })?;
+        let (missed, out_of_sight) = sorted
+            .await
+            .map_err(|error| failure::not_evaluated("reading records that are gone", error))?;
         let missed = missed
             .into_iter()
             .map(|(suspicion, version, record)| MissedChange {

@@ -2,6 +2,7 @@
 
 use rounds_domain::ports::{EhrError, EhrResponse};
 use rounds_domain::{Code, RoundFailure};
+use rounds_map::NotEvaluated;
 
 /// The list of partitions cannot be used.
 pub(crate) const PARTITIONS: Code = Code::new("R0324");
@@ -64,6 +65,11 @@ pub(crate) fn failure(
         message: message.into(),
         hint: Some(hint.into()),
     }
+}
+
+/// An evaluation that was given up. `what` is what was being done.
+pub(crate) fn not_evaluated(what: &str, error: NotEvaluated) -> RoundFailure {
+    failure(EVALUATOR, format!("{what}: {error}"), error.hint())
 }
 
 /// No answer came.

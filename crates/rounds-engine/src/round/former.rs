@@ -14,7 +14,7 @@ use super::gone::version_of_absence;
 use super::read::{self, ReadRecord};
 use super::{Interruption, Round};
 use crate::moment::{earlier, later};
-use crate::round::failure::{self, failure};
+use crate::round::failure;
 use jiff::Timestamp;
 use rounds_domain::plan::{FeedRole, VersionRule};
 use rounds_domain::{Cursor, Knowledge, RecordId, Version};
@@ -83,13 +83,9 @@ impl Round<'_> {
             };
             states.into_iter().map(read).collect::<Vec<_>>()
         });
-        let read = read.await.map_err(|error| {
-            failure(
-                failure::EVALUATOR,
-                format!("reading known records: {error}"),
-                "this is a fault of Rounds: please report it",
-            )
-        })?;
+        let read = read
+            .await
+            .map_err(|error| failure::not_evaluated("reading known records", error))?;
         for (place, former) in places.into_iter().zip(read) {
             formers[place] = former;
         }

@@ -6,7 +6,7 @@
 
 use super::Interruption;
 use super::Round;
-use super::failure::{self, failure};
+use super::failure;
 use super::read::{self, Identity, ReadRecord};
 use crate::Ports;
 use rounds_domain::plan::Action;
@@ -67,13 +67,9 @@ pub(super) async fn complete(
             })
             .collect::<Vec<_>>()
     });
-    let laid = laid.await.map_err(|error| {
-        failure(
-            failure::EVALUATOR,
-            format!("reading records that are gone: {error}"),
-            "this is a fault of Rounds: please report it",
-        )
-    })?;
+    let laid = laid
+        .await
+        .map_err(|error| failure::not_evaluated("reading records that are gone", error))?;
     for (place, key, record) in laid {
         records[place].ordering_key = key;
         records[place].record = record;

@@ -149,13 +149,7 @@ pub(super) async fn page_beside(
         .evaluator
         .run(move || page(&action, &feed, partition.as_ref(), &response, basis))
         .await;
-    read.map_err(|error| {
-        failure(
-            failure::EVALUATOR,
-            format!("reading a page: {error}"),
-            "this is a fault of Rounds: please report it",
-        )
-    })?
+    read.map_err(|error| failure::not_evaluated("reading a page", error))?
 }
 
 /// Reads what was pushed.

@@ -12,7 +12,7 @@ use super::pending::Pending;
 use super::read::{self, ReadRecord};
 use super::{Interruption, feed_key, gone};
 use crate::Ports;
-use crate::round::failure::{self, failure};
+use crate::round::failure;
 use bytes::Bytes;
 use rounds_domain::plan::{Action, Feed};
 use rounds_domain::ports::{NotTaken, Receipt, StoreError};
@@ -84,13 +84,7 @@ async fn read_beside(
         .evaluator
         .run(move || read::pushed(&for_reading, &through, &body))
         .await;
-    let mut records = read.map_err(|error| {
-        failure(
-            failure::EVALUATOR,
-            format!("reading a push: {error}"),
-            "this is a fault of Rounds: please report it",
-        )
-    })??;
+    let mut records = read.map_err(|error| failure::not_evaluated("reading a push", error))??;
     gone::complete(ports, action, &mut records).await?;
     Ok(records)
 }
