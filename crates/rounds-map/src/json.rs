@@ -6,6 +6,7 @@
 
 mod lines;
 mod read;
+mod room;
 mod write;
 mod xml;
 
@@ -67,7 +68,8 @@ impl Json {
     /// Reads what a server sends as JSON: as [`Json::parse`], but a byte order mark is skipped, and what cannot be a character (bytes that are no
     /// UTF-8, half of a surrogate pair, a control character within a string) is read as U+FFFD. Says how many were.
     pub fn parse_mending(text: &[u8]) -> Result<(Self, u64), ParseError> {
-        read::read_mending(text).map(|(value, mended)| (Self(value), mended))
+        read::read_mending(text, &mut room::Room::of(text.len()))
+            .map(|(value, mended)| (Self(value), mended))
     }
 
     /// Reads one JSON value from each line (ndjson), as an array of them. Empty lines are left out; [`Json::parse`] says what a

@@ -1,15 +1,18 @@
 //! Reading ndjson: one value on each line, as FHIR's bulk exports and many APIs' streams give records.
 
 use super::read;
+use super::room::Room;
 use crate::ParseError;
 use jaq_json::Val;
 
 pub(super) fn read(text: &[u8]) -> Result<Val, ParseError> {
     let mut begin = 0;
     let mut values = Vec::new();
+    // All lines share it: each by itself may be small.
+    let mut room = Room::of(text.len());
     for line in text.split(|byte| *byte == b'\n') {
         if !line.trim_ascii().is_empty() {
-            let (value, _) = read::read_mending(line).map_err(|error| ParseError {
+            let (value, _) = read::read_mending(line, &mut room).map_err(|error| ParseError {
                 offset: begin + error.offset,
                 ..error
             })?;

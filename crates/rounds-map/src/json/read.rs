@@ -7,9 +7,12 @@
 //! An answer of an EHR is read with a little more patience ([`read_mending`]): one sign that is none, in one name of one patient, must
 //! not stop a feed. What cannot be a character becomes U+FFFD, and is counted.
 
+use super::room::{ARRAY, MEMBER, OBJECT, Room, STRING, VALUE};
 use super::{MAX_NESTING, MAX_NUMBER_BYTES};
 use crate::ParseError;
 use jaq_json::{Map, Num, Val};
+
+const LANGUAGE: &str = "JSON";
 
 /// Whole numbers of at most this many digits fit into 64 bits whatever the digits are.
 const SHORT_DIGITS: usize = 18;
@@ -17,12 +20,12 @@ const SHORT_DIGITS: usize = 18;
 pub(super) fn read(text: &[u8]) -> Result<Val, ParseError> {
     let text =
         std::str::from_utf8(text).map_err(|e| failure(e.valid_up_to(), "the text is not UTF-8"))?;
-    Reader::of(text, Signs::Strict).whole()
+    Reader::of(text, Signs::Strict).whole(&mut Room::of(text.len()))
 }
 
 /// The same for what a server sends: a byte order mark is skipped, and bytes that are no UTF-8, halves of surrogate pairs and control characters
 /// within strings are replaced. Says how many were.
-pub(super) fn read_mending(text: &[u8]) -> Result<(Val, u64), ParseError> {
+pub(super) fn read_mending(text: &[u8], room: &mut Room) -> Result<(Val, u64), ParseError> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let lossy = String::from_utf8_lossy(text);
     let replaced = match &lossy {
@@ -34,7 +37,7 @@ pub(super) fn read_mending(text: &[u8]) -> Result<(Val, u64), ParseError> {
         }
     };
     let mut reader = Reader::of(&lossy, Signs::Mended(replaced));
-    let value = reader.whole()?;
+    let value = reader.whole(room)?;
     match reader.signs {
         Signs::Mended(mended) => Ok((value, mended)),
         Signs::Strict => Ok((value, 0)),
@@ -55,7 +58,7 @@ enum Signs {
 
 fn failure(offset: usize, reason: &str) -> ParseError {
     ParseError {
-        language: "JSON",
+        language: LANGUAGE,
         offset,
         reason: reason.to_owned(),
     }
@@ -73,9 +76,9 @@ impl<'t> Reader<'t> {
     }
 
     /// Reads the one value that the text is.
-    fn whole(&mut self) -> Result<Val, ParseError> {
+    fn whole(&mut self, room: &mut Room) -> Result<Val, ParseError> {
         self.skip_whitespace();
-        let value = self.value(0)?;
+        let value = self.value(0, room)?;
         self.skip_whitespace();
         match self.peek() {
             None => Ok(value),
@@ -116,11 +119,17 @@ impl<'t> Reader<'t> {
         found
     }
 
-    fn value(&mut self, depth: usize) -> Result<Val, ParseError> {
+    fn value(&mut self, depth: usize, room: &mut Room) -> Result<Val, ParseError> {
+        let start = self.at;
+        room.take(VALUE, LANGUAGE, start)?;
         match self.peek() {
-            Some(b'{') => self.object(depth + 1),
-            Some(b'[') => self.array(depth + 1),
-            Some(b'"') => self.string().map(Val::from),
+            Some(b'{') => self.object(depth + 1, room),
+            Some(b'[') => self.array(depth + 1, room),
+            Some(b'"') => {
+                let text = self.string()?;
+                room.take(STRING + text.len(), LANGUAGE, start)?;
+                Ok(Val::from(text))
+            }
             Some(b'-' | b'0'..=b'9') => self.number().map(Val::Num),
             Some(b't') => self.word("true", Val::Bool(true)),
             Some(b'f') => self.word("false", Val::Bool(false)),
@@ -148,13 +157,14 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
-    fn array(&mut self, depth: usize) -> Result<Val, ParseError> {
+    fn array(&mut self, depth: usize, room: &mut Room) -> Result<Val, ParseError> {
+        room.take(ARRAY, LANGUAGE, self.at)?;
         self.enter(depth)?;
         let mut items = Vec::new();
         if !self.take(b']') {
             loop {
                 self.skip_whitespace();
-                items.push(self.value(depth)?);
+                items.push(self.value(depth, room)?);
                 if self.take(b']') {
                     break;
                 }
@@ -166,7 +176,8 @@ impl<'t> Reader<'t> {
         Ok(items.into_iter().collect())
     }
 
-    fn object(&mut self, depth: usize) -> Result<Val, ParseError> {
+    fn object(&mut self, depth: usize, room: &mut Room) -> Result<Val, ParseError> {
+        room.take(OBJECT, LANGUAGE, self.at)?;
         self.enter(depth)?;
         let mut members = Map::default();
         if !self.take(b'}') {
@@ -176,11 +187,12 @@ impl<'t> Reader<'t> {
                     return self.fail("expected a key in quotes");
                 }
                 let key = self.string()?;
+                room.take(MEMBER + key.len(), LANGUAGE, self.at)?;
                 if !self.take(b':') {
                     return self.fail("expected `:` after a key");
                 }
                 self.skip_whitespace();
-                members.insert(Val::from(key), self.value(depth)?);
+                members.insert(Val::from(key), self.value(depth, room)?);
                 if self.take(b'}') {
                     break;
                 }

@@ -8,12 +8,15 @@
 //! One child is a value and several are an array, which no rule without a schema can avoid: `many` in jq makes both a list.
 
 use super::MAX_NESTING;
+use super::room::{MEMBER, OBJECT, Room, STRING, VALUE};
 use crate::ParseError;
 use jaq_json::{Map, Val};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use std::borrow::Cow;
 use std::collections::HashSet;
+
+const LANGUAGE: &str = "XML";
 
 /// How many attributes an element may have. Documents of EHRs have a dozen.
 const MOST_ATTRIBUTES: usize = 1_000;
@@ -26,6 +29,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Val, ParseError> {
     let mut reader = Reader::from_str(&text);
     let mut open: Vec<Element> = Vec::new();
     let mut root: Option<(String, Val)> = None;
+    let mut room = Room::of(text.len());
     loop {
         let at = place(&reader);
         let event = reader
@@ -33,16 +37,16 @@ pub(super) fn read(bytes: &[u8]) -> Result<Val, ParseError> {
             .map_err(|error| failure(error_place(&reader), words(&error)))?;
         match event {
             Event::Start(start) => {
-                let element = begin(&start, open.len(), root.is_some(), at)?;
+                let element = begin(&start, open.len(), root.is_some(), at, &mut room)?;
                 open.push(element);
             }
             Event::Empty(start) => {
-                let element = begin(&start, open.len(), root.is_some(), at)?;
-                end(element, &mut open, &mut root);
+                let element = begin(&start, open.len(), root.is_some(), at, &mut room)?;
+                end(element, &mut open, &mut root, &mut room, at)?;
             }
             Event::End(_) => {
                 if let Some(element) = open.pop() {
-                    end(element, &mut open, &mut root);
+                    end(element, &mut open, &mut root, &mut room, at)?;
                 }
             }
             Event::Text(text) => {
@@ -106,6 +110,7 @@ fn begin(
     depth: usize,
     has_root: bool,
     at: usize,
+    room: &mut Room,
 ) -> Result<Element, ParseError> {
     if depth >= MAX_NESTING {
         return Err(failure(at, "elements nest too deeply"));
@@ -142,21 +147,35 @@ fn begin(
             element.is_nil = true;
             continue;
         }
-        element.add(format!("@{name}"), Val::from(value.into_owned()));
+        let weight = STRING + value.len();
+        let weight = weight + element.add(format!("@{name}"), Val::from(value.into_owned()));
+        room.take(weight, LANGUAGE, at)?;
     }
     Ok(element)
 }
 
-fn end(element: Element, open: &mut [Element], root: &mut Option<(String, Val)>) {
+fn end(
+    element: Element,
+    open: &mut [Element],
+    root: &mut Option<(String, Val)>,
+    room: &mut Room,
+    at: usize,
+) -> Result<(), ParseError> {
+    let text = element.text.len();
     let (name, value) = element.finished();
-    match open.last_mut() {
-        Some(parent) => parent.add(name, value),
-        None => *root = Some((name, value)),
-    }
+    let weight = if let Some(parent) = open.last_mut() {
+        parent.add(name, value)
+    } else {
+        *root = Some((name, value));
+        VALUE
+    };
+    let of_text = if text > 0 { STRING + text } else { 0 };
+    room.take(weight + of_text, LANGUAGE, at)
 }
 
 impl Element {
-    fn add(&mut self, name: String, value: Val) {
+    /// Adds a member and says what its place takes.
+    fn add(&mut self, name: String, value: Val) -> usize {
         if let Some(place) = self.places.get(&name) {
             let member = &mut self.members[*place].1;
             match member {
@@ -166,9 +185,13 @@ impl Element {
                     *member = Member::Several(vec![first, value]);
                 }
             }
+            VALUE
         } else {
+            let first = if self.members.is_empty() { OBJECT } else { 0 };
+            let weight = first + MEMBER + VALUE + name.len();
             self.places.insert(name.clone(), self.members.len());
             self.members.push((name, Member::One(value)));
+            weight
         }
     }
 
@@ -278,7 +301,7 @@ fn words(error: &quick_xml::Error) -> &'static str {
 
 fn failure(offset: usize, reason: &str) -> ParseError {
     ParseError {
-        language: "XML",
+        language: LANGUAGE,
         offset,
         reason: reason.to_owned(),
     }
