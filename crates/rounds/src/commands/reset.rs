@@ -289,11 +289,9 @@ impl Report for ResetReport {
         for edit in &self.edits {
             // The start is where the feeds go, which is said above.
             if !edit.rule.ends_with(START) {
-                writeln!(
-                    out,
-                    "`{}` {is} {} instead of {}",
-                    edit.rule, edit.now, edit.before
-                )?;
+                let becomes = if self.done { "became" } else { "would become" };
+                let EditRow { rule, before, now } = edit;
+                writeln!(out, "`{rule}` {becomes} {now}; it was {before}")?;
             }
         }
         Ok(())
