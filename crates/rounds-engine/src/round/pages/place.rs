@@ -49,7 +49,8 @@ pub(super) fn in_link(first: &Url, second: &Url, shown: u64) -> Option<LinkPlace
     };
     let name = parameter.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| name.contains(word));
-    let is_offset = says(&["offset", "skip", "start", "from"]);
+    // `from` and `start` may be a keyset just as well: those are offsets only if they go on by what was shown.
+    let is_offset = says(&["offset", "skip"]);
     let is_number = !is_offset && says(&["page"]);
     let by_step = before.unwrap_or(0) + shown == at && shown > 1;
     let places = if is_offset || (!is_number && by_step) {
@@ -101,6 +102,8 @@ mod tests {
             ("?since=x", "?since=x&after=77123", None),
             ("?since=x", "?since=x&page=77123", None),
             ("?page=1", "?page=2&snapshot=abc", None),
+            ("", "?from=50", offset("from", 50)),
+            ("?since=x", "?from=24949", None),
         ];
         for (first, second, wanted) in cases {
             assert_eq!(place(first, second, 50), wanted, "{first} -> {second}");
