@@ -31,10 +31,7 @@ pub struct Evaluator {
 #[derive(Debug, Clone)]
 enum Place {
     Inline,
-    Threads {
-        sender: mpsc::Sender<Job>,
-        deadline: Duration,
-    },
+    Threads(mpsc::Sender<Job>),
 }
 
 /// A closure that gave no result. The evaluator goes on.
@@ -83,10 +80,7 @@ impl Evaluator {
     /// The same with another deadline.
     fn start_with(deadline: Duration) -> std::io::Result<Self> {
         Ok(Self {
-            place: Place::Threads {
-                sender: threads::start(deadline)?,
-                deadline,
-            },
+            place: Place::Threads(threads::start(deadline)?),
         })
     }
 
@@ -109,20 +103,18 @@ impl Evaluator {
     {
         let begun = match &self.place {
             Place::Inline => Begun::Done(guarded(closure)),
-            Place::Threads { sender, deadline } => {
-                Begun::Queued(sender.clone(), *deadline, closure)
-            }
+            Place::Threads(sender) => Begun::Queued(sender.clone(), closure),
         };
         async move {
             match begun {
                 Begun::Done(result) => result,
-                Begun::Queued(sender, limit, closure) => {
+                Begun::Queued(sender, closure) => {
                     let (answer, answered) = oneshot::channel();
                     let answer = Arc::new(Mutex::new(Some(answer)));
                     let given_up = Arc::clone(&answer);
                     let job = Job {
                         work: Box::new(move || say(&answer, guarded(closure))),
-                        give_up: Box::new(move || {
+                        give_up: Box::new(move |limit| {
                             say(&given_up, Err(NotEvaluated::TooLong { limit }));
                         }),
                     };
@@ -149,7 +141,7 @@ fn say<R>(answer: &Answer<R>, result: Result<R, NotEvaluated>) {
 /// What has become of a closure when `run` returns its future.
 enum Begun<R, F> {
     Done(Result<R, NotEvaluated>),
-    Queued(mpsc::Sender<Job>, Duration, F),
+    Queued(mpsc::Sender<Job>, F),
 }
 
 fn guarded<R>(closure: impl FnOnce() -> R) -> Result<R, NotEvaluated> {

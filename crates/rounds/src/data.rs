@@ -38,10 +38,10 @@ pub fn look(data_directory: &Path) -> Result<Database, Problem> {
     }
 }
 
-/// Opens the store beside a running process, for an operator's command.
-pub fn open_for_operator(data_directory: &Path) -> Result<SqliteStore, Problem> {
+/// Fails where there is no database yet.
+pub fn require(data_directory: &Path) -> Result<(), Problem> {
     match look(data_directory)? {
-        Database::There => Ok(SqliteStore::open_for_operator(data_directory)?),
+        Database::There => Ok(()),
         Database::NotYet => Err(Problem::new(
             NO_DATA,
             Ended::DataDirectory,
@@ -52,4 +52,10 @@ pub fn open_for_operator(data_directory: &Path) -> Result<SqliteStore, Problem> 
             "`rounds run` makes it; name another directory with --data-dir",
         )),
     }
+}
+
+/// Opens the store beside a running process, for an operator's command.
+pub fn open_for_operator(data_directory: &Path) -> Result<SqliteStore, Problem> {
+    require(data_directory)?;
+    Ok(SqliteStore::open_for_operator(data_directory)?)
 }

@@ -9,15 +9,17 @@ use crate::problem::EDITED;
 use crate::{Ended, Problem};
 use rounds_domain::plan::rules::{BASE_URL, CURSOR, ID, START};
 use rounds_domain::plan::{Action, Plan, Rules, rules_of};
-use rounds_domain::ports::{ActionOverview, KnownRecord, Operations, StoreError, Upkeep};
+use rounds_domain::ports::{ActionOverview, KnownRecord, Operations, Overview, StoreError, Upkeep};
 use rounds_domain::{ActionName, FeedState};
 use rounds_map::Json;
+use serde::Serialize;
+use std::collections::{HashMap, HashSet};
 
 /// How many known records are read by an edited `id`.
 const SAMPLE: usize = 200;
 
 /// What an edit does to the state that is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Edit {
     /// Which rule: `id`, `base_url`, `changes.start`.
     pub rule: String,
@@ -42,16 +44,22 @@ impl Edit {
     }
 }
 
-/// Compares each action's rules with those that were kept, and keeps the present ones.
+/// Compares each action's rules with those that were kept, and keeps the present ones. Gives how everything stands, which was read for it.
 ///
 /// # Errors
 ///
 /// When an edit cannot be reconciled with the state that is kept. Nothing is kept of the edited actions then.
-pub async fn reconcile<S: Operations + Upkeep>(plan: &Plan, store: &S) -> Result<(), Problem> {
+pub async fn reconcile<S: Operations + Upkeep>(
+    plan: &Plan,
+    store: &S,
+) -> Result<Overview, Problem> {
     for action in &plan.actions {
         take_over(action, store).await?;
     }
     let overview = store.overview().await?;
+    let standings: HashMap<&ActionName, &ActionOverview> = (overview.actions.iter())
+        .map(|standing| (&standing.action, standing))
+        .collect();
     let mut edited = Vec::new();
     let mut new_ones = Vec::new();
     for action in &plan.actions {
@@ -63,10 +71,7 @@ pub async fn reconcile<S: Operations + Upkeep>(plan: &Plan, store: &S) -> Result
         if kept.is_none() {
             new_ones.push(&action.name);
         }
-        let standing = overview
-            .actions
-            .iter()
-            .find(|known| known.action == action.name);
+        let standing = standings.get(&action.name).copied();
         let edits = edits(action, &rules, kept.as_ref(), standing, store).await?;
         if edits.is_empty() {
             if kept.as_ref() != Some(&rules) {
@@ -78,7 +83,7 @@ pub async fn reconcile<S: Operations + Upkeep>(plan: &Plan, store: &S) -> Result
     }
     warn_of_the_renamed(plan, &overview.actions, &new_ones);
     match edited.first() {
-        None => Ok(()),
+        None => Ok(overview),
         Some((first, _)) => Err(refusal(first, &edited)),
     }
 }
@@ -200,13 +205,9 @@ fn warn_of_the_renamed(plan: &Plan, known: &[ActionOverview], new_ones: &[&Actio
     let Some(new) = new_ones.first() else {
         return;
     };
-    let is_gone = |known: &&ActionOverview| {
-        known.known_records > 0
-            && plan
-                .actions
-                .iter()
-                .all(|action| action.name != known.action)
-    };
+    let present: HashSet<&ActionName> = plan.actions.iter().map(|action| &action.name).collect();
+    let is_gone =
+        |known: &&ActionOverview| known.known_records > 0 && !present.contains(&known.action);
     for gone in known.iter().filter(is_gone) {
         tracing::warn!(
             action = %new,

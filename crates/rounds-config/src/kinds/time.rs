@@ -262,13 +262,8 @@ impl Parse for StartWord {
     const CODE: Code = codes::BAD_START;
 
     fn parse(text: &str) -> Result<Self, Problem> {
-        match text {
-            "now" => return Ok(Self(Start::Now)),
-            "beginning" => return Ok(Self(Start::Beginning)),
-            _ => {}
-        }
-        if let Ok(instant) = text.parse::<Timestamp>() {
-            return Ok(Self(Start::Instant(instant)));
+        if let Ok(start) = text.parse() {
+            return Ok(Self(start));
         }
         let shown = crate::reading::shortened(text);
         let problem = Problem::whole(text, format!("`{shown}` is no place to start"));

@@ -72,8 +72,7 @@ pub(super) fn lower(
             )
             .expected(format!("at most {MAX_LOOKUPS}"));
     }
-    let names = given.iter().map(|named| named.name.clone());
-    let names: Vec<String> = names.collect();
+    let names: Vec<String> = given.iter().map(|named| named.name.clone()).collect();
     let mut roots: Vec<&str> = CONTAINER.to_vec();
     roots.extend(names.iter().map(String::as_str));
     roots.extend(partitions.map(|_| partitions::ROOT));

@@ -5,6 +5,8 @@ use crate::{FeedName, Partition, RecordId};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rounds_map::Filter;
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// One query of an action.
@@ -166,6 +168,29 @@ pub enum Start {
     Beginning,
     /// From an instant. Only for time cursors.
     Instant(Timestamp),
+}
+
+/// As the configuration writes it, and the store keeps it.
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Now => f.write_str("now"),
+            Self::Beginning => f.write_str("beginning"),
+            Self::Instant(at) => at.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Start {
+    type Err = jiff::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "now" => Ok(Self::Now),
+            "beginning" => Ok(Self::Beginning),
+            instant => instant.parse().map(Self::Instant),
+        }
+    }
 }
 
 /// How an answer is continued, with its guards.

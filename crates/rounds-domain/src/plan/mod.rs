@@ -50,7 +50,7 @@ pub use queue::{Queue, Recover};
 pub use records::{BundleKind, Items, Records, Within};
 pub use request::{AnswerFormat, RequestBodyRule, RequestRule};
 pub use retry::RetrySchedule;
-pub use rules::{Rules, rules_of, start_word};
+pub use rules::{Rules, rules_of};
 pub use schedule::{Cadence, Schedule, WeekdayRange, Window};
 pub use secret::SecretReference;
 pub use setup::Setup;

@@ -6,7 +6,7 @@
 //! words of the configuration, and compared at each start. How a version is made is not among them: the ledger keeps the last state
 //! whole, so an edit of that is seen through (`round/former.rs` of the engine).
 
-use super::{Action, Connection, CursorRule, Feed, FeedRole, Ids, Start};
+use super::{Action, Connection, CursorRule, Feed, FeedRole, Ids};
 use std::collections::BTreeMap;
 
 /// How the rule is named by which a record is identified.
@@ -37,7 +37,7 @@ pub fn rules_of(action: &Action, connection: &Connection) -> Rules {
     let changes = action.feeds().filter(|feed| feed.role == FeedRole::Changes);
     for feed in changes {
         rules.insert(of_feed(feed, CURSOR), cursor_kind(&feed.cursor).to_owned());
-        rules.insert(of_feed(feed, START), start_word(feed.start));
+        rules.insert(of_feed(feed, START), feed.start.to_string());
     }
     rules
 }
@@ -45,15 +45,6 @@ pub fn rules_of(action: &Action, connection: &Connection) -> Rules {
 /// How a rule of a feed is named.
 pub fn of_feed(feed: &Feed, rule: &str) -> String {
     format!("{}.{rule}", feed.name)
-}
-
-/// Where a feed starts, as the configuration writes it.
-pub fn start_word(start: Start) -> String {
-    match start {
-        Start::Now => "now".to_owned(),
-        Start::Beginning => "beginning".to_owned(),
-        Start::Instant(at) => at.to_string(),
-    }
 }
 
 fn identity(feed: &Feed) -> String {
@@ -64,7 +55,7 @@ fn identity(feed: &Feed) -> String {
 }
 
 /// Of which kind a cursor is.
-pub const fn cursor_kind(rule: &CursorRule) -> &'static str {
+const fn cursor_kind(rule: &CursorRule) -> &'static str {
     match rule {
         CursorRule::Time(_) => "time",
         CursorRule::Number(_) => "number",

@@ -26,8 +26,8 @@ pub trait Upkeep: Send + Sync + 'static {
     /// Gives an action another name, with all that is kept of it. `to` must not be known yet.
     async fn rename_action(&self, from: &ActionName, to: &ActionName) -> Result<(), StoreError>;
 
-    /// Moves feeds of an action, and says how many records the ledger forgot. One transaction, with the rules.
-    async fn reset_action(&self, reset: ActionReset) -> Result<u64, StoreError>;
+    /// Moves feeds of an action, and forgets its ledger if that is asked. One transaction, with the rules.
+    async fn reset_action(&self, reset: ActionReset) -> Result<(), StoreError>;
 }
 
 /// A record as the ledger keeps it.

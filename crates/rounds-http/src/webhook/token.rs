@@ -12,7 +12,7 @@ use crate::gate::Gate;
 use crate::secrets::Secrets;
 use rounds_domain::ConnectionName;
 use rounds_domain::plan::{AnswerFormat, Authentication, Connection, Destination, Limits, OAuth2};
-use rounds_domain::ports::{Clock, EhrError};
+use rounds_domain::ports::{Clock, EhrError, Turn};
 use std::sync::Arc;
 
 /// No answer with a token is longer.
@@ -55,7 +55,7 @@ impl Tokens {
 
     /// A token that is good.
     pub(super) async fn token(&self) -> Result<Arc<Token>, Failure> {
-        let pass = self.lane.gate.enter(rounds_domain::ports::Turn::Poll).await;
+        let pass = self.lane.gate.enter(Turn::Poll).await;
         let given = self.session.token(&self.lane, pass).await;
         given.map(|(token, _)| token).map_err(not_given)
     }
@@ -65,7 +65,7 @@ impl Tokens {
         &self,
         refused: &Token,
     ) -> Result<Option<Arc<Token>>, Failure> {
-        let pass = self.lane.gate.enter(rounds_domain::ports::Turn::Poll).await;
+        let pass = self.lane.gate.enter(Turn::Poll).await;
         match self.session.after_refusal(&self.lane, pass, refused).await {
             Ok(AfterRefusal::Again(token, _)) => Ok(Some(token)),
             Ok(AfterRefusal::Accept) => Ok(None),

@@ -25,12 +25,13 @@ const QUEUE_PER_THREAD: usize = 16;
 /// How many threads may be at work on what nobody waits for any more.
 const MOST_GIVEN_UP: usize = 16;
 
-type Closure = Box<dyn FnOnce() + Send>;
+/// Says that a closure was given up, and how long it might have taken.
+type GiveUp = Box<dyn FnOnce(Duration) + Send>;
 
 /// A closure, and what is done instead if it takes too long.
 pub(super) struct Job {
-    pub(super) work: Closure,
-    pub(super) give_up: Closure,
+    pub(super) work: Box<dyn FnOnce() + Send>,
+    pub(super) give_up: GiveUp,
 }
 
 struct Shared {
@@ -43,7 +44,7 @@ struct Shared {
 #[derive(Default)]
 struct UnderWay {
     begun: u64,
-    jobs: BTreeMap<u64, (Instant, Closure)>,
+    jobs: BTreeMap<u64, (Instant, GiveUp)>,
     given_up: usize,
 }
 
@@ -121,7 +122,7 @@ fn watch(watched: &Weak<Shared>, deadline: Duration) {
             return;
         };
         while let Some(give_up) = shared.overdue(Instant::now()) {
-            give_up();
+            give_up(deadline);
             // Without a new one there is one thread less until this one comes back.
             _ = spawn(&shared);
         }
@@ -133,7 +134,7 @@ impl Shared {
         clippy::disallowed_methods,
         reason = "how long a processor is at something is no matter of the engine's clock, which may be a simulated one"
     )]
-    fn begin(&self, give_up: Closure) -> u64 {
+    fn begin(&self, give_up: GiveUp) -> u64 {
         let mut under_way = self.under_way();
         under_way.begun += 1;
         let number = under_way.begun;
@@ -151,7 +152,7 @@ impl Shared {
     }
 
     /// Takes out one that goes on for too long, and gives what is to be done.
-    fn overdue(&self, now: Instant) -> Option<Closure> {
+    fn overdue(&self, now: Instant) -> Option<GiveUp> {
         let mut under_way = self.under_way();
         if under_way.given_up >= MOST_GIVEN_UP {
             return None;

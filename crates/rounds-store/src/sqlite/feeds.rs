@@ -4,7 +4,6 @@ use super::codec::{At, CodeText, Length};
 use super::error::{Result, Trouble};
 use super::names::Names;
 use jiff::Timestamp;
-use rounds_domain::plan::{Start, start_word};
 use rounds_domain::ports::FeedPlace;
 use rounds_domain::{
     ActionName, Cursor, FeedKey, FeedName, FeedState, Partition, Phi, QueueState, RoundCommit,
@@ -119,7 +118,7 @@ pub(crate) fn put_at(
     place: &FeedPlace,
 ) -> Result<()> {
     let (start, cursor) = match place {
-        FeedPlace::Start(start) => (Some(start_word(*start)), None),
+        FeedPlace::Start(start) => (Some(start.to_string()), None),
         FeedPlace::At(cursor) => (None, Some(cursor)),
     };
     let (kind, value) = cursor_columns(cursor);
@@ -134,15 +133,6 @@ pub(crate) fn put_at(
         params![action, feed.as_str(), start, kind, value],
     )?;
     Ok(())
-}
-
-fn read_start(word: &str) -> Result<Start> {
-    match word {
-        "now" => Ok(Start::Now),
-        "beginning" => Ok(Start::Beginning),
-        at => (at.parse().map(Start::Instant))
-            .map_err(|_| Trouble::corrupt("a feed's start is neither a word nor a time")),
-    }
 }
 
 /// The number of the feed's round that began at this time, if it is its current or last one.
@@ -267,10 +257,12 @@ fn read(row: &Row<'_>) -> Result<Stored> {
             held_back: row.get(17)?,
             partitions: row.get(18)?,
             failing_partitions: row.get(19)?,
-            start: row
-                .get::<_, Option<String>>(20)?
-                .map(|word| read_start(&word))
-                .transpose()?,
+            start: match row.get::<_, Option<String>>(20)? {
+                None => None,
+                Some(word) => Some((word.parse()).map_err(|_| {
+                    Trouble::corrupt("a feed's start is neither a word nor a time")
+                })?),
+            },
         },
         round: row.get(12)?,
     })
@@ -352,7 +344,7 @@ fn write(
             state.held_back,
             state.partitions,
             state.failing_partitions,
-            state.start.map(start_word),
+            state.start.map(|start| start.to_string()),
         ])?;
     Ok(())
 }

@@ -180,21 +180,21 @@ pub(crate) fn sample(
     Ok(records)
 }
 
-/// Forgets all that is known of an action's records, and says of how many. Containers keep the states that they tell of.
-pub(crate) fn forget(connection: &Connection, action: i64) -> Result<u64> {
+/// Forgets all that is known of an action's records. Containers keep the states that they tell of.
+pub(crate) fn forget(connection: &Connection, action: i64) -> Result<()> {
     connection.execute(
         "DELETE FROM bodies WHERE id IN (SELECT body FROM ledger WHERE action = ?1)
          AND id NOT IN (SELECT record_body FROM containers WHERE action = ?1)
          AND id NOT IN (SELECT previous_body FROM containers WHERE action = ?1 AND previous_body IS NOT NULL)",
         [action],
     )?;
-    let forgotten = connection.execute("DELETE FROM ledger WHERE action = ?1", [action])?;
+    connection.execute("DELETE FROM ledger WHERE action = ?1", [action])?;
     connection.execute("DELETE FROM views WHERE action = ?1", [action])?;
     connection.execute(
         "UPDATE actions SET known_records = 0 WHERE id = ?1",
         [action],
     )?;
-    Ok(u64::try_from(forgotten).unwrap_or(u64::MAX))
+    Ok(())
 }
 
 /// Notes that a sweep's round showed these.

@@ -69,16 +69,14 @@ pub(crate) fn rename(connection: &Connection, from: &ActionName, to: &ActionName
     Ok(())
 }
 
-/// Moves feeds of an action and forgets its ledger if that is asked; says how many records it forgot.
-pub(crate) fn reset(connection: &Connection, reset: &ActionReset) -> Result<u64> {
+/// Moves feeds of an action and forgets its ledger if that is asked.
+pub(crate) fn reset(connection: &Connection, reset: &ActionReset) -> Result<()> {
     let action = Names::Actions.number(connection, reset.action.as_str())?;
     for (feed, place) in &reset.feeds {
         feeds::put_at(connection, action, feed, place)?;
     }
-    let forgotten = match reset.ledger {
-        LedgerFate::Keep => 0,
-        LedgerFate::Drop => ledger::forget(connection, action)?,
-    };
-    keep(connection, &reset.action, &reset.rules)?;
-    Ok(forgotten)
+    if reset.ledger == LedgerFate::Drop {
+        ledger::forget(connection, action)?;
+    }
+    keep(connection, &reset.action, &reset.rules)
 }

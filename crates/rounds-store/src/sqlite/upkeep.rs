@@ -43,7 +43,7 @@ impl Upkeep for SqliteStore {
         .await
     }
 
-    async fn reset_action(&self, reset: ActionReset) -> Answer<u64> {
+    async fn reset_action(&self, reset: ActionReset) -> Answer<()> {
         let operation = format!("resetting {}", reset.action);
         self.write(operation, move |connection| {
             rules::reset(connection, &reset)

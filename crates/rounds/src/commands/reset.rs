@@ -10,8 +10,8 @@ use crate::edits::{self, Edit};
 use crate::output::{Report, Terminal, cursor_in_words, plural};
 use crate::problem::{NO_SUCH_PLACE, NOT_CONFIRMED};
 use crate::{Ended, Problem, configuration, data};
-use rounds_domain::plan::rules::{CURSOR, START};
-use rounds_domain::plan::{Action, CursorRule, Feed, FeedRole, Start, rules_of, start_word};
+use rounds_domain::plan::rules::{CURSOR, START, of_feed};
+use rounds_domain::plan::{Action, CursorRule, Feed, FeedRole, Start, rules_of};
 use rounds_domain::ports::{ActionReset, FeedPlace, LedgerFate, Operations, Upkeep};
 use rounds_domain::{ActionName, Cursor, Phi, QueueState};
 use rounds_store::{SqliteStore, StoreOptions};
@@ -32,7 +32,7 @@ pub struct ResetReport {
     /// What becomes of them.
     pub ledger: &'static str,
     /// The edits of the configuration that are accepted by it.
-    pub edits: Vec<EditRow>,
+    pub edits: Vec<Edit>,
 }
 
 /// Where one feed goes.
@@ -44,17 +44,6 @@ pub struct FeedMove {
     pub from: String,
     /// Where it goes on.
     pub to: String,
-}
-
-/// An edit that is accepted.
-#[derive(Debug, Serialize)]
-pub struct EditRow {
-    /// Which rule.
-    pub rule: String,
-    /// What it was.
-    pub before: String,
-    /// What it is.
-    pub now: String,
 }
 
 /// Shows or does it.
@@ -69,8 +58,8 @@ pub async fn perform(
         .ok_or_else(|| unknown_action(&plan, &name))?;
     let connection = &plan.connections[&action.connection];
     let is_meant = !options.dry_run && (options.yes || options.to.is_some());
-    // Before anybody is asked to stop.
-    data::open_for_operator(&common.data_dir)?;
+    // A reset has nothing to make.
+    data::require(&common.data_dir)?;
     let store = if is_meant {
         SqliteStore::open(&common.data_dir, &StoreOptions::default())?
     } else {
@@ -106,7 +95,7 @@ pub async fn perform(
             LedgerFate::Keep => "kept",
             LedgerFate::Drop => "forgotten",
         },
-        edits: edits.into_iter().map(EditRow::from).collect(),
+        edits,
     };
     if is_meant {
         let feeds = moves
@@ -181,8 +170,7 @@ fn moves<'a>(
 /// Where one feed goes; None where it stays.
 fn place(feed: &Feed, to: Option<&str>, edits: &[Edit]) -> Result<Option<FeedPlace>, Problem> {
     let refused = |why: String, help: String| Problem::new(NO_SUCH_PLACE, Ended::Usage, why, help);
-    let has_another_cursor =
-        (edits.iter()).any(|edit| edit.rule == format!("{}.{CURSOR}", feed.name));
+    let has_another_cursor = (edits.iter()).any(|edit| edit.rule == of_feed(feed, CURSOR));
     Ok(Some(match (to, &feed.cursor) {
         (Some("here"), _) if has_another_cursor => {
             return Err(refused(
@@ -241,20 +229,8 @@ fn in_words(place: &FeedPlace) -> String {
             "now: what is there by then enters the ledger silently".to_owned()
         }
         FeedPlace::Start(Start::Beginning) => "the beginning: everything is asked for".to_owned(),
-        FeedPlace::Start(start @ Start::Instant(_)) => {
-            format!("{}: asked for from then on", start_word(*start))
-        }
+        FeedPlace::Start(Start::Instant(at)) => format!("{at}: asked for from then on"),
         FeedPlace::At(cursor) => cursor_in_words(Some(cursor)),
-    }
-}
-
-impl From<Edit> for EditRow {
-    fn from(edit: Edit) -> Self {
-        Self {
-            rule: edit.rule,
-            before: edit.before,
-            now: edit.now,
-        }
     }
 }
 
@@ -290,7 +266,7 @@ impl Report for ResetReport {
             // The start is where the feeds go, which is said above.
             if !edit.rule.ends_with(START) {
                 let becomes = if self.done { "became" } else { "would become" };
-                let EditRow { rule, before, now } = edit;
+                let Edit { rule, before, now } = edit;
                 writeln!(out, "`{rule}` {becomes} {now}; it was {before}")?;
             }
         }

@@ -6,7 +6,7 @@ use crate::signals::Stopping;
 use crate::wiring::Surroundings;
 use crate::{Ended, Problem, configuration, edits, problem};
 use rounds_domain::plan::{Cadence, Plan};
-use rounds_domain::ports::{Clock, Credentials, Operations, Reception, Store};
+use rounds_domain::ports::{Clock, Credentials, Overview, Reception, Store};
 use rounds_engine::{Drained, Engine};
 use rounds_http::InboundServers;
 use rounds_store::{SqliteStore, StoreOptions};
@@ -38,7 +38,7 @@ pub async fn perform(
     )?);
 
     // An edit that does not fit what is kept is said before anything is asked.
-    edits::reconcile(&plan, &*store).await?;
+    let overview = edits::reconcile(&plan, &*store).await?;
 
     // What carries it out. Nothing is dialled yet.
     let surroundings = Surroundings::real();
@@ -73,7 +73,7 @@ pub async fn perform(
         tracing::info!(%address, "listening for what EHRs push");
     }
     warn_of_secrets(&plan, &surroundings).await;
-    warn_of_the_unserved(&plan, &store).await?;
+    warn_of_the_unserved(&plan, overview);
 
     // Work, until a signal comes; then finish what is under way. A second signal cuts it short.
     let (heard, stop) = tokio::sync::oneshot::channel();
@@ -175,8 +175,7 @@ fn announce(common: &Common, plan: &Plan) {
 }
 
 /// What waits for a destination or an action that the configuration no longer has is kept, and nobody serves it.
-async fn warn_of_the_unserved(plan: &Plan, store: &SqliteStore) -> Result<(), Problem> {
-    let overview = store.overview().await?;
+fn warn_of_the_unserved(plan: &Plan, overview: Overview) {
     for destination in overview.destinations {
         let name = &destination.destination;
         if destination.owed > 0 && !plan.destinations.contains_key(name) {
@@ -198,7 +197,6 @@ async fn warn_of_the_unserved(plan: &Plan, store: &SqliteStore) -> Result<(), Pr
             );
         }
     }
-    Ok(())
 }
 
 /// A missing secret is no reason not to start: it may come, and the rest can work.
