@@ -295,6 +295,11 @@ impl<'a> Advance<'a> {
         Ok(())
     }
 
+    /// The cursor that the pages' bodies have given so far.
+    pub(super) const fn given(&self) -> Option<&Cursor> {
+        self.given.as_ref()
+    }
+
     /// Where the cursor stands after the whole result was drained.
     pub(crate) fn after_drain(
         &self,
@@ -368,6 +373,17 @@ pub(crate) fn fits(cursor: &Cursor, rule: &CursorRule) -> bool {
     }
 }
 
+/// Whether a place in a log lies behind the one that is known.
+pub(super) fn is_onward(known: Option<&Cursor>, place: &Cursor) -> bool {
+    match (known, place) {
+        (Some(Cursor::Number(known)), Cursor::Number(place)) => {
+            compare_numbers(place, known) == Ordering::Greater
+        }
+        (Some(known), place) => known != place,
+        (None, _) => true,
+    }
+}
+
 /// Where a cursor by the source's clock may stand.
 fn by_clock(rule: &TimeCursor, asked: &Asked, clock: SourceClock) -> Timestamp {
     let settled = earlier(clock.believed(), rule.settle);
@@ -379,7 +395,7 @@ fn by_clock(rule: &TimeCursor, asked: &Asked, clock: SourceClock) -> Timestamp {
     }
 }
 
-fn whole_number(text: &str) -> Option<String> {
+pub(super) fn whole_number(text: &str) -> Option<String> {
     let is_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_digits.then(|| match text.trim_start_matches('0') {
         "" => "0".to_owned(),

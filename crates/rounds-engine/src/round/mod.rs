@@ -26,6 +26,7 @@ mod heard;
 pub(crate) mod instant;
 mod job;
 mod late;
+mod log;
 mod newest;
 mod pages;
 mod partitions;
@@ -150,7 +151,10 @@ pub(crate) async fn run(
             Ok(round.outcome(RoundEnd::Succeeded, cursor))
         }
         Ok(cursor) => round.commit(RoundEnd::Succeeded, Some(cursor)).await,
-        Err(Interruption::Waits) => round.commit(RoundEnd::Unfinished, None).await,
+        Err(Interruption::Waits) => {
+            let checkpoint = round.checkpoint.take();
+            round.commit(RoundEnd::Unfinished, checkpoint).await
+        }
         Err(Interruption::Failed(failure)) => {
             let checkpoint = round.checkpoint.take();
             round.commit(RoundEnd::Failed(failure), checkpoint).await
@@ -212,6 +216,21 @@ struct Round<'a> {
     seen: Seen,
     newest: Newest,
     observer: &'a mut dyn Observer,
+}
+
+impl<'a> Round<'a> {
+    /// Makes the requests of what is asked.
+    fn maker<'f>(&self, feed: &'f Feed, asked: &Asked) -> Maker<'f>
+    where
+        'a: 'f,
+    {
+        Maker {
+            connection: self.connection,
+            rule: &feed.request,
+            scope: self.scope_of(asked),
+            what: "changes",
+        }
+    }
 }
 
 impl Round<'_> {
@@ -277,17 +296,12 @@ impl Round<'_> {
         let feed = Arc::clone(through);
         self.asked_dates = asked.dates;
         self.newest.begin_answer();
-        let maker = Maker {
-            connection: self.connection,
-            rule: &feed.request,
-            scope: self.scope_of(asked),
-            what: "changes",
-        };
-        let mut pages = Pages::new(&feed, maker)?;
+        let mut pages = Pages::new(&feed, self.maker(&feed, asked))?;
         let is_taken = matches!(feed.cursor, CursorRule::Queue(_));
         let mut clock = None;
         let mut read_at = None;
-        while let Some(request) = pages.take()? {
+        let mut place = None;
+        while let Some(request) = self.next_page(&mut pages, place.as_ref())? {
             let sent_at = self.ports.clock.now();
             let (page, response) = self.read_page(&feed, &request).await?;
             if clock.is_none() && page.clock.is_some() {
@@ -314,13 +328,17 @@ impl Round<'_> {
             self.advance.page(page.cursor.as_ref())?;
             self.seen.count(&page);
             let next = pages.advance(&request, &response.headers, &page);
+            place = match &next {
+                Ok(()) if pages.has_no_gap() => self.place_in_log(&feed, &pages, &page.next),
+                _ => None,
+            };
             // What the page shows is taken even if it leads nowhere.
             self.choose(page.records, asked, clock, read_at).await?;
             next?;
             if self.advance.has_passed(asked.lower) {
                 pages.stop();
             }
-            self.set_checkpoint(&pages, clock).await?;
+            self.set_checkpoint(&pages, place.as_ref(), clock).await?;
             // A sweep commits early, because it runs beside faster feeds that may tell of the same records. What was taken from a
             // queue is committed before more is taken.
             let is_early = feed.role != FeedRole::Changes || is_taken;
@@ -336,6 +354,27 @@ impl Round<'_> {
             now: self.started_at,
             ours: self.started_at,
         }))
+    }
+
+    /// The next page's request. A log that was read up to a place goes on there in the next round, so its pages may be more than
+    /// a round takes.
+    fn next_page(
+        &self,
+        pages: &mut Pages<'_>,
+        place: Option<&Cursor>,
+    ) -> Result<Option<EhrRequest>, Interruption> {
+        match (pages.take(), place) {
+            (Err(failure), Some(_)) if failure.code == failure::TOO_MANY_PAGES => {
+                tracing::info!(
+                    action = %self.action.name,
+                    feed = %self.feed.name,
+                    pages = self.counts.pages,
+                    "the log has more pages than `max_pages`: the next round goes on with them"
+                );
+                Err(Interruption::Waits)
+            }
+            (request, _) => Ok(request?),
+        }
     }
 
     /// What the request's templates may use.
@@ -387,13 +426,14 @@ impl Round<'_> {
     async fn set_checkpoint(
         &mut self,
         pages: &Pages<'_>,
+        place: Option<&Cursor>,
         clock: SourceClock,
     ) -> Result<(), Interruption> {
         if self.purpose != Purpose::Tell {
             return Ok(());
         }
         match self.advance.order() {
-            Order::Undeclared => {}
+            Order::Undeclared => self.checkpoint = place.cloned(),
             Order::Kept if pages.has_no_gap() => self.checkpoint = self.advance.checkpoint(),
             Order::Kept => self.checkpoint = None,
             Order::Broken => {

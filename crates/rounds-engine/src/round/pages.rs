@@ -128,6 +128,11 @@ impl<'a> Pages<'a> {
         self.taken == 1
     }
 
+    /// The next page's request, if there is one.
+    pub(super) const fn next(&self) -> Option<&EhrRequest> {
+        self.next.as_ref()
+    }
+
     /// No further page is wanted.
     pub(super) fn stop(&mut self) {
         self.next = None;

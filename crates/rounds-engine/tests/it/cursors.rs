@@ -1,6 +1,6 @@
 //! Where a feed stands: laws 2 and 3.
 
-use crate::ehr::{json_answer, parameter};
+use crate::ehr::{json_answer, parameter, status};
 use crate::world::{APPOINTMENTS, World};
 use http::HeaderValue;
 use jiff::ToSpan;
@@ -198,4 +198,102 @@ async fn outside_of_its_windows_a_feed_is_not_asked_and_what_changed_meanwhile_i
     assert_eq!(world.ehr.asked("/api/appointments"), 0);
     world.run_for(22 * 3_600).await;
     assert_eq!(world.told(), ["1:booked"]);
+}
+
+/// A log that pages by the place that a round asks from, a hundred entries at a time.
+fn paged_log(world: &World, last: u64, failing_from: Arc<Mutex<Option<u64>>>) {
+    world.ehr.on("/api/changes", move |url| {
+        let since: u64 = url
+            .query_pairs()
+            .find(|(name, _)| name == "since")
+            .map_or(0, |(_, since)| since.parse().expect("a number"));
+        if (failing_from.lock().expect("not poisoned")).is_some_and(|place| since >= place) {
+            return Ok(status(503));
+        }
+        let up_to = (since + 100).min(last);
+        let entries: Vec<_> = (since + 1..=up_to)
+            .map(|number| json!({ "Seq": number }))
+            .collect();
+        json_answer(
+            &json!({ "Changes": entries, "Last": up_to, "End": last, "Done": up_to == last }),
+        )
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_whose_pages_begin_where_a_round_would_goes_on_there_when_it_is_cut_short() {
+    // The place of a page may be the answer's cursor, a value of the last record, or stand in the next link only.
+    let pagings = [
+        (
+            "{ number: .Last }",
+            "{ token: { parameter: since, from: .Last }, more: .Done | not }",
+        ),
+        (
+            "{ number: .End }",
+            "{ after: { parameter: since, from: .Seq }, more: .Done | not }",
+        ),
+        (
+            "{ number: .End }",
+            "{ next_link: 'if .Done then empty else \"/api/changes?since=\\(.Last)\" end' }",
+        ),
+        (
+            "{ token: .Last }",
+            "{ token: { parameter: since, from: .Last }, more: .Done | not }",
+        ),
+    ];
+    for (cursor, paging) in pagings {
+        let config = CHANGE_LOG
+            .replace(
+                "CURSOR",
+                &format!("{cursor}\n      paging: {paging}\n      max_pages: 10"),
+            )
+            .replace("START", "beginning");
+        let world = World::with(&config);
+        let failing = Arc::new(Mutex::new(Some(500)));
+        paged_log(&world, 2_450, Arc::clone(&failing));
+        world.run_for(5).await;
+        let at_fifth = world.feed("log").await.cursor;
+        let is_place = match &at_fifth {
+            Some(Cursor::Number(number)) => number == "500",
+            Some(Cursor::Token(token)) => token.expose() == "500",
+            _ => false,
+        };
+        assert!(is_place, "{cursor} {paging}: {at_fifth:?}");
+
+        // 1,950 entries are two rounds of ten pages, of which none asks for what was read.
+        *failing.lock().expect("not poisoned") = None;
+        world.ehr.take_log();
+        world.run_for(60).await;
+        assert_eq!(world.told().len(), 2_450, "{cursor} {paging}");
+        let asked = world.ehr.take_log();
+        let again = asked.iter().filter(|url| url.query() == Some("since=400"));
+        assert_eq!(again.count(), 0, "{cursor} {paging}");
+        assert_eq!(
+            world.feed("log").await.failures_in_a_row,
+            0,
+            "{cursor} {paging}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_that_is_the_end_of_the_log_on_every_page_is_no_place() {
+    let config = CHANGE_LOG
+        .replace(
+            "CURSOR",
+            "{ number: .End }\n      paging: { token: { parameter: page_token, from: .Last }, more: .Done | not }\n      max_pages: 10",
+        )
+        .replace("START", "beginning");
+    let world = World::with(&config);
+    world.ehr.on("/api/changes", |url| {
+        let place = url.query_pairs().find(|(name, _)| name == "page_token");
+        match place {
+            None => json_answer(
+                &json!({ "Changes": [{ "Seq": 1 }], "Last": 1, "End": 2, "Done": false }),
+            ),
+            Some(_) => Ok(status(503)),
+        }
+    });
+    world.run_for(5).await;
+    assert_eq!(world.feed("log").await.cursor, None);
 }

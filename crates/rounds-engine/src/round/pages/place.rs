@@ -49,6 +49,10 @@ pub(super) fn in_link(first: &Url, second: &Url, shown: u64) -> Option<LinkPlace
     };
     let name = parameter.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    // A log whose numbers have no holes looks like an offset; these words say that the value is an entry's.
+    if says(&["since", "after", "cursor"]) {
+        return None;
+    }
     // `from` and `start` may be a keyset just as well: those are offsets only if they go on by what was shown.
     let is_offset = says(&["offset", "skip"]);
     let is_number = !is_offset && says(&["page"]);
@@ -101,6 +105,7 @@ mod tests {
             ("?since=x", "?since=x&page=MjAyNg", None),
             ("?since=x", "?since=x&after=77123", None),
             ("?since=x", "?since=x&page=77123", None),
+            ("?since=0", "?since=50", None),
             ("?page=1", "?page=2&snapshot=abc", None),
             ("", "?from=50", offset("from", 50)),
             ("?since=x", "?from=24949", None),
