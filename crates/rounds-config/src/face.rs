@@ -25,7 +25,7 @@ pub(crate) use authentication::{
 };
 pub(crate) use connection::{ConnectionKeys, InboundKeys, RateKeys};
 pub(crate) use connector::{ConnectorActionKeys, ConnectorKeys, SettingKeys};
-pub(crate) use cursor::{CursorKeys, QueueKeys, RecoverKeys};
+pub(crate) use cursor::{CursorKeys, LogEndKeys, QueueKeys, RecoverKeys};
 pub(crate) use destination::DestinationKeys;
 pub(crate) use feed::{AlsoKeys, ChangesKeys, DatesKeys, ForEachKeys, ReconcileKeys, TrailingKeys};
 pub(crate) use map::MapKeys;

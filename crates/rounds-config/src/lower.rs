@@ -13,6 +13,7 @@ mod cursor;
 mod destination;
 mod feed;
 mod inbound;
+mod log;
 mod lookups;
 mod notify;
 mod paging;

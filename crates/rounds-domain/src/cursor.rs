@@ -11,6 +11,9 @@ pub enum Cursor {
     Number(String),
     /// An opaque token of the source. It may carry anything, so it is not shown in logs.
     Token(crate::Phi<String>),
+    /// A log whose entries enter the ledger silently, because the feed starts from now, and that was read up to this place of
+    /// it and not to its end: a number or a token.
+    Baseline(Box<Self>),
     /// The dates that the last complete sweep looked at, the first and the last.
     Dates {
         /// The first.
@@ -23,6 +26,16 @@ pub enum Cursor {
     /// The feed has no cursor: every round asks for everything, and the ledger tells what is new. Kept so that a feed
     /// that has had its baseline can be told from one that was never run.
     Sweep,
+}
+
+impl Cursor {
+    /// The place that is asked from: in a log that is read silently, up to where that came.
+    pub fn place(&self) -> &Self {
+        match self {
+            Self::Baseline(place) => place.place(),
+            other => other,
+        }
+    }
 }
 
 /// Whether all that was taken from a queue is committed.

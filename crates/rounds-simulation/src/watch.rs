@@ -168,7 +168,7 @@ impl Watch {
                 let number = token.expose().parse::<u64>().unwrap_or(0);
                 state.sequence > number
             }
-            Cursor::Sweep | Cursor::Dates { .. } | Cursor::Queue(_) => {
+            Cursor::Sweep | Cursor::Dates { .. } | Cursor::Queue(_) | Cursor::Baseline(_) => {
                 feed != "trailing" && is_settled
             }
         }

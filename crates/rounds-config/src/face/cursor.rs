@@ -29,11 +29,13 @@ keys! {
         optional granularity: PositiveLength = "1s",
         /// jq from a record to the field that the filter goes by. Left out, the EHR's clock.
         optional field: Expression = ".lastModified",
-        /// In which order pages give that field. `ascending` lets a round that was cut short go on where it was; `descending` lets it
+        /// In which order pages give that field, or that `number` of their last record. `ascending` lets a round that was cut short go on where it was; `descending` lets it
         /// stop at the first record from before the cursor, so that an EHR without a change filter can be asked. Default `unordered`.
         optional order: OrderWord = "ascending",
         /// jq from a page to what the EHR's clock shows: the cursor then, instead of the latest field or the header `Date`.
         optional answer: Expression = ".[0].serverDateTime",
+        /// How the end of the log of a `number` or `token` is asked for: where `start: now` begins, without reading the log.
+        optional end: LogEndKeys,
         /// The span that one request may ask for.
         optional window: CursorWindowKeys,
     }
@@ -42,6 +44,12 @@ keys! {
     struct CursorWindowKeys = "CursorWindow" {
         /// The longest. A longer one is asked for in slices, the oldest first.
         required longest: PositiveLength = "7d",
+    }
+
+    /// A request whose answer gives the place at the end of a log: the change query's with another query.
+    struct LogEndKeys = "LogEnd" {
+        /// Query parameters instead of the change query's.
+        required query: Pairs<OneOrMany<TemplateText>> = "{\"since\": \"now\"}",
     }
 
     /// A queue that is consumed by reading it.

@@ -1,6 +1,6 @@
 //! A cursor, above all one by time: whether its format can be written, read back, and how fine it is.
 
-use super::{Reported, queue};
+use super::{Reported, log, queue};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::{ChangesKeys, CursorKeys};
@@ -35,23 +35,21 @@ pub(super) fn lower(
     let keys = &given.value;
     if let Some(queue) = keys.queue.value() {
         only_with_time(keys, "queue", findings);
+        only_with_log(keys, findings);
         return queue::lower(queue, changes, request, findings).map(CursorRule::Queue);
     }
-    if let Some(filter) = keys.number.value().or(keys.token.value()) {
-        let kind = if keys.number.is_absent() {
-            "token"
-        } else {
-            "number"
-        };
-        only_with_time(keys, kind, findings);
-        let filter = filter.filter.clone();
-        return Some(if kind == "number" {
-            CursorRule::Number(filter)
-        } else {
-            CursorRule::Token(filter)
-        });
+    if let Some(place) = keys.number.value() {
+        only_with_time(keys, "number", findings);
+        let log = log::lower(place, "number", keys, changes, request, findings)?;
+        return Some(CursorRule::Number(log));
+    }
+    if let Some(place) = keys.token.value() {
+        only_with_time(keys, "token", findings);
+        let log = log::lower(place, "token", keys, changes, request, findings)?;
+        return Some(CursorRule::Token(log));
     }
     let time = keys.time.here()?;
+    only_with_log(keys, findings);
     let zone = keys
         .zone
         .value()
@@ -190,7 +188,12 @@ fn only_with_time(keys: &CursorKeys, kind: &str, findings: &mut Findings<'_>) {
         ("settle", keys.settle.here().map(|here| here.key)),
         ("granularity", keys.granularity.here().map(|here| here.key)),
         ("field", keys.field.here().map(|here| here.key)),
-        ("order", keys.order.here().map(|here| here.key)),
+        (
+            "order",
+            (keys.order.here())
+                .filter(|_| kind == "queue")
+                .map(|here| here.key),
+        ),
         ("answer", keys.answer.here().map(|here| here.key)),
         ("window", keys.window.here().map(|here| here.key)),
     ];
@@ -204,6 +207,18 @@ fn only_with_time(keys: &CursorKeys, kind: &str, findings: &mut Findings<'_>) {
                 )
                 .help(format!("take it out: a `{kind}` has no time in it"));
         }
+    }
+}
+
+fn only_with_log(keys: &CursorKeys, findings: &mut Findings<'_>) {
+    if let Some(end) = keys.end.here() {
+        findings
+            .error(
+                codes::MISMATCHED_KEYS,
+                end.key,
+                "`end` goes with a `number` or a `token` only",
+            )
+            .help("take it out: `start: now` needs no place of the EHR's here");
     }
 }
 

@@ -111,9 +111,9 @@ fn schedules_and_cursors_of_every_kind() {
     assert!(
         matches!(action(&plan, "results").changes.schedule.cadence, Cadence::Every(every) if every == Duration::from_mins(90))
     );
-    assert!(matches!(cursor("orders"), CursorRule::Number(filter) if filter.text() == ".Last"));
+    assert!(matches!(cursor("orders"), CursorRule::Number(log) if log.place.text() == ".Last"));
     assert!(
-        matches!(cursor("results"), CursorRule::Token(filter) if filter.text() == ".next_token")
+        matches!(cursor("results"), CursorRule::Token(log) if log.place.text() == ".next_token")
     );
     assert!(matches!(cursor("rooms"), CursorRule::Sweep(_)));
     let CursorRule::Time(time) = cursor("slots") else {

@@ -550,6 +550,21 @@ const STOPS: &[Stop] = &[
         "cursor: { number: .Last, overlap: 2m }",
     ),
     (
+        "end_with_time",
+        "zone: UTC, overlap: 2m }",
+        "zone: UTC, overlap: 2m, end: { query: { since: now } } }",
+    ),
+    (
+        "end_asked_from_a_place",
+        "cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }",
+        "cursor: { number: .Last, end: { query: { since: \"{{ cursor }}\" } } }",
+    ),
+    (
+        "order_of_a_token",
+        "cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }",
+        "cursor: { token: .next, order: ascending }",
+    ),
+    (
         "version_and_ignore",
         "id: .id",
         "id: .id\n      version: .v\n      ignore: [.fetchedAt]",

@@ -1,6 +1,6 @@
 //! One query of an action: the request, its cursor, its pages, its records.
 
-use super::{Job, Partitions, Queue, Records, RequestRule, Schedule, Sweep};
+use super::{Job, Log, Partitions, Queue, Records, RequestRule, Schedule, Sweep};
 use crate::{FeedName, Partition, RecordId};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -97,10 +97,10 @@ pub struct DateField {
 pub enum CursorRule {
     /// By time.
     Time(TimeCursor),
-    /// By a number in the answer, such as a last sequence: evaluated over each page's body; absent keeps the former one.
-    Number(Filter),
-    /// By an opaque token in the answer: evaluated over each page's body; absent keeps the former one.
-    Token(Filter),
+    /// By a number in the answer, such as a last sequence.
+    Number(Log),
+    /// By an opaque token in the answer.
+    Token(Log),
     /// The source keeps it: it gives what changed once and forgets it.
     Queue(Queue),
     /// There is none: each round is a sweep that is compared with what is known.

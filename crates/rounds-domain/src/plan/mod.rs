@@ -13,6 +13,7 @@ mod feed;
 mod header;
 mod inbound;
 mod job;
+mod log;
 mod partition;
 mod queue;
 mod records;
@@ -45,6 +46,7 @@ pub use feed::{
 pub use header::is_framing_header;
 pub use inbound::{Inbound, InboundProof};
 pub use job::Job;
+pub use log::{Log, LogOrder};
 pub use partition::{PartitionQuery, Partitions};
 pub use queue::{Queue, Recover};
 pub use records::{BundleKind, Items, Records, Within};

@@ -86,10 +86,12 @@ impl Purpose {
     /// The purpose of a feed's next round.
     pub(crate) fn of(feed: &Feed, cursor: Option<&Cursor>) -> Self {
         match (cursor, feed.role, feed.start) {
+            (Some(Cursor::Baseline(_)), ..) | (None, FeedRole::Changes, Start::Now) => {
+                Self::Baseline
+            }
             (Some(_), ..)
             | (None, _, Start::Beginning)
             | (None, FeedRole::Changes, Start::Instant(_)) => Self::Tell,
-            (None, FeedRole::Changes, Start::Now) => Self::Baseline,
             (None, FeedRole::Trailing | FeedRole::Reconcile, Start::Now | Start::Instant(_)) => {
                 Self::FirstLook
             }
@@ -103,7 +105,7 @@ pub(crate) fn ask(
     cursor: Option<&Cursor>,
     now: Timestamp,
 ) -> Result<Asked, RoundFailure> {
-    match (&feed.cursor, cursor) {
+    match (&feed.cursor, cursor.map(Cursor::place)) {
         (CursorRule::Time(rule), cursor) => ask_by_time(feed, rule, cursor, now),
         (CursorRule::Number(_), Some(Cursor::Number(number))) => Ok(asked_text(number)),
         (CursorRule::Number(_), _) => Ok(asked_text("0")),

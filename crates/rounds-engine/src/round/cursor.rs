@@ -19,7 +19,7 @@ use super::failure::{self, failure};
 use crate::moment::{earlier, later};
 use jiff::Timestamp;
 use rounds_domain::plan::{
-    CursorRule, Feed, FeedRole, Start, Sweep, SweepScope, TimeCursor, TimeSource,
+    CursorRule, Feed, FeedRole, LogOrder, Start, Sweep, SweepScope, TimeCursor, TimeSource,
 };
 use rounds_domain::{Cursor, Phi, QueueState, RoundFailure};
 use rounds_map::Json;
@@ -107,6 +107,19 @@ pub(crate) struct Advance<'a> {
     descent: Descent,
     answered: Answered,
     given: Option<Cursor>,
+    steps: Steps,
+}
+
+/// The numbers of a log's pages, where each is declared to give that of its last entry.
+#[derive(Debug)]
+enum Steps {
+    /// It is not declared, or turned out to be wrong.
+    Unknown,
+    /// They rise. The last but one is where a round may go on: had it been the log's end, no further number would have followed it.
+    Rise {
+        confirmed: Option<String>,
+        last: Option<String>,
+    },
 }
 
 /// How far down pages have come that are declared to descend.
@@ -125,6 +138,21 @@ enum Descent {
 enum Answered {
     No,
     Yes,
+}
+
+impl Steps {
+    fn step(&mut self, number: &str) {
+        let Self::Rise { confirmed, last } = self else {
+            return;
+        };
+        match last {
+            Some(before) if number == before => {}
+            Some(before) if compare_numbers(number, before) == Ordering::Less => {
+                *self = Self::Unknown;
+            }
+            _ => *confirmed = last.replace(number.to_owned()),
+        }
+    }
 }
 
 impl<'a> Advance<'a> {
@@ -146,13 +174,20 @@ impl<'a> Advance<'a> {
         };
         Self {
             feed,
-            before,
+            before: before.map(Cursor::place),
             latest: None,
             highest: None,
             order,
             descent,
             answered: Answered::No,
             given: None,
+            steps: match &feed.cursor {
+                CursorRule::Number(log) if log.order == LogOrder::Ascending => Steps::Rise {
+                    confirmed: None,
+                    last: None,
+                },
+                _ => Steps::Unknown,
+            },
         }
     }
 
@@ -280,7 +315,7 @@ impl<'a> Advance<'a> {
                     return Err(failure(
                         failure::LOG_WENT_BACK,
                         "the EHR's log ends before the place up to which it was read: it was made anew, or restored from a backup",
-                        "if it is the right EHR, begin this feed anew with another name of the action, `start: now`; what changed since it was made anew is not known",
+                        "if it is the right EHR, say where to go on: `rounds reset ACTION --to beginning` reads it all and compares it with what is known, `--to now` leaves out what it shows",
                     ));
                 }
                 if compare_numbers(&number, known) == Ordering::Greater {
@@ -293,6 +328,22 @@ impl<'a> Advance<'a> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Takes into account that the walk goes onward with a page that gave this.
+    pub(super) fn step_onward(&mut self, given: Option<&Json>) {
+        let number = given.and_then(Json::scalar_text);
+        if let Some(number) = number.and_then(|text| whole_number(&text)) {
+            self.steps.step(&number);
+        }
+    }
+
+    /// Where a log may go on whose pages are declared to ascend.
+    pub(super) fn step(&self) -> Option<Cursor> {
+        match &self.steps {
+            Steps::Rise { confirmed, .. } => confirmed.clone().map(Cursor::Number),
+            Steps::Unknown => None,
+        }
     }
 
     /// The cursor that the pages' bodies have given so far.
@@ -369,13 +420,25 @@ pub(crate) fn fits(cursor: &Cursor, rule: &CursorRule) -> bool {
         | (Cursor::Queue(_), CursorRule::Queue(_)) => true,
         (Cursor::Sweep, CursorRule::Sweep(sweep)) => !is_about_dates(sweep),
         (Cursor::Dates { .. }, CursorRule::Sweep(sweep)) => is_about_dates(sweep),
+        (Cursor::Baseline(place), CursorRule::Number(_) | CursorRule::Token(_)) => {
+            fits(place, rule)
+        }
         _ => false,
+    }
+}
+
+/// Where a log begins; None for what is none.
+pub(super) fn start_of(rule: &CursorRule) -> Option<Cursor> {
+    match rule {
+        CursorRule::Number(_) => Some(Cursor::Number("0".to_owned())),
+        CursorRule::Token(_) => Some(Cursor::Token(Phi::new(String::new()))),
+        CursorRule::Time(_) | CursorRule::Queue(_) | CursorRule::Sweep(_) => None,
     }
 }
 
 /// Whether a place in a log lies behind the one that is known.
 pub(super) fn is_onward(known: Option<&Cursor>, place: &Cursor) -> bool {
-    match (known, place) {
+    match (known.map(Cursor::place), place) {
         (Some(Cursor::Number(known)), Cursor::Number(place)) => {
             compare_numbers(place, known) == Ordering::Greater
         }

@@ -27,19 +27,21 @@ pub(super) enum Heard {
     Page(EhrResponse, Basis),
     /// It says that there is nothing.
     Nothing(EhrResponse),
+    /// It says that what was asked for is not there, or not any more.
+    Gone(EhrResponse),
 }
 
 impl Heard {
     /// The answer.
     pub(super) const fn response(&self) -> &EhrResponse {
         match self {
-            Self::Page(response, _) | Self::Nothing(response) => response,
+            Self::Page(response, _) | Self::Nothing(response) | Self::Gone(response) => response,
         }
     }
 }
 
 /// What a round asks for, as its failures say it.
-const ASKING: &str = "asking for changes";
+pub(super) const ASKING: &str = "asking for changes";
 
 /// Asks for one page. Trouble that may pass is tried again at once, a little later and not more; a session that has ended,
 /// once with another one.
@@ -65,7 +67,7 @@ pub(super) async fn ask(
             Ok(response) => match judge.judge(&response, ASKING, began).await? {
                 Verdict::Good(basis) => return Ok(Heard::Page(response, basis)),
                 Verdict::Nothing => return Ok(Heard::Nothing(response)),
-                Verdict::Gone => (failure::status(&response, ASKING), MayPass::No),
+                Verdict::Gone => return Ok(Heard::Gone(response)),
                 // Such an answer gave nothing, so nothing is taken twice.
                 Verdict::SessionEnded(failure) => match sessions.next() {
                     Some(_) => continue,

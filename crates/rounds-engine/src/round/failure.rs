@@ -38,6 +38,8 @@ pub(crate) const NOT_WHOLE: Code = Code::new("R0326");
 pub(crate) const FEWER_THAN_TOTAL: Code = Code::new("R0327");
 /// A log ends before the place up to which it was read.
 pub(crate) const LOG_WENT_BACK: Code = Code::new("R0328");
+/// The EHR does not know the place any more up to which it was read.
+pub(crate) const PLACE_EXPIRED: Code = Code::new("R0329");
 /// The EHR says that there are more pages and does not say where.
 pub(crate) const MORE_PAGES: Code = Code::new("R0350");
 /// An answer that no other one follows.

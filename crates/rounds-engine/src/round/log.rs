@@ -6,14 +6,19 @@
 //! declared for it, and nothing is guessed: a value counts as a place only if the request that is made from it is the next one.
 //!
 //! What to mind: the number that an answer gives may be the log's end, on every page. It is no place as long as pages follow, and the
-//! comparison finds that by itself.
+//! comparison finds that by itself. Where pages have numbers or offsets instead, `order: ascending` says that each page gives the number of
+//! its last entry; a page's is believed once the next one's is higher.
 
 use super::ask;
+use super::cursor::Advance;
+use super::exchange::ASKING;
+use super::failure::{self, failure};
 use super::pages::Pages;
 use super::read::NextPage;
-use super::{Purpose, Round, cursor};
-use rounds_domain::plan::{CursorRule, Feed};
-use rounds_domain::ports::EhrRequest;
+use super::{Interruption, Purpose, Round, cursor};
+use http::StatusCode;
+use rounds_domain::plan::{CursorRule, Feed, RequestRule};
+use rounds_domain::ports::{EhrRequest, EhrResponse};
 use rounds_domain::{Cursor, Phi};
 use std::sync::Arc;
 
@@ -27,7 +32,7 @@ impl Round<'_> {
     ) -> Option<Cursor> {
         let next = pages.next()?;
         let is_own = Arc::ptr_eq(through, self.feed);
-        if !is_own || self.purpose != Purpose::Tell {
+        if !is_own {
             return None;
         }
         let given = self.advance.given().cloned();
@@ -41,7 +46,100 @@ impl Round<'_> {
             .into_iter()
             .chain(pointed)
             .chain(linked)
-            .find(|place| cursor::is_onward(self.known, place) && self.begins_with(place, next))
+            .find(|place| self.is_onward(place) && self.begins_with(place, next))
+            .or_else(|| self.advance.step().filter(|place| self.is_onward(place)))
+    }
+
+    fn is_onward(&self, place: &Cursor) -> bool {
+        cursor::is_onward(self.known, place)
+    }
+
+    /// The cursor of a round that was cut short at a place.
+    pub(super) fn place_so_far(&self, place: &Cursor) -> Cursor {
+        match self.purpose {
+            Purpose::Baseline => Cursor::Baseline(Box::new(place.clone())),
+            Purpose::FirstLook | Purpose::Tell => place.clone(),
+        }
+    }
+
+    /// Asks where a log ends, if it is to be told of from there and the EHR says it without showing all of it.
+    pub(super) async fn end_of_log(&mut self) -> Result<Option<Cursor>, Interruption> {
+        let Some(end) = end_of(self.feed).filter(|_| self.purpose == Purpose::Baseline) else {
+            return Ok(None);
+        };
+        if self.known.is_some() {
+            return Ok(None);
+        }
+        let feed = Arc::new(Feed {
+            request: end.clone(),
+            ..Feed::clone(self.feed)
+        });
+        let asked = ask::ask(&feed, None, self.started_at)?;
+        let first = Pages::new(&feed, self.maker(&feed, &asked))?.take()?;
+        let Some(request) = first else {
+            return Ok(None);
+        };
+        let (page, _) = self.read_page(&feed, &request).await?;
+        page.believed(ASKING)?;
+        self.counts.pages += 1;
+        self.advance.page(page.cursor.as_ref())?;
+        let is_said = match &self.feed.cursor {
+            CursorRule::Number(_) => {
+                (page.cursor.as_ref()).is_some_and(|given| given.scalar_text().is_some())
+            }
+            _ => self.advance.given().is_some(),
+        };
+        if !is_said {
+            return Err(failure(
+                failure::CURSOR_UNUSABLE,
+                "the EHR was asked where its log ends, and the answer does not say it",
+                "check `cursor.end` with `rounds poll ACTION --dry-run`: the cursor is taken from its answer as from any other",
+            )
+            .into());
+        }
+        let start = || cursor::start_of(&self.feed.cursor);
+        Ok(self.advance.given().cloned().or_else(start))
+    }
+
+    /// What an answer means that says that what was asked for is not there any more.
+    pub(super) fn gone(&self, response: &EhrResponse) -> Interruption {
+        let plain = failure::status(response, ASKING);
+        let place = self.known.map(Cursor::place);
+        let kind = match place {
+            Some(Cursor::Token(token)) if !token.expose().is_empty() => "token",
+            Some(Cursor::Number(number)) if number != "0" => "number",
+            _ => return plain.into(),
+        };
+        // A 404 says that the path is wrong. Of a later page it says nothing of where the round began.
+        if response.status == StatusCode::NOT_FOUND || self.counts.pages > 0 {
+            return plain.into();
+        }
+        let expired = failure(
+            failure::PLACE_EXPIRED,
+            format!(
+                "{ASKING}: the EHR answered {}, so it does not know the {kind} any more up to which it was read",
+                response.status
+            ),
+            "say where to go on: `rounds reset ACTION --to now` leaves out what changed meanwhile, `--to beginning` reads all that the EHR still has and compares it with what is known",
+        );
+        // Without a token an EHR gives all that is there. That can be compared with what is known, unless the feed began at the
+        // log's end and does not know what is old. A number that was forgotten leaves a gap that no answer shows.
+        if kind == "token" && end_of(self.feed).is_none() {
+            Interruption::Expired(expired)
+        } else {
+            expired.into()
+        }
+    }
+
+    /// Begins anew where the place has expired: everything is read, and the ledger tells what is new.
+    pub(super) fn forget_place(&mut self) {
+        tracing::warn!(
+            action = %self.action.name,
+            feed = %self.feed.name,
+            "the EHR does not know the token any more up to which it was read: all is read again and compared with what is known; what was deleted meanwhile only `reconcile` finds"
+        );
+        self.known = None;
+        self.advance = Advance::new(self.feed, None);
     }
 
     /// Whether a round that stands at this place would make this request first.
@@ -54,6 +152,14 @@ impl Round<'_> {
             return false;
         };
         matches!(pages.take(), Ok(Some(first)) if asks_the_same(&first, next))
+    }
+}
+
+/// The request for the end of a feed's log.
+fn end_of(feed: &Feed) -> Option<&RequestRule> {
+    match &feed.cursor {
+        CursorRule::Number(log) | CursorRule::Token(log) => log.end.as_deref(),
+        _ => None,
     }
 }
 

@@ -155,7 +155,7 @@ pub(crate) async fn run(
             let checkpoint = round.checkpoint.take();
             round.commit(RoundEnd::Unfinished, checkpoint).await
         }
-        Err(Interruption::Failed(failure)) => {
+        Err(Interruption::Failed(failure) | Interruption::Expired(failure)) => {
             let checkpoint = round.checkpoint.take();
             round.commit(RoundEnd::Failed(failure), checkpoint).await
         }
@@ -167,6 +167,8 @@ pub(crate) async fn run(
 enum Interruption {
     /// Something on the EHR's side or in the configuration: the round fails.
     Failed(RoundFailure),
+    /// The EHR does not know the place any more that it gave.
+    Expired(RoundFailure),
     /// The store: nothing can be committed.
     Store(StoreError),
     /// Nothing of it: the answer is not there yet, and a later round goes on.
@@ -242,6 +244,20 @@ impl Round<'_> {
         if let CursorRule::Queue(queue) = &self.feed.cursor {
             self.open_queue(queue).await?;
         }
+        if let Some(end) = self.end_of_log().await? {
+            return Ok(end);
+        }
+        match self.drain_from_cursor().await {
+            Err(Interruption::Expired(_)) => {
+                self.forget_place();
+                self.drain_from_cursor().await
+            }
+            drained => drained,
+        }
+    }
+
+    /// Reads what changed since the cursor.
+    async fn drain_from_cursor(&mut self) -> Result<Cursor, Interruption> {
         let first = ask::ask(self.feed, self.known, self.ports.clock.now())?;
         let lower = first.lower;
         let (mut asked, clock) = self.read_slices(first).await?;
@@ -326,6 +342,9 @@ impl Round<'_> {
             }
             page.believed("asking for changes")?;
             self.advance.page(page.cursor.as_ref())?;
+            if !pages.is_looking_back() {
+                self.advance.step_onward(page.cursor.as_ref());
+            }
             self.seen.count(&page);
             let next = pages.advance(&request, &response.headers, &page);
             place = match &next {
@@ -415,6 +434,7 @@ impl Round<'_> {
         let (response, basis) = match heard {
             Heard::Page(response, basis) => (response, basis),
             Heard::Nothing(response) => return Ok((PageContent::nothing(), response)),
+            Heard::Gone(response) => return Err(self.gone(&response)),
         };
         let (ports, action, partition) = (self.ports, self.action, self.key.partition.as_ref());
         let page = read::page_beside(ports, action, feed, partition, &response, basis).await?;
@@ -429,11 +449,15 @@ impl Round<'_> {
         place: Option<&Cursor>,
         clock: SourceClock,
     ) -> Result<(), Interruption> {
+        if let Some(place) = place {
+            self.checkpoint = Some(self.place_so_far(place));
+            return Ok(());
+        }
         if self.purpose != Purpose::Tell {
             return Ok(());
         }
         match self.advance.order() {
-            Order::Undeclared => self.checkpoint = place.cloned(),
+            Order::Undeclared => {}
             Order::Kept if pages.has_no_gap() => self.checkpoint = self.advance.checkpoint(),
             Order::Kept => self.checkpoint = None,
             Order::Broken => {

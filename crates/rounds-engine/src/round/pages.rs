@@ -133,6 +133,11 @@ impl<'a> Pages<'a> {
         self.next.as_ref()
     }
 
+    /// Whether the page that was asked for last was shown before.
+    pub(super) fn is_looking_back(&self) -> bool {
+        self.walk.as_ref().is_some_and(Walk::is_looking_back)
+    }
+
     /// No further page is wanted.
     pub(super) fn stop(&mut self) {
         self.next = None;
@@ -150,7 +155,7 @@ impl<'a> Pages<'a> {
         headers: &HeaderMap,
         page: &PageContent,
     ) -> Result<(), RoundFailure> {
-        if self.walk.as_ref().is_some_and(Walk::is_looking_back) {
+        if self.is_looking_back() {
             // What is read again on the way onward is not a circle.
             if self.walk.as_ref().is_some_and(Walk::is_by_offset) {
                 self.seen.clear();
@@ -168,7 +173,7 @@ impl<'a> Pages<'a> {
         if links && self.walk.is_none() && page.more != Some(false) {
             self.walk_by_links(current, headers, page, claims)?;
         }
-        if !self.walk.as_ref().is_some_and(Walk::is_looking_back) {
+        if !self.is_looking_back() {
             self.furthest = (claims, page.shown);
         }
         if let Some(walk) = &mut self.walk {

@@ -127,6 +127,7 @@ async fn ask(
                 read::page_beside(ports, action, list, None, response, *basis).await?
             }
             Heard::Nothing(_) => PageContent::nothing(),
+            Heard::Gone(response) => return Err(failure::status(response, exchange::ASKING)),
         };
         page.believed("asking for partitions")?;
         for record in &page.records {

@@ -273,7 +273,7 @@ fn page(
         None => None,
     };
     let cursor = match &feed.cursor {
-        CursorRule::Number(from) | CursorRule::Token(from) => from
+        CursorRule::Number(log) | CursorRule::Token(log) => (log.place)
             .optional(&body)
             .map_err(|error| failed("cursor", &error))?,
         CursorRule::Time(_) | CursorRule::Queue(_) | CursorRule::Sweep(_) => None,

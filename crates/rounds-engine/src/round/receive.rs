@@ -35,7 +35,7 @@ pub(crate) async fn receive(
 ) -> Result<Receipt, NotTaken> {
     let taken = take(ports, action, feed, body).await;
     taken.map_err(|interruption| match interruption {
-        Interruption::Failed(failure) => NotTaken::Unreadable {
+        Interruption::Failed(failure) | Interruption::Expired(failure) => NotTaken::Unreadable {
             code: failure.code,
             reason: failure.message,
         },

@@ -200,9 +200,28 @@ async fn outside_of_its_windows_a_feed_is_not_asked_and_what_changed_meanwhile_i
     assert_eq!(world.told(), ["1:booked"]);
 }
 
+/// The same without faults, with so many entries as it has at the time.
+fn growing_log(world: &World, last: &Arc<Mutex<u64>>) {
+    let last = Arc::clone(last);
+    paged_log_of(
+        world,
+        move || *last.lock().expect("not poisoned"),
+        Arc::default(),
+    );
+}
+
 /// A log that pages by the place that a round asks from, a hundred entries at a time.
 fn paged_log(world: &World, last: u64, failing_from: Arc<Mutex<Option<u64>>>) {
+    paged_log_of(world, move || last, failing_from);
+}
+
+fn paged_log_of(
+    world: &World,
+    last: impl Fn() -> u64 + Send + 'static,
+    failing_from: Arc<Mutex<Option<u64>>>,
+) {
     world.ehr.on("/api/changes", move |url| {
+        let last = last();
         let since: u64 = url
             .query_pairs()
             .find(|(name, _)| name == "since")
@@ -296,4 +315,157 @@ async fn a_number_that_is_the_end_of_the_log_on_every_page_is_no_place() {
     });
     world.run_for(5).await;
     assert_eq!(world.feed("log").await.cursor, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_there_already_is_read_silently_in_as_many_rounds_as_it_takes() {
+    let config = CHANGE_LOG
+        .replace(
+            "CURSOR",
+            "{ number: .Last }\n      paging: { token: { parameter: since, from: .Last }, more: .Done | not }\n      max_pages: 10",
+        )
+        .replace("START", "now");
+    let world = World::with(&config);
+    let last = Arc::new(Mutex::new(2_450));
+    growing_log(&world, &last);
+    world.run_for(1).await;
+    let begun = world.feed("log").await.cursor;
+    assert_eq!(
+        begun,
+        Some(Cursor::Baseline(Box::new(Cursor::Number("1000".into()))))
+    );
+    // It is kept: another process goes on there.
+    let world = world.reconfigured(&config);
+    growing_log(&world, &last);
+    world.run_for(60).await;
+    assert_eq!(
+        world.feed("log").await.cursor,
+        Some(Cursor::Number("2450".into()))
+    );
+    assert_eq!(world.told(), [] as [String; 0]);
+    *last.lock().expect("not poisoned") = 2_451;
+    world.run_for(20).await;
+    assert_eq!(world.told(), ["2451:changed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_from_now_on_is_not_read_where_the_ehr_says_where_it_ends() {
+    for (cursor, end) in [("number", json!(150_000)), ("token", json!("t150000"))] {
+        let cursor = format!("{{ {cursor}: .Last, end: {{ query: {{ since: newest }} }} }}");
+        let config = CHANGE_LOG
+            .replace("CURSOR", &cursor)
+            .replace("START", "now");
+        let world = World::with(&config);
+        world.ehr.on("/api/changes", move |url| {
+            match parameter(url, "since").as_str() {
+                "newest" => json_answer(&json!({ "Changes": [{ "Seq": 7 }], "Last": end })),
+                "150000" | "t150000" => {
+                    json_answer(&json!({ "Changes": [{ "Seq": 8 }], "Last": end }))
+                }
+                other => panic!("asked from {other}"),
+            }
+        });
+        world.run_for(15).await;
+        assert_eq!(world.told(), ["8:changed"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_the_answer_does_not_say_fails_and_nothing_is_told() {
+    for cursor in ["number", "token"] {
+        let cursor = format!("{{ {cursor}: .Last, end: {{ query: {{ since: newest }} }} }}");
+        let config = CHANGE_LOG
+            .replace("CURSOR", &cursor)
+            .replace("START", "now");
+        let world = World::with(&config);
+        world.ehr.on("/api/changes", |url| {
+            assert_eq!(parameter(url, "since"), "newest", "no log is read");
+            json_answer(&json!({ "Changes": [{ "Seq": 7 }] }))
+        });
+        world.run_for(15).await;
+        let failure = world.feed("log").await.failure.expect("it failed");
+        assert_eq!(failure.code.to_string(), "R0320");
+        assert_eq!(world.told(), [] as [String; 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_by_number_of_a_log_that_is_said_to_ascend_are_read_on_where_they_ended() {
+    let config = CHANGE_LOG
+        .replace(
+            "CURSOR",
+            "{ number: .Highest, order: ascending }\n      paging: { page_number: { parameter: page, size: 100 } }\n      max_pages: 10",
+        )
+        .replace("START", "beginning");
+    let world = World::with(&config);
+    world.ehr.on("/api/changes", |url| {
+        let since: u64 = parameter(url, "since").parse().expect("a number");
+        let page: u64 = parameter(url, "page").parse().expect("a number");
+        let first = since + (page - 1) * 100;
+        let up_to = (first + 100).min(1_730);
+        let entries: Vec<_> = (first + 1..=up_to)
+            .map(|number| json!({ "Seq": number }))
+            .collect();
+        json_answer(&json!({ "Changes": entries, "Highest": up_to.max(first) }))
+    });
+    world.run_for(1).await;
+    assert_eq!(
+        world.feed("log").await.cursor,
+        Some(Cursor::Number("400".into())),
+        "pages are read twice, and the last one's number may be the log's end until another page shows more"
+    );
+    world.run_for(60).await;
+    assert_eq!(world.told().len(), 1_730);
+    assert_eq!(world.feed("log").await.failures_in_a_row, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_has_expired_begins_anew_and_tells_only_what_is_new() {
+    let config = CHANGE_LOG
+        .replace("CURSOR", "{ token: .token }")
+        .replace("START", "now");
+    let world = World::with(&config);
+    world.ehr.on("/api/changes", |url| match url.query() {
+        None => json_answer(&json!({ "Changes": [{ "Seq": 1 }, { "Seq": 2 }], "token": "old" })),
+        Some("since=old") => json_answer(&json!({ "Changes": [], "token": "old" })),
+        Some(other) => panic!("asked with {other}"),
+    });
+    world.run_for(15).await;
+    world.ehr.on("/api/changes", |url| match url.query() {
+        Some("since=old") => Ok(status(410)),
+        None => json_answer(
+            &json!({ "Changes": [{ "Seq": 1 }, { "Seq": 2, "note": "edited" }, { "Seq": 3 }], "token": "new" }),
+        ),
+        Some("since=new") => json_answer(&json!({ "Changes": [], "token": "new" })),
+        Some(other) => panic!("asked with {other}"),
+    });
+    world.run_for(30).await;
+    assert_eq!(world.told(), ["2:changed", "3:changed"]);
+    assert_eq!(world.feed("log").await.failures_in_a_row, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_expired_and_cannot_be_read_anew_fails_with_a_way_out() {
+    let cursors = [
+        ("{ number: .Last }", "beginning"),
+        ("{ token: .Last, end: { query: { since: newest } } }", "now"),
+    ];
+    for (cursor, start) in cursors {
+        let config = CHANGE_LOG.replace("CURSOR", cursor).replace("START", start);
+        let world = World::with(&config);
+        world.ehr.on("/api/changes", |_| {
+            json_answer(&json!({ "Changes": [], "Last": 5 }))
+        });
+        world.run_for(15).await;
+        world.ehr.on("/api/changes", |_| Ok(status(410)));
+        world.run_for(15).await;
+        let failure = world.feed("log").await.failure.expect("it failed");
+        assert_eq!(failure.code.to_string(), "R0329");
+        assert!(
+            failure
+                .hint
+                .expect("a hint")
+                .contains("rounds reset ACTION")
+        );
+    }
 }

@@ -17,6 +17,8 @@ const COLUMNS: &str = "cursor_kind, cursor_value, last_started_at, last_succeede
 
 /// The value that marks a queue among the feeds without a position of ours.
 const QUEUE: &str = "queue";
+/// What begins the value of a feed whose log is still read silently.
+const BASELINE: &str = "baseline";
 
 /// The states of these feeds, in order.
 pub(crate) fn states(connection: &Connection, feeds: &[FeedKey]) -> Result<Vec<FeedState>> {
@@ -160,6 +162,13 @@ fn cursor_columns(cursor: Option<&Cursor>) -> (Option<&'static str>, Option<Stri
         Some(Cursor::Queue(QueueState::Taking { since })) => {
             (Some("sweep"), Some(format!("{QUEUE}/{since}")))
         }
+        // Likewise: it has no position yet, and its value says how far its beginning has come.
+        Some(Cursor::Baseline(place)) => match cursor_columns(Some(place.place())) {
+            (Some(kind), Some(value)) => {
+                (Some("sweep"), Some(format!("{BASELINE}/{kind}/{value}")))
+            }
+            _ => (None, None),
+        },
         Some(Cursor::Sweep) => (Some("sweep"), None),
     }
 }
@@ -268,6 +277,17 @@ fn read(row: &Row<'_>) -> Result<Stored> {
     })
 }
 
+fn read_baseline(value: &str) -> Result<Cursor> {
+    let mut parts = value.splitn(3, '/').skip(1);
+    match (parts.next(), parts.next()) {
+        (Some("number"), Some(digits)) => Ok(Cursor::Number(digits.to_owned())),
+        (Some("token"), Some(token)) => Ok(Cursor::Token(Phi::new(token.to_owned()))),
+        _ => Err(Trouble::corrupt(
+            "a feed's beginning has no place in its log",
+        )),
+    }
+}
+
 fn read_cursor(row: &Row<'_>) -> Result<Option<Cursor>> {
     let Some(kind) = row.get::<_, Option<String>>(0)? else {
         return Ok(None);
@@ -291,6 +311,9 @@ fn read_cursor(row: &Row<'_>) -> Result<Option<Cursor>> {
             })
             .ok_or_else(|| Trouble::corrupt("a feed's dates are not two dates"))?,
         "sweep" if value == QUEUE => Cursor::Queue(QueueState::Settled),
+        "sweep" if value.starts_with(BASELINE) => {
+            Cursor::Baseline(Box::new(read_baseline(&value)?))
+        }
         "sweep" if !value.is_empty() => value
             .strip_prefix(QUEUE)
             .and_then(|rest| rest.strip_prefix('/')?.parse().ok())

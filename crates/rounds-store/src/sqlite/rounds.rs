@@ -80,7 +80,11 @@ pub(crate) fn commit(connection: &Connection, commit: &RoundCommit) -> Result<Co
 /// Whether what lies behind a cursor is not asked for again. A sweep asks for everything each time.
 const fn is_position(cursor: &Cursor) -> bool {
     match cursor {
-        Cursor::Time(_) | Cursor::Number(_) | Cursor::Token(_) | Cursor::Queue(_) => true,
+        Cursor::Time(_)
+        | Cursor::Number(_)
+        | Cursor::Token(_)
+        | Cursor::Baseline(_)
+        | Cursor::Queue(_) => true,
         Cursor::Dates { .. } | Cursor::Sweep => false,
     }
 }

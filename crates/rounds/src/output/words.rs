@@ -76,6 +76,10 @@ pub fn cursor_in_words(cursor: Option<&Cursor>) -> String {
         Some(Cursor::Token(token)) => {
             format!("a token of {} characters", token.expose().chars().count())
         }
+        Some(Cursor::Baseline(place)) => format!(
+            "what is there already is being read, silently, up to {}",
+            cursor_in_words(Some(place))
+        ),
         Some(Cursor::Dates { from, to }) => format!("compares {from} to {to}"),
         Some(Cursor::Queue(QueueState::Settled)) => "the EHR keeps it".to_owned(),
         Some(Cursor::Queue(QueueState::Taking { since })) => {

@@ -286,6 +286,8 @@ pub(crate) async fn every_kind_of_cursor_is_kept(backend: &impl Backend) {
             since: "2026-11-23T10:20:30.123456789Z".parse().expect("time"),
         }),
         Cursor::Queue(QueueState::Settled),
+        Cursor::Baseline(Box::new(Cursor::Number("1000".to_owned()))),
+        Cursor::Baseline(Box::new(Cursor::Token(Phi::new("a/b=".to_owned())))),
         Cursor::Sweep,
     ];
     for (seconds, cursor) in (0..).zip(cursors) {

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use rounds_config::ConnectorUse;
 use rounds_domain::plan::{
     Action, BodyRule, Cadence, Connection, CursorRule, Deletions, Expect, Feed, FeedRole, Links,
-    Meaning, OrderBy, Paging, PagingRule, Partitions, Queue, Schedule, Start, Sweep, SweepScope,
-    TimeCursor, TimeFormat, TimeSource, VersionRule, WhenMissing, Window,
+    Log, LogOrder, Meaning, OrderBy, Paging, PagingRule, Partitions, Queue, Schedule, Start, Sweep,
+    SweepScope, TimeCursor, TimeFormat, TimeSource, VersionRule, WhenMissing, Window,
 };
 use rounds_domain::{FeedKey, InstanceId};
 use serde::Serialize;
@@ -301,8 +301,8 @@ fn cursor(rule: &CursorRule) -> CursorDeeds {
             );
             ("time", words, Some(time.overlap.as_secs_f64()))
         }
-        CursorRule::Number(_) => ("number", "a number in the answer".to_owned(), None),
-        CursorRule::Token(_) => ("token", "a token in the answer".to_owned(), None),
+        CursorRule::Number(log) => ("number", log_in_words("a number", log), None),
+        CursorRule::Token(log) => ("token", log_in_words("a token", log), None),
         CursorRule::Queue(queue) => ("queue", queue_in_words(queue), None),
         CursorRule::Sweep(sweep) => (
             "none",
@@ -322,6 +322,18 @@ fn cursor(rule: &CursorRule) -> CursorDeeds {
 }
 
 /// A queue forgets what it gave: whether that can be lost is what a user has to know of it.
+fn log_in_words(what: &str, log: &Log) -> String {
+    let order = match log.order {
+        LogOrder::Unsaid => "",
+        LogOrder::Ascending => ", each page's own",
+    };
+    let end = match log.end {
+        Some(_) => "; `start: now` asks where the log ends",
+        None => "",
+    };
+    format!("{what} in the answer{order}{end}")
+}
+
 fn queue_in_words(queue: &Queue) -> String {
     match &queue.recover {
         Some(recover) => format!(
