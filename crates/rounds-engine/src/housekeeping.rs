@@ -1,5 +1,6 @@
-//! What was finished long ago is removed, a slice at a time.
+//! What was finished long ago is removed, a slice at a time; what a wrong clock put off is brought forward.
 
+use crate::moment::later;
 use crate::{Ports, Stop};
 use rounds_domain::plan::Plan;
 use std::time::Duration;
@@ -9,9 +10,13 @@ const EVERY: Duration = Duration::from_mins(10);
 /// How much goes at once, so that rounds and deliveries are not kept waiting.
 const SLICE: usize = 500;
 
-/// Prunes until `stop`.
+/// Nothing is put off for longer: what is due only later was put off by a clock that was wrong.
+const LONGEST_WAIT: Duration = Duration::from_hours(31 * 24);
+
+/// Looks until `stop`.
 pub(crate) async fn run(plan: &Plan, ports: &Ports, stop: &Stop) {
     loop {
+        bring_forward(ports).await;
         tokio::select! {
             biased;
             () = stop.stopping() => return,
@@ -38,6 +43,24 @@ pub(crate) async fn run(plan: &Plan, ports: &Ports, stop: &Stop) {
         }
         if removed > 0 {
             tracing::info!(removed, "removed what was finished before {before}");
+        }
+    }
+}
+
+async fn bring_forward(ports: &Ports) {
+    let now = ports.clock.now();
+    match ports
+        .store
+        .bring_forward(later(now, LONGEST_WAIT), now)
+        .await
+    {
+        Ok(0) => {}
+        Ok(brought) => tracing::warn!(
+            brought,
+            "containers or deliveries were due only in more than a month, because the machine's clock was wrong; they are due now"
+        ),
+        Err(error) => {
+            tracing::warn!(code = %error.code(), "bringing forward what is due too late: {error}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The rounds of all feeds: one timetable, as many rounds under way as are due.
 
 use crate::lane::{give_up_or_log, store_wait};
-use crate::moment::until_next_look;
+use crate::moment::{earlier, later, until_next_look};
 use crate::round::setup::{self, Part, Readiness};
 use crate::round::tour::Watched;
 use crate::round::{self, PartitionLists};
@@ -9,6 +9,7 @@ use crate::schedule::{Due, Polled, Timetable};
 use crate::{Ports, Signals, Stop};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use jiff::Timestamp;
 use rounds_domain::plan::{Connection, FeedRole, Plan};
 use rounds_domain::ports::StoreError;
 use rounds_domain::{FeedKey, RoundCounts, RoundEnd};
@@ -38,7 +39,11 @@ pub(crate) async fn run(
         lists: PartitionLists::default(),
     };
     let mut under_way = FuturesUnordered::new();
+    let mut wall = Wall::of(ports);
     loop {
+        if wall.went_back(ports) {
+            timetable.rearrange(ports.clock.now());
+        }
         if stop.is_stopping() && under_way.is_empty() {
             return Ok(());
         }
@@ -61,6 +66,28 @@ pub(crate) async fn run(
             () = stop.stopping(), if !stop.is_stopping() => {}
             () = ports.clock.sleep(until_due), if may_start => {}
         }
+    }
+}
+
+/// The wall clock beside the monotonic one.
+struct Wall {
+    now: Timestamp,
+    monotonic: Duration,
+}
+
+impl Wall {
+    fn of(ports: &Ports) -> Self {
+        Self {
+            now: ports.clock.now(),
+            monotonic: ports.clock.monotonic(),
+        }
+    }
+
+    /// Whether the wall clock went back since the last time that it was asked, by more than clocks are adjusted by.
+    fn went_back(&mut self, ports: &Ports) -> bool {
+        let before = std::mem::replace(self, Self::of(ports));
+        let elapsed = self.monotonic.saturating_sub(before.monotonic);
+        self.now < earlier(later(before.now, elapsed), Duration::from_secs(1))
     }
 }
 

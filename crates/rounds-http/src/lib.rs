@@ -15,7 +15,7 @@
 //! - [`Secrets`] reads what the plan only refers to, and keeps it for a minute.
 //! - [`AddressPolicy`] says which addresses may be dialled. It is asked for literals in the URL and again by the name
 //!   resolver under the connector, so the address that was judged is the address that is dialled.
-//! - [`SystemClock`] and [`SystemRandomness`] are the real time and chance.
+//! - [`SystemClock`] and [`SystemRandomness`] are the real time and chance, [`SteadyClock`] a clock whose leaps must last before they are believed.
 //!
 //! What to mind: a wait at a gate goes by the [`Clock`](rounds_domain::ports::Clock) that was given, so a simulated
 //! clock moves it. Timeouts on sockets and child processes go by the runtime's own time, because those are real.
@@ -31,6 +31,7 @@ mod inbound;
 mod keys;
 mod retry_after;
 mod secrets;
+mod steady;
 mod system;
 #[cfg(test)]
 mod test_clock;
@@ -43,6 +44,7 @@ pub use ehr::EhrClient;
 pub use inbound::{InboundServers, ListenError};
 pub use keys::{KeyError, SigningAlgorithm, SigningKey, check_private_key, public_key_set};
 pub use secrets::{SecretError, Secrets};
+pub use steady::SteadyClock;
 pub use system::{SystemClock, SystemRandomness};
 pub use webhook::{
     NoRandomness, WebhookClient, check_destination, check_signing_secret, generate_webhook_key,

@@ -360,4 +360,8 @@ impl Store for EdgeStore {
     async fn prune(&self, finished_before: Timestamp, limit: usize) -> Result<usize, StoreError> {
         self.parts.store.prune(finished_before, limit).await
     }
+
+    async fn bring_forward(&self, latest: Timestamp, now: Timestamp) -> Result<usize, StoreError> {
+        self.parts.store.bring_forward(latest, now).await
+    }
 }

@@ -5,7 +5,7 @@ use rounds_domain::plan::{Authentication, Plan, SecretReference};
 use rounds_domain::ports::{Clock, Credentials, Randomness, Store};
 use rounds_engine::Ports;
 use rounds_http::{
-    EhrClient, SecretError, Secrets, SystemClock, SystemRandomness, WebhookClient,
+    EhrClient, SecretError, Secrets, SteadyClock, SystemClock, SystemRandomness, WebhookClient,
     check_private_key, check_signing_secret,
 };
 use rounds_map::Evaluator;
@@ -33,7 +33,7 @@ pub struct Surroundings {
 impl Surroundings {
     /// The machine's own: its clock, the environment of this process.
     pub fn real() -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let clock: Arc<dyn Clock> = Arc::new(SteadyClock::new(Arc::new(SystemClock::new())));
         Self {
             secrets: Arc::new(Secrets::new(Arc::clone(&clock))),
             clock,

@@ -114,6 +114,9 @@ impl Parse for Zone {
                 .available()
                 .map(|name| name.to_string())
                 .collect();
+            if let Some(help) = fixed_offset(text) {
+                return problem.help(help);
+            }
             let near = rounds_map::nearest(text, names.iter().map(String::as_str));
             let city = names.iter().find(|name| {
                 let last = name.rsplit('/').next().unwrap_or_default();
@@ -121,10 +124,6 @@ impl Parse for Zone {
             });
             match city.map(String::as_str).or(near) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
-                None if text.starts_with(['+', '-', 'G']) || text.starts_with("UTC") => problem
-                    .help(
-                        "a fixed offset is written like `Etc/GMT+5` (five hours west of Greenwich)",
-                    ),
                 None => problem,
             }
         })
@@ -133,6 +132,40 @@ impl Parse for Zone {
     fn pattern() -> Value {
         json!({ "type": "string" })
     }
+}
+
+/// What to write for a text that is meant as a distance from UTC. The sign of `Etc/GMT+6` is turned round, so a likeness of names would
+/// give the other side of the world.
+fn fixed_offset(text: &str) -> Option<String> {
+    let upper = text.to_ascii_uppercase();
+    let rest = upper.strip_prefix("ETC/").unwrap_or(&upper);
+    let rest = ["GMT", "UTC", "Z"]
+        .iter()
+        .find_map(|name| rest.strip_prefix(name))
+        .unwrap_or(rest)
+        .trim_start();
+    let (sign, turned, side) = match rest.chars().next()? {
+        '+' => ('+', '-', "east"),
+        '-' | '\u{2212}' => ('-', '+', "west"),
+        _ => return None,
+    };
+    let digits: String = rest.chars().filter(char::is_ascii_digit).collect();
+    let (hours, minutes) = match digits.len() {
+        1 | 2 => (digits.as_str(), "00"),
+        3 | 4 => digits.split_at(digits.len() - 2),
+        _ => return None,
+    };
+    let (hours, minutes): (u8, u8) = (hours.parse().ok()?, minutes.parse().ok()?);
+    if hours > 14 || minutes > 59 {
+        return None;
+    }
+    let place = "name the place, such as `America/Chicago`: it knows daylight saving time";
+    if minutes > 0 {
+        return Some(place.to_owned());
+    }
+    Some(format!(
+        "{place}. UTC{sign}{hours} all the year is `Etc/GMT{turned}{hours}`: {hours} hours {side} of Greenwich, and the sign of these names is turned round"
+    ))
 }
 
 const DAYS: &[(&str, Weekday)] = &[

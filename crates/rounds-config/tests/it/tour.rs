@@ -549,6 +549,8 @@ const STOPS: &[Stop] = &[
         "cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }",
         "cursor: { number: .Last, overlap: 2m }",
     ),
+    ("zone_by_gmt", "zone: UTC", "zone: GMT-6"),
+    ("zone_by_half_hours", "zone: UTC", "zone: \"+05:30\""),
     (
         "end_with_time",
         "zone: UTC, overlap: 2m }",

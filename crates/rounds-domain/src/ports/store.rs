@@ -108,6 +108,10 @@ pub trait Store: Send + Sync + 'static {
     /// Removes what was finished (delivered, dropped) before this time, at most `limit` notifications at once, and says
     /// how many went.
     async fn prune(&self, finished_before: Timestamp, limit: usize) -> Result<usize, StoreError>;
+
+    /// Makes containers and deliveries due at `now` that would be due only after `latest`, which no schedule means: they were put off
+    /// by a clock that was wrong. Says how many.
+    async fn bring_forward(&self, latest: Timestamp, now: Timestamp) -> Result<usize, StoreError>;
 }
 
 /// What was taken, and when to look again.

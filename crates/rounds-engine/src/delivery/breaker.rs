@@ -61,7 +61,11 @@ impl Watch {
         match breaker {
             None => Allowance::All,
             Some(_) if self.is_trying => Allowance::None(None),
-            Some(breaker) if breaker.next_try_at > now => {
+            // A try that is further off than any was put off by a clock that was wrong.
+            Some(breaker)
+                if breaker.next_try_at > now
+                    && breaker.next_try_at <= later(now, LONGEST_TRIAL_WAIT) =>
+            {
                 Allowance::None(Some(breaker.next_try_at))
             }
             Some(_) => Allowance::One,

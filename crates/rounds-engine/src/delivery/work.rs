@@ -35,7 +35,8 @@ pub(crate) struct DeliveryWork {
 /// Until when the destination is left alone, and why.
 #[derive(Default)]
 struct Held {
-    until: Option<Timestamp>,
+    /// By the monotonic clock.
+    until: Option<Duration>,
     proofs_failed: u32,
     watch: Watch,
     /// As it stands in the store.
@@ -56,9 +57,15 @@ impl DeliveryWork {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Until when the destination is left alone, if it is.
+    fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let left = (self.held().until?).checked_sub(self.ports.clock.monotonic())?;
+        (!left.is_zero()).then(|| later(now, left))
+    }
+
     /// Leaves the destination alone for this long, if it is not left alone for longer already.
     fn hold_for(&self, wait: Duration) {
-        let until = later(self.ports.clock.now(), wait);
+        let until = self.ports.clock.monotonic().saturating_add(wait);
         let mut held = self.held();
         held.until = held.until.max(Some(until));
     }
@@ -133,11 +140,10 @@ impl Work for DeliveryWork {
         now: Timestamp,
         limit: usize,
     ) -> Result<Claimed<DeliveryJob>, StoreError> {
-        let held = self.held().until.filter(|until| *until > now);
-        if held.is_some() {
+        if let Some(next_due) = self.held_until(now) {
             return Ok(Claimed {
                 items: Vec::new(),
-                next_due: held,
+                next_due: Some(next_due),
             });
         }
         let state = self
@@ -168,7 +174,7 @@ impl Work for DeliveryWork {
             self.hold_for(doubling(FIRST_PROOF_WAIT, LONGEST_PROOF_WAIT, failed));
             return Ok(Claimed {
                 items: Vec::new(),
-                next_due: self.held().until,
+                next_due: self.held_until(now),
             });
         }
         let limit = match allowance {

@@ -229,4 +229,12 @@ impl Store for Rehearsal {
     async fn prune(&self, _before: Timestamp, _limit: usize) -> Result<usize, StoreError> {
         Ok(0)
     }
+
+    async fn bring_forward(
+        &self,
+        _latest: Timestamp,
+        _now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        Ok(0)
+    }
 }

@@ -65,7 +65,7 @@ impl Round<'_> {
             self.start_job().await?;
             return Err(Interruption::Waits);
         };
-        if self.ports.clock.now() < started.not_before {
+        if started.waits(self.ports.clock.now()) {
             return Err(Interruption::Waits);
         }
         match self.finish_job(started).await {

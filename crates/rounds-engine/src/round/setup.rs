@@ -132,6 +132,8 @@ pub(crate) async fn after_round(
 const HINT: &str = "check `setup` of the action, and what the EHR allows this credential";
 
 fn settled(setup: &Setup, made_at: Option<Timestamp>, now: Timestamp) -> Readiness {
+    // What is said to have been made in the future was made while the clock was wrong: how long ago is not known.
+    let made_at = made_at.filter(|made_at| *made_at <= now);
     let Some(until) = made_at.and_then(|made_at| made_at.checked_add(setup.settle).ok()) else {
         return Readiness::Ready;
     };

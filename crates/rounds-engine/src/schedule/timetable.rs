@@ -104,6 +104,19 @@ impl Timetable {
         self.heap.peek().map(|Reverse((due, _))| *due)
     }
 
+    /// Puts the feeds in their places again after the wall clock went back: a round that was due by the clock of before may be due
+    /// in another year by this one.
+    pub(crate) fn rearrange(&mut self, now: Timestamp) {
+        let waiting: Vec<(Timestamp, usize)> = self.heap.drain().map(|Reverse(due)| due).collect();
+        for (due, index) in waiting {
+            let next = self
+                .ticks(index)
+                .next_after(now)
+                .map_or(due, |next| next.min(due));
+            self.heap.push(Reverse((next, index)));
+        }
+    }
+
     /// Takes a feed that is due now.
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<Due> {
         let Reverse((due, index)) = *self.heap.peek()?;
@@ -176,6 +189,28 @@ mod tests {
             last_started_at: Some(at),
             ..FeedState::default()
         }
+    }
+
+    #[test]
+    fn a_clock_that_went_back_leaves_no_feed_waiting_for_another_year() {
+        let year = 31_536_000;
+        let mut timetable = timetable(
+            &[60, 600],
+            &[FeedState::default(), FeedState::default()],
+            at(year),
+        );
+        for index in [0, 1] {
+            while timetable.take_due(at(year + 600)).is_some() {}
+            timetable.put_back(index, at(year + 600), 0);
+        }
+        timetable.rearrange(at(0));
+        let mut taken = Vec::new();
+        while let Some(due) = timetable.take_due(at(600)) {
+            assert_eq!(due.missed_ticks, 0);
+            taken.push(due.index);
+        }
+        taken.sort_unstable();
+        assert_eq!(taken, [0, 1]);
     }
 
     #[test]

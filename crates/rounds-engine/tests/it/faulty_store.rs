@@ -198,4 +198,8 @@ impl Store for FaultyStore {
     async fn prune(&self, finished_before: Timestamp, limit: usize) -> Result<usize, StoreError> {
         self.write(self.store.prune(finished_before, limit)).await
     }
+
+    async fn bring_forward(&self, latest: Timestamp, now: Timestamp) -> Result<usize, StoreError> {
+        self.write(self.store.bring_forward(latest, now)).await
+    }
 }

@@ -3,7 +3,7 @@
 use super::codec::At;
 use super::error::Result;
 use jiff::Timestamp;
-use rusqlite::Statement;
+use rusqlite::{Connection, Statement, params};
 
 /// Rows to claim, and when to look again.
 pub(crate) struct Claimable {
@@ -42,4 +42,26 @@ pub(crate) fn choose(
         sequences,
         next_due,
     })
+}
+
+/// Makes due now what nobody has claimed and what would be due only after `latest`, of both queues.
+pub(crate) fn bring_forward(
+    connection: &Connection,
+    latest: Timestamp,
+    now: Timestamp,
+) -> Result<usize> {
+    // By lane, as the index is ordered: what is due in time is not looked at.
+    let containers = connection.execute(
+        "UPDATE containers SET due_at = ?2
+         WHERE lane IN (SELECT id FROM lanes) AND state IN ('due', 'parked') AND available_at > ?1
+           AND claimed_until IS NULL",
+        params![At(latest), At(now)],
+    )?;
+    let deliveries = connection.execute(
+        "UPDATE deliveries SET due_at = ?2
+         WHERE destination IN (SELECT id FROM destinations) AND state = 'due' AND available_at > ?1
+           AND claimed_until IS NULL",
+        params![At(latest), At(now)],
+    )?;
+    Ok(containers + deliveries)
 }

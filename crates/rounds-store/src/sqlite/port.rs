@@ -195,6 +195,13 @@ impl Store for SqliteStore {
         })
         .await
     }
+
+    async fn bring_forward(&self, latest: Timestamp, now: Timestamp) -> Answer<usize> {
+        self.write("bringing forward what is due too late", move |connection| {
+            super::claim::bring_forward(connection, latest, now)
+        })
+        .await
+    }
 }
 
 #[async_trait]

@@ -1,6 +1,8 @@
 //! A job that was started, as it stands in the store.
 
 use super::super::Round;
+use super::manifest::LONGEST_WAIT;
+use crate::moment::later;
 use jiff::Timestamp;
 use rounds_domain::ports::StoreError;
 use rounds_domain::{Cursor, FeedKey, FeedName, Phi, RoundCommit, RoundCounts, RoundEnd};
@@ -17,6 +19,11 @@ pub(super) struct Started {
 }
 
 impl Started {
+    /// Whether its state is not asked for yet. A wait that is longer than any that is kept was kept by a clock that was wrong.
+    pub(super) fn waits(&self, now: Timestamp) -> bool {
+        now < self.not_before && self.not_before <= later(now, LONGEST_WAIT)
+    }
+
     fn text(&self) -> String {
         format!("{}\n{}\n{}", self.not_before, self.at, self.url)
     }

@@ -129,12 +129,12 @@ fn failed(codes: &[String]) -> RoundFailure {
     )
 }
 
+/// A day is longer than any EHR means, and keeps a slip from stopping the feed for good.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
 /// When the EHR wants to be asked again. A form with a date is for the gate.
 pub(super) fn after(response: &EhrResponse, now: Timestamp) -> Timestamp {
-    // A day is longer than any EHR means, and keeps a slip from stopping the feed for good.
-    let wait = retry_after(response)
-        .unwrap_or_default()
-        .min(Duration::from_hours(24));
+    let wait = retry_after(response).unwrap_or_default().min(LONGEST_WAIT);
     now.checked_add(wait).unwrap_or(now)
 }
 

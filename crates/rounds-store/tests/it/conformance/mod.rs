@@ -177,6 +177,7 @@ suite! {
         credentials::a_kept_secret_is_not_shown,
         upkeep::a_new_process_finds_everything_and_claims_released,
         upkeep::the_installation_keeps_its_name,
+        upkeep::what_is_due_beyond_any_schedule_is_brought_forward,
         upkeep::finished_ones_are_pruned_and_others_stay,
         upkeep::pruning_works_in_slices,
     }

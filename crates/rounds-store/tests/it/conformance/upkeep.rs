@@ -3,7 +3,7 @@
 use super::Backend;
 use crate::support::*;
 use rounds_domain::ports::{ContainerFilter, Operations, Selection, Store};
-use rounds_domain::{Cursor, RoundCommit};
+use rounds_domain::{Cursor, NextStep, RoundCommit};
 
 pub(crate) async fn a_new_process_finds_everything_and_claims_released(backend: &impl Backend) {
     let store = backend.open().await;
@@ -38,6 +38,38 @@ pub(crate) async fn the_installation_keeps_its_name(backend: &impl Backend) {
     assert!(!name.as_str().is_empty());
     let store = backend.reopen(store).await;
     assert_eq!(store.instance().await.expect("a name"), name);
+}
+
+pub(crate) async fn what_is_due_beyond_any_schedule_is_brought_forward(backend: &impl Backend) {
+    let store = backend.open().await;
+    notify(&store, 0, vec![change("a", 1), change("b", 1)]).await;
+    commit(&store, round(1, vec![change("c", 1), change("d", 1)])).await;
+    claim(&store, 1, ALL).await;
+    let parkings = vec![
+        parked(&container_id("c", 1), 9_000),
+        parked(&container_id("d", 1), 40),
+    ];
+    settle(&store, parkings).await;
+    claim_jobs(&store, &app(), 1, 1).await;
+    let put_off = refused(
+        &delivery_id("a", 1, &app()),
+        1,
+        NextStep::RetryAt(at(9_000)),
+    );
+    settle_jobs(&store, vec![put_off]).await;
+
+    let brought = |latest| store.bring_forward(at(latest), at(2));
+    assert_eq!(brought(9_000).await.expect("looked"), 0);
+    assert_eq!(brought(100).await.expect("brought"), 2);
+    let claimed = claim(&store, 2, ALL).await;
+    assert_eq!(
+        (ids(&claimed), claimed.next_due),
+        (vec!["c1"], Some(at(40)))
+    );
+    let jobs = claim_jobs(&store, &app(), 2, ALL).await;
+    assert_eq!(job_ids(&jobs), ["a1", "b1"]);
+    // What is being worked at keeps its lease.
+    assert_eq!(brought(3).await.expect("looked"), 1, "only d");
 }
 
 pub(crate) async fn finished_ones_are_pruned_and_others_stay(backend: &impl Backend) {
