@@ -11,9 +11,14 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use rounds_domain::plan::{
     CursorRule, DateRange, Feed, FeedRole, Recover, Start, Sweep, SweepScope, TimeCursor,
+    TimeSource,
 };
 use rounds_domain::{Cursor, RoundFailure};
 use rounds_map::Json;
+use std::time::Duration;
+
+/// More than any two zones are apart.
+const FIRST_LOOK_BACK: Duration = Duration::from_hours(26);
 
 /// An instant or a day that cannot be written in the format that the user chose.
 pub(super) type Unwritable = jiff::Error;
@@ -114,6 +119,28 @@ pub(crate) fn ask(
         (CursorRule::Queue(_), _) => Ok(Asked::of(Json::object::<String>([]))),
         (CursorRule::Sweep(sweep), _) => ask_for_all(sweep, now),
     }
+}
+
+/// What a feed by field looks at if its silent first round showed nothing: a day and more before `now`. The EHR's dates may be another
+/// zone's, or its clock behind ours without saying so; the cursor then begins at what it showed and not at what our clock makes of it.
+/// None for a feed that begins otherwise.
+pub(crate) fn ask_back(feed: &Feed, now: Timestamp) -> Result<Option<Asked>, RoundFailure> {
+    let CursorRule::Time(rule) = &feed.cursor else {
+        return Ok(None);
+    };
+    let longest = rule.longest_window.unwrap_or(Duration::MAX);
+    let back = match rule.source {
+        TimeSource::Answer(_) | TimeSource::SourceClock => return Ok(None),
+        // Within one slice.
+        TimeSource::Field | TimeSource::AscendingField | TimeSource::DescendingField => {
+            FIRST_LOOK_BACK.min(longest.saturating_sub(rule.overlap.saturating_mul(2)))
+        }
+    };
+    let until = earlier(now, rule.settle);
+    let bound = earlier(until, rule.overlap.saturating_add(back));
+    slices::first_of_time(bound, until, rule)
+        .map(Some)
+        .map_err(|error| unwritable_cursor(&error))
 }
 
 fn ask_by_time(

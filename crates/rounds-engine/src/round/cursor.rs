@@ -17,7 +17,7 @@
 use super::ask::{Asked, Purpose};
 use super::failure::{self, failure};
 use crate::moment::{earlier, later};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rounds_domain::plan::{
     CursorRule, Feed, FeedRole, LogOrder, Start, Sweep, SweepScope, TimeCursor, TimeSource,
 };
@@ -375,6 +375,9 @@ impl<'a> Advance<'a> {
         };
         match (self.before, shown) {
             // What a silent first round has asked for is all that is known to be old: the next one must not reach further back.
+            (None, shown) if purpose == Purpose::Baseline && self.goes_by_field() => {
+                self.after_silence(shown.as_ref(), asked, clock)
+            }
             (None, Some(Cursor::Time(shown))) if purpose != Purpose::Tell => {
                 match self.at_start(clock) {
                     Cursor::Time(start) => Cursor::Time(shown.max(start)),
@@ -389,6 +392,42 @@ impl<'a> Advance<'a> {
             (Some(before), None) if fits(before, &self.feed.cursor) => before.clone(),
             (_, None) => self.at_start(clock),
         }
+    }
+
+    fn goes_by_field(&self) -> bool {
+        matches!(
+            &self.feed.cursor,
+            CursorRule::Time(TimeCursor {
+                source: TimeSource::Field
+                    | TimeSource::AscendingField
+                    | TimeSource::DescendingField,
+                ..
+            })
+        )
+    }
+
+    /// Where the cursor stands after a silent first round by a field: at what was shown, in the EHR's own dates, and never so early
+    /// that the next round would ask for what this one has not.
+    fn after_silence(&self, shown: Option<&Cursor>, asked: &Asked, clock: SourceClock) -> Cursor {
+        let (CursorRule::Time(rule), Some(lower)) = (&self.feed.cursor, asked.lower) else {
+            return self.at_start(clock);
+        };
+        let earliest = later(lower, rule.overlap);
+        match shown {
+            Some(Cursor::Time(shown)) => Cursor::Time((*shown).max(earliest)),
+            _ => Cursor::Time(earliest),
+        }
+    }
+
+    /// Whether no record had a date so far.
+    pub(super) const fn has_shown_nothing(&self) -> bool {
+        self.highest.is_none()
+    }
+
+    /// How far the latest date that was shown lies behind the source's clock; negative where it lies before it.
+    pub(super) fn behind(&self, clock: SourceClock) -> Option<SignedDuration> {
+        self.highest
+            .map(|highest| clock.now.duration_since(highest))
     }
 
     /// Where the cursor stands before anything was shown.

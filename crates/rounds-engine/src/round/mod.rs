@@ -61,6 +61,10 @@ use rounds_map::Json;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How far zones are from UTC, with some minutes around it.
+const ZONES_APART: std::ops::RangeInclusive<Duration> =
+    Duration::from_mins(44)..=Duration::from_mins(14 * 60 + 16);
+
 /// What became of a round.
 #[derive(Debug)]
 pub(crate) struct RoundOutcome {
@@ -271,8 +275,49 @@ impl Round<'_> {
                 (asked, _) = self.read_slices(again).await?;
             }
         }
+        if self.purpose == Purpose::Baseline && self.advance.has_shown_nothing() {
+            asked = self.look_back(asked, clock).await?;
+        }
         self.tell_absent(self.seen).await?;
+        self.doubt_zone(clock);
         Ok(self.advance.after_drain(self.purpose, &asked, clock))
+    }
+
+    /// Looks further back if the silent first round showed nothing. Gives what was asked for by then.
+    async fn look_back(&mut self, asked: Asked, clock: SourceClock) -> Result<Asked, Interruption> {
+        let Some(further) = ask::ask_back(self.feed, clock.believed())? else {
+            return Ok(asked);
+        };
+        match self.read_slices(further).await {
+            Ok((further, _)) => Ok(further),
+            // A feed with so much to show says soon enough how it writes its dates.
+            Err(Interruption::Failed(failure)) if failure.code == failure::TOO_MANY_PAGES => {
+                Ok(asked)
+            }
+            Err(interruption) => Err(interruption),
+        }
+    }
+
+    /// Says once, after the first round, if the dates that were shown are as far from the EHR's clock as zones are from each other.
+    fn doubt_zone(&self, clock: SourceClock) {
+        let Some(behind) = self.advance.behind(clock).filter(|_| self.known.is_none()) else {
+            return;
+        };
+        if !ZONES_APART.contains(&behind.unsigned_abs()) {
+            return;
+        }
+        let minutes = behind.unsigned_abs().as_secs() / 60;
+        let (hours, minutes) = (minutes / 60, minutes % 60);
+        let (side, otherwise) = if behind.is_negative() {
+            ("ahead of", "")
+        } else {
+            ("behind", "if it changes more often than that, ")
+        };
+        tracing::warn!(
+            action = %self.action.name,
+            feed = %self.feed.name,
+            "the latest date that the EHR showed is {hours} h {minutes} min {side} its clock: {otherwise}its dates are local times of another zone, and `zone` of the cursor has to say of which"
+        );
     }
 
     /// Reads all slices of what is asked for, or the one that it is. Gives the last of them, and the source's clock before the first.
@@ -280,6 +325,8 @@ impl Round<'_> {
         let feed = Arc::clone(self.feed);
         let mut asked = first;
         let mut clock = None;
+        // What was read before in this round was another answer, and its order says nothing of this one's.
+        self.advance.begin_slice();
         loop {
             let now = self.read_pages(&feed, &asked).await?;
             let clock = *clock.get_or_insert(now);

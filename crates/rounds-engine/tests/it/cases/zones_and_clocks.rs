@@ -98,6 +98,10 @@ async fn an_ehr_that_reads_local_times_misses_nothing_east_or_west_of_utc() {
                 world.clinic.put(id, "p", "booked", world.now());
                 expected.push(format!("{id}:booked"));
                 world.run_for(12).await;
+                if id == 1 {
+                    // Up to here nothing was shown, so it was looked further back.
+                    world.ehr.take_log();
+                }
             }
             assert_eq!(world.told(), expected, "{zone}, {stamps:?}");
             let now = world.now();
@@ -323,4 +327,56 @@ async fn a_feed_that_starts_from_an_instant_tells_what_changed_since_and_nothing
     let mut told = world.told();
     told.sort();
     assert_eq!(told, ["2:at", "3:after"]);
+}
+
+/// A server that writes local times without an offset, reads its filter in them too, and says nothing of its clock.
+fn silent_server_in(world: &World, zone: &TimeZone, minutes_behind: i64) {
+    let (clinic, zone) = (world.clinic.clone(), zone.clone());
+    *world.ehr.clock_ahead_seconds.lock().expect("not poisoned") = None;
+    world.ehr.on("/api/appointments", move |url| {
+        let since: DateTime = parameter(url, "changedsince")
+            .parse()
+            .expect("a local time");
+        let behind = minutes_behind.minutes();
+        let since = since
+            .to_zoned(zone.clone())
+            .expect("an instant")
+            .timestamp()
+            + behind;
+        let shown = clinic.from(since).into_iter().map(|mut appointment| {
+            let at = modified(&appointment) - behind;
+            let local = at.to_zoned(zone.clone()).datetime();
+            appointment["lastModified"] = json!(local.strftime("%Y-%m-%dT%H:%M:%S").to_string());
+            appointment
+        });
+        json_answer(&Value::Array(shown.collect()))
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forgotten_zone_or_a_clock_that_is_behind_loses_nothing_from_the_start_on() {
+    for (zone, minutes_behind) in [
+        ("America/Chicago", 0),
+        ("Asia/Kathmandu", 0),
+        ("UTC", 10),
+        ("America/Los_Angeles", 25),
+    ] {
+        for is_quiet in [false, true] {
+            let world = World::usual();
+            let here = TimeZone::get(zone).expect("a zone");
+            silent_server_in(&world, &here, minutes_behind);
+            if !is_quiet {
+                world.clinic.put(90, "p", "old", world.now() - 40.minutes());
+                world.clinic.put(91, "p", "old", world.now() - 30.seconds());
+            }
+            world.run_for(20).await;
+            let mut expected = Vec::new();
+            for id in 1..=5 {
+                world.clinic.put(id, "p", "booked", world.now());
+                expected.push(format!("{id}:booked"));
+                world.run_for(90).await;
+            }
+            assert_eq!(world.told(), expected, "{zone} {minutes_behind} {is_quiet}");
+        }
+    }
 }

@@ -54,10 +54,10 @@ async fn healthie_is_read_down_to_what_is_known_and_its_errors_are_heard() {
             .all(|heard| heard == "practice: wait None")
     );
     trouble.set(None);
-    // It is from before the start, so nobody knew it.
+    // It is from before the start, and was seen silently.
     held.with(|held| held[0].1 = "2026-05-01T10:02:50Z");
     world.run_for(240).await;
-    assert_eq!(told(&world, &["/record/id", "/change/kind"]), ["1 created"]);
+    assert_eq!(told(&world, &["/record/id", "/change/kind"]), ["1 updated"]);
 }
 
 /// As Tebra answers: with an empty row where there is none, and one element where a list would be.

@@ -101,7 +101,7 @@ async fn what_shows_up_later_than_the_horizon_is_found_by_the_reconcile_and_coun
 #[tokio::test(start_paused = true)]
 async fn a_change_without_a_new_date_is_found_by_the_reconcile() {
     let (world, ward) = world("now", "reconcile: every 1h");
-    let old = ago(&world, 86_400);
+    let old = ago(&world, 3 * 86_400);
     ward.put(1, "booked", old);
     ward.put(2, "booked", old);
     world.run_for(HOUR + 60).await;
@@ -123,7 +123,7 @@ async fn a_first_look_swallows_no_change() {
     // first time: it sees it before the change query does.
     let (world, ward) = world("now", "");
     world.run_for(60).await;
-    ward.put(1, "booked", ago(&world, 86_400));
+    ward.put(1, "booked", ago(&world, 3 * 86_400));
     let world = world.reconfigured(&config("now", "reconcile: every 1h"));
     let sneaky = ward.clone();
     let clock = Arc::clone(&world.ports.clock);
