@@ -77,6 +77,8 @@ pub struct RoundCounts {
     pub undated: u64,
     /// Records without an identity: each is kept as a dead container.
     pub unidentified: u64,
+    /// Signs in the answers that are no characters, each read as U+FFFD.
+    pub mended_signs: u64,
     /// Changes that a sweep found and that the change query should have shown before.
     pub late: u64,
     /// By how much the latest of them was late.
@@ -106,6 +108,7 @@ impl RoundCounts {
         self.future_dated += other.future_dated;
         self.undated += other.undated;
         self.unidentified += other.unidentified;
+        self.mended_signs += other.mended_signs;
         self.late += other.late;
         self.longest_late = self.longest_late.max(other.longest_late);
         self.undeclared += other.undeclared;
@@ -129,6 +132,7 @@ impl RoundCounts {
             future_dated: self.future_dated - earlier.future_dated,
             undated: self.undated - earlier.undated,
             unidentified: self.unidentified - earlier.unidentified,
+            mended_signs: self.mended_signs - earlier.mended_signs,
             late: self.late - earlier.late,
             longest_late: self.longest_late,
             undeclared: self.undeclared - earlier.undeclared,

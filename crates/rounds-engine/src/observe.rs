@@ -83,6 +83,8 @@ pub enum Choice {
     Unsettled,
     /// Has no identity: kept as a dead container.
     Unidentified,
+    /// Has a date that stands for none: kept as a dead container.
+    Undated,
     /// Came again in the same round: told once, with its later state.
     Superseded,
     /// Older than the state that is known.

@@ -250,6 +250,12 @@ fn log_oddities(polled: &Polled, counts: &RoundCounts) {
             "round: some records are dated in the future, have no readable date, or have no id"
         );
     }
+    if counts.mended_signs > 0 {
+        tracing::warn!(
+            %action, %feed, signs = counts.mended_signs,
+            "round: the answers hold signs that are no characters; each is read as U+FFFD"
+        );
+    }
     if counts.late > 0 && polled.feed.role == FeedRole::Reconcile {
         let longest_late_s = counts.longest_late.unwrap_or_default().as_secs();
         tracing::warn!(

@@ -103,10 +103,15 @@ pub enum AnswerFormat {
 impl AnswerFormat {
     /// Reads an answer's body.
     pub fn read(self, body: &[u8]) -> Result<Json, ParseError> {
+        self.read_mending(body).map(|(json, _)| json)
+    }
+
+    /// Reads an answer's body, and says how many signs of it are no characters: each is read as U+FFFD. They are counted in JSON only.
+    pub fn read_mending(self, body: &[u8]) -> Result<(Json, u64), ParseError> {
         match self {
-            Self::Json => Json::parse_mending(body).map(|(json, _)| json),
-            Self::Xml => Json::parse_xml(body),
-            Self::Ndjson => Json::parse_lines(body),
+            Self::Json => Json::parse_mending(body),
+            Self::Xml => Json::parse_xml(body).map(|json| (json, 0)),
+            Self::Ndjson => Json::parse_lines(body).map(|json| (json, 0)),
         }
     }
 

@@ -18,6 +18,8 @@ use rounds_domain::{Code, Cursor, Knowledge, Presence, RecordId, Resolution, Ver
 
 /// The code of a container whose record has no identity.
 const UNIDENTIFIED: Code = Code::new("R0401");
+/// The code of a container whose record has a date that stands for none.
+const PLACEHOLDER_DATE: Code = Code::new("R0416");
 
 impl Round<'_> {
     /// Decides for each record of a page what becomes of it.
@@ -110,7 +112,10 @@ impl Round<'_> {
         clock: SourceClock,
         read_at: Timestamp,
     ) -> Choice {
-        if record.position == Position::Undated {
+        if matches!(
+            record.position,
+            Position::Undated | Position::Placeholder(_)
+        ) {
             self.counts.undated += 1;
         }
         self.advance.record(record.position, clock);
@@ -152,6 +157,8 @@ impl Round<'_> {
         match choice {
             Choice::Baselined => self.counts.baselined += 1,
             Choice::Unidentified => self.counts.unidentified += 1,
+            // It is counted as undated.
+            Choice::Undated => {}
             _ => self.counts.changed += 1,
         }
         choice
@@ -227,6 +234,21 @@ impl Round<'_> {
                 },
                 Choice::Unidentified,
             ),
+            // A sweep goes by what is there, whenever it changed.
+            (_, Identity::Given)
+                if let Position::Placeholder(at) = record.position
+                    && self.feed.role == FeedRole::Changes =>
+            {
+                let place = (self.feed.dated_by.as_ref()).map_or("", |by| by.field.text().trim());
+                let date = at.to_zoned(jiff::tz::TimeZone::UTC).date();
+                (
+                    Resolution::Dead {
+                        code: PLACEHOLDER_DATE,
+                        reason: format!("the date at `{place}` is {date}, which stands for none"),
+                    },
+                    Choice::Undated,
+                )
+            }
             (_, Identity::Given) => {
                 let is_first = is_unknown || known == Knowledge::Presumed(record.version);
                 let choice = if is_first {

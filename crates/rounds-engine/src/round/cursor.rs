@@ -58,6 +58,22 @@ pub(crate) enum Position {
     At(Timestamp),
     /// The field is absent or cannot be read.
     Undated,
+    /// The field has a date that stands for none, such as 1900-01-01.
+    Placeholder(Timestamp),
+}
+
+impl Position {
+    /// A date as a record shows it. Databases write a date that is not known as 0001, 1753, 1899, 1900 or 1970: a record that changed before
+    /// anybody kept electronic records has no date. Taken for one it would say that the filter was not heard, or that the pages of a feed that gives the
+    /// newest first have come to their end.
+    pub(super) fn of(at: Timestamp) -> Self {
+        const FIRST: Timestamp = Timestamp::constant(366 * 86_400, 0);
+        if at < FIRST {
+            Self::Placeholder(at)
+        } else {
+            Self::At(at)
+        }
+    }
 }
 
 /// How old a record's change is, by the source's clock.

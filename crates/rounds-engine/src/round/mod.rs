@@ -382,6 +382,7 @@ impl Round<'_> {
                 *read_at.get_or_insert(sent_at)
             };
             self.counts.pages += 1;
+            self.counts.mended_signs += page.mended_signs;
             if pages.is_first()
                 && let Some(failure) = heard::ignored_by_its_word(&feed, page.bundle.as_ref())
             {

@@ -146,10 +146,12 @@ impl Pending {
         let views = std::mem::take(&mut self.views);
         let mut all = std::mem::take(self);
         self.views = views;
-        let is_dated = |(_, position): &(Change, Position)| matches!(position, Position::At(_));
+        let is_dated = |(_, position): &(Change, Position)| {
+            matches!(position, Position::At(_) | Position::Placeholder(_))
+        };
         if all.changes.iter().all(is_dated) {
             all.changes.sort_by_key(|(_, position)| match position {
-                Position::At(at) => Some(*at),
+                Position::At(at) | Position::Placeholder(at) => Some(*at),
                 Position::NotAsked | Position::Undated => None,
             });
         }

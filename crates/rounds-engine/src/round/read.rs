@@ -45,6 +45,8 @@ pub(super) struct PageContent {
     pub(super) bundle: Option<Bundle>,
     /// A mark of its records: two pages of one answer with the same mark repeat each other.
     pub(super) mark: [u8; 16],
+    /// How many of its signs were no characters.
+    pub(super) mended_signs: u64,
 }
 
 impl PageContent {
@@ -71,6 +73,7 @@ impl PageContent {
             clock: None,
             bundle,
             mark: mark_of(&[]),
+            mended_signs: 0,
         }
     }
 }
@@ -204,7 +207,7 @@ fn page(
     response: &EhrResponse,
     basis: Basis,
 ) -> Result<PageContent, RoundFailure> {
-    let body = (feed.request.format.read(&response.body))
+    let (body, mended_signs) = (feed.request.format.read_mending(&response.body))
         .map_err(|error| failure::unreadable(response, "asking for changes", &error))?;
     let failed = |what: &str, error: &rounds_map::EvaluateError| {
         failure(
@@ -300,6 +303,7 @@ fn page(
         clock,
         bundle: Bundle::of(&body),
         mark,
+        mended_signs,
     })
 }
 
@@ -448,7 +452,7 @@ pub(super) fn position_of(feed: &Feed, record: &Json) -> Position {
         .ok()
         .flatten()
         .and_then(|value| instant::read(&value, dated_by))
-        .map_or(Position::Undated, Position::At)
+        .map_or(Position::Undated, Position::of)
 }
 
 /// The dates that a feed goes over.

@@ -5,6 +5,8 @@ use crate::world::{APPOINTMENTS, World};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use rounds_domain::ContainerState;
+use rounds_domain::ports::{ContainerFilter, Operations, PageRequest};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -378,5 +380,63 @@ async fn a_forgotten_zone_or_a_clock_that_is_behind_loses_nothing_from_the_start
             }
             assert_eq!(world.told(), expected, "{zone} {minutes_behind} {is_quiet}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_whose_date_stands_for_none_is_put_aside_with_its_place_and_stops_nobody() {
+    for (start, date) in [
+        ("beginning", "1900-01-01T00:00:00Z"),
+        ("beginning", "0001-01-01T00:00:00Z"),
+        ("now", "1899-12-30T00:00:00Z"),
+        ("now", "1970-01-01T00:00:00Z"),
+    ] {
+        let world = World::with(&APPOINTMENTS.replace("start: now", &format!("start: {start}")));
+        let clinic = world.clinic.clone();
+        world.ehr.on("/api/appointments", move |url| {
+            let mut found = clinic.changed_since(url);
+            if !found.is_empty() {
+                let odd =
+                    json!({ "id": 99, "patientId": "p", "status": "odd", "lastModified": date });
+                found.insert(0, odd);
+            }
+            json_answer(&Value::Array(found))
+        });
+        world.run_for(20).await;
+        for id in 1..=3 {
+            world.clinic.put(id, "p", "booked", world.now());
+            world.run_for(30).await;
+        }
+        assert_eq!(
+            world.told_sorted(),
+            ["1:booked", "2:booked", "3:booked"],
+            "{start} {date}"
+        );
+        assert_eq!(world.feed("appointments").await.failures_in_a_row, 0);
+        let filter = ContainerFilter {
+            states: vec![ContainerState::Dead],
+            ..ContainerFilter::default()
+        };
+        let page = PageRequest {
+            offset: 0,
+            limit: 10,
+        };
+        let dead = world
+            .store
+            .containers(filter, page)
+            .await
+            .expect("containers");
+        let dead: Vec<String> = dead
+            .into_iter()
+            .filter_map(|dead| dead.reason)
+            .map(|(code, reason)| format!("{code} {reason}"))
+            .collect();
+        let day = &date[..10];
+        assert_eq!(
+            dead,
+            [format!(
+                "R0416 the date at `.lastModified` is {day}, which stands for none"
+            )]
+        );
     }
 }

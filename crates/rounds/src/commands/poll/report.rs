@@ -151,6 +151,7 @@ fn counts(counts: &RoundCounts) -> Value {
         "future_dated": counts.future_dated,
         "undated": counts.undated,
         "unidentified": counts.unidentified,
+        "mended_signs": counts.mended_signs,
     })
 }
 
@@ -168,6 +169,10 @@ const fn choice(choice: Choice) -> (&'static str, &'static str) {
         Choice::Unidentified => (
             "unidentified",
             "`id` gives nothing: kept as a dead container",
+        ),
+        Choice::Undated => (
+            "undated",
+            "its date stands for none: kept as a dead container",
         ),
         Choice::Older => ("older", "a newer state is known"),
         Choice::Rekeyed => (
@@ -325,6 +330,13 @@ impl PollPage {
                     plural(count, "record")
                 )?;
             }
+        }
+        if counts.mended_signs > 0 {
+            writeln!(
+                out,
+                "  {} in the answers that are no characters; each is read as U+FFFD",
+                plural(counts.mended_signs, "sign")
+            )?;
         }
         writeln!(out)
     }
