@@ -12,7 +12,7 @@ mod body;
 use http::{HeaderMap, HeaderValue};
 use rounds_domain::Code;
 use rounds_domain::plan::{Connection, RequestBodyRule, RequestRule};
-use rounds_domain::ports::{EhrRequest, Turn};
+use rounds_domain::ports::{Access, EhrRequest, Turn};
 use rounds_map::{BodyError, Escape, EvaluateError, Json, Needs, Template};
 use url::Url;
 
@@ -179,6 +179,7 @@ pub(crate) fn build(
     }
     Ok(EhrRequest {
         turn: Turn::Poll,
+        access: Access::AsUser,
         connection: connection.name.clone(),
         method: rule.method.clone(),
         url,

@@ -4,6 +4,7 @@
 //! it is fresh), then the request. The gate hears of the answer as soon as its head is there; the slot is held until the
 //! body is read.
 
+mod bare;
 mod body;
 pub(crate) mod failure;
 pub(crate) mod lane;
@@ -25,7 +26,7 @@ use rounds_domain::ConnectionName;
 use rounds_domain::plan::{
     Authentication, Connection, HeaderSource, TokenSource, is_framing_header,
 };
-use rounds_domain::ports::{Clock, Credentials, Ehr, EhrError, EhrRequest, EhrResponse};
+use rounds_domain::ports::{Access, Clock, Credentials, Ehr, EhrError, EhrRequest, EhrResponse};
 use rounds_map::Evaluator;
 use std::collections::HashMap;
 use std::fmt;
@@ -86,6 +87,13 @@ impl EhrClient {
                     compression: Compression::Gzip,
                 })
                 .map_err(|error| failed(format!("no HTTP client: {error}")))?;
+            let elsewhere = clients
+                .with(DialRules {
+                    policy: bare::PUBLIC,
+                    connect_timeout: connection.connect_timeout,
+                    compression: Compression::Gzip,
+                })
+                .map_err(|error| failed(format!("no HTTP client: {error}")))?;
             let evaluator = needs_evaluator(&connection)
                 .then(Evaluator::start)
                 .transpose()
@@ -93,6 +101,7 @@ impl EhrClient {
             let lane = Lane {
                 gate: Gate::new(&connection.limits, Arc::clone(&clock)),
                 client,
+                elsewhere,
                 policy: POLICY,
                 session: Session::of(&connection.authentication),
                 secrets: Arc::clone(&secrets),
@@ -131,6 +140,10 @@ impl Ehr for EhrClient {
             .lanes
             .get(&request.connection)
             .ok_or_else(|| asked.error(Cause::UnknownConnection))?;
+        if request.access == Access::Bare {
+            let _pass = lane.gate.enter(request.turn).await;
+            return lane.send_bare(&request, &asked).await;
+        }
         lane.judge(&request).map_err(|cause| asked.error(cause))?;
         let pass = lane.gate.enter(request.turn).await;
         match &lane.session {

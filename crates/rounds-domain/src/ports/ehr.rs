@@ -42,8 +42,10 @@ pub struct EhrRequest {
     pub turn: Turn,
     /// The method.
     pub method: http::Method,
-    /// The whole URL. Must have the connection's origin: credentials do not travel to another.
+    /// The whole URL. Must have the connection's origin unless [`Access::Bare`] is asked for: credentials do not travel to another.
     pub url: Url,
+    /// Whether it is sent as the connection's user.
+    pub access: Access,
     /// Further headers.
     pub headers: http::HeaderMap,
     /// What is asked for by `Accept`, where no header says otherwise.
@@ -52,6 +54,16 @@ pub struct EhrRequest {
     pub body: Option<RequestBody>,
     /// How long the whole exchange may take, not counting the wait at the gate; None means the connection's.
     pub timeout: Option<Duration>,
+}
+
+/// Whether a request is sent as the connection's user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Access {
+    /// With the connection's headers and credentials, at its own origin.
+    #[default]
+    AsUser,
+    /// Without any of them, wherever an answer of the EHR's leads: to public addresses only, unless the EHR itself is at another one.
+    Bare,
 }
 
 /// In which queue a request stands at its connection's gate.

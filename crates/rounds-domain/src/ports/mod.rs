@@ -16,7 +16,8 @@ pub use clock::{Clock, Randomness};
 pub use credentials::{Credential, Credentials};
 pub use destination::{ChallengeFailure, Destinations, Message};
 pub use ehr::{
-    BodyPiece, BodySecret, Ehr, EhrError, EhrRequest, EhrResponse, RequestBody, Transience, Turn,
+    Access, BodyPiece, BodySecret, Ehr, EhrError, EhrRequest, EhrResponse, RequestBody, Transience,
+    Turn,
 };
 pub use operations::{
     ActionOverview, ContainerDetail, ContainerFilter, ContainerSummary, DeletionDecision,

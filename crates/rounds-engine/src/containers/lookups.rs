@@ -21,7 +21,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use jiff::Timestamp;
 use rounds_domain::plan::{Action, Connection, Expect, Lookup, WhenMissing};
-use rounds_domain::ports::{BodyPiece, EhrRequest, EhrResponse, Turn};
+use rounds_domain::ports::{Access, BodyPiece, EhrRequest, EhrResponse, Turn};
 use rounds_domain::{ActionName, Code, Container, Document, LookupName, RoundFailure};
 use rounds_map::{EvaluateError, Json};
 use std::collections::HashMap;
@@ -282,6 +282,7 @@ impl Asking {
         })?;
         Ok(EhrRequest {
             turn: Turn::FollowUp,
+            access: Access::AsUser,
             ..request
         })
     }

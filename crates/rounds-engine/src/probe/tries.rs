@@ -6,7 +6,7 @@ use crate::request;
 use crate::round::bundle::Bundle;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use rounds_domain::plan::ConnectionTest;
-use rounds_domain::ports::{EhrRequest, EhrResponse, Turn};
+use rounds_domain::ports::{Access, EhrRequest, EhrResponse, Turn};
 use rounds_map::Json;
 
 /// What an answer to a search shows.
@@ -54,6 +54,7 @@ impl<'a> Asking<'a> {
         headers.insert("prefer", HeaderValue::from_static("handling=strict"));
         let request = EhrRequest {
             turn: Turn::Poll,
+            access: Access::AsUser,
             connection: connection.name.clone(),
             method: http::Method::GET,
             url,

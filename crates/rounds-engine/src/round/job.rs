@@ -20,12 +20,12 @@ use super::{Interruption, Round, ask, read};
 use crate::answer::{Basis, Judge, Verdict};
 use crate::observe::Exchange;
 use crate::request;
-use http::header::{ACCEPT, CONTENT_LOCATION, HeaderValue};
+use http::header::{ACCEPT, CONTENT_LOCATION, HeaderValue, LOCATION};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use rounds_domain::plan::{
     AnswerFormat, CursorRule, Deletions, Feed, Records, RequestRule, Sweep, SweepScope,
 };
-use rounds_domain::ports::{EhrRequest, EhrResponse, StoreError, Turn};
+use rounds_domain::ports::{Access, EhrRequest, EhrResponse, StoreError, Turn};
 use rounds_domain::{Code, Cursor, RoundEnd, RoundFailure};
 use rounds_map::Filter;
 use std::sync::Arc;
@@ -38,6 +38,9 @@ const NOT_STARTED: Code = Code::new("R0380");
 const MANIFEST: Code = Code::new("R0381");
 /// The EHR says that the job failed.
 const EXPORT_FAILED: Code = Code::new("R0382");
+
+/// A part may be behind so many redirects.
+const MOST_REDIRECTS: u32 = 4;
 
 /// What a round of a job asks for, as its failures say it.
 const ASKING: &str = "asking for an export";
@@ -158,14 +161,14 @@ impl Round<'_> {
         self.source_clock.get_or_insert(clock.believed());
         self.advance.clock_answered();
         for link in &manifest.said {
-            let response = self.part(started, link).await?;
+            let response = self.part(started, manifest, link).await?;
             manifest::errors_in(&response.body)?;
         }
         let (there, gone) = (self.of_parts(None)?, self.of_parts(Some(DELETED))?);
         let parts = manifest.parts.iter().map(|link| (link, &there));
         let deleted = manifest.deleted.iter().map(|link| (link, &gone));
         for (link, feed) in parts.chain(deleted) {
-            let response = self.part(started, link).await?;
+            let response = self.part(started, manifest, link).await?;
             let (ports, partition) = (self.ports, self.key.partition.as_ref());
             let page = read::page_beside(
                 ports,
@@ -186,12 +189,43 @@ impl Round<'_> {
         Ok(self.advance.after_drain(self.purpose, &asked, clock))
     }
 
-    async fn part(&mut self, started: &Started, link: &str) -> Result<EhrResponse, Interruption> {
-        let url = self.follow(&started.url, link)?;
-        let request = self.request(Method::GET, url, AnswerFormat::Ndjson);
-        match self.send(request).await? {
-            Answered::Response(response) => Ok(response),
-            Answered::Gone => Err(manifest::unusable("a part is not there any more").into()),
+    async fn part(
+        &mut self,
+        started: &Started,
+        manifest: &Manifest,
+        link: &str,
+    ) -> Result<EhrResponse, Interruption> {
+        let mut request = match manifest.parts_need {
+            Access::AsUser => {
+                let url = self.follow(&started.url, link)?;
+                self.request(Method::GET, url, AnswerFormat::Ndjson)
+            }
+            Access::Bare => {
+                let url = joined(&started.url, link)?;
+                self.bare(url)
+            }
+        };
+        for _ in 0..=MOST_REDIRECTS {
+            let from = request.url.clone();
+            let (response, sent_at) = self.exchange(request).await?;
+            if let Some(location) = redirected(&response) {
+                // Wherever it leads, it is the link that permits it.
+                request = self.bare(joined(&from, location)?);
+                continue;
+            }
+            return match self.judge(response, sent_at).await? {
+                Answered::Response(response) => Ok(response),
+                Answered::Gone => Err(manifest::unusable("a part is not there any more").into()),
+            };
+        }
+        Err(manifest::unusable("a part is redirected again and again").into())
+    }
+
+    /// A request for a part without credentials.
+    fn bare(&self, url: Url) -> EhrRequest {
+        EhrRequest {
+            access: Access::Bare,
+            ..self.request(Method::GET, url, AnswerFormat::Ndjson)
         }
     }
 
@@ -236,6 +270,7 @@ impl Round<'_> {
         let accept = HeaderValue::from_static(format.accept());
         EhrRequest {
             turn: Turn::Poll,
+            access: Access::AsUser,
             connection: self.connection.name.clone(),
             method,
             url,
@@ -285,16 +320,27 @@ impl Round<'_> {
 
     /// A link of the EHR's, which must lead to the EHR itself: the credentials go along.
     fn follow(&self, from: &Url, link: &str) -> Result<Url, RoundFailure> {
-        let url = from
-            .join(link)
-            .map_err(|_| manifest::unusable("a link in it is no URL"))?;
+        let url = joined(from, link)?;
         if url.origin() == self.connection.base_url.origin() {
             return Ok(url);
         }
         let host = url.origin().ascii_serialization();
         Err(manifest::unusable(&format!(
-            "a link leads to another host, {host}"
+            "a link leads to another host, {host}, and it does not say that parts are read without the access token (`requiresAccessToken`: false)"
         )))
+    }
+}
+
+fn joined(from: &Url, link: &str) -> Result<Url, RoundFailure> {
+    from.join(link)
+        .map_err(|_| manifest::unusable("a link in it is no URL"))
+}
+
+/// Where an answer says that what was asked for is elsewhere.
+fn redirected(response: &EhrResponse) -> Option<&str> {
+    match response.status.as_u16() {
+        301 | 302 | 303 | 307 | 308 => response.headers.get(LOCATION)?.to_str().ok(),
+        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@ use crate::ehr::{Answer, json_answer, parameter, status, text_answer, with_heade
 use crate::world::{World, feed_key};
 use http::Method;
 use jiff::Timestamp;
-use rounds_domain::ports::EhrRequest;
+use rounds_domain::ports::{Access, EhrRequest};
 use rounds_engine::{PollError, PollMode, poll};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -64,6 +64,12 @@ struct Held {
     errors: Option<String>,
     /// Where the parts are said to be.
     host: String,
+    /// Whether the parts are read without the access token.
+    open_parts: bool,
+    /// Where the EHR's own links to parts lead by a redirect.
+    parts_at: Option<String>,
+    /// Whose parts were asked for, and as whom.
+    parts_asked: Vec<(String, Access)>,
 }
 
 #[derive(Clone)]
@@ -177,7 +183,7 @@ impl Held {
         let error: Vec<Value> = self.errors.iter().map(|_| link("errors")).collect();
         json_answer(&json!({
             "transactionTime": up_to.to_string(),
-            "requiresAccessToken": true,
+            "requiresAccessToken": !self.open_parts,
             "output": [link("odd"), link("even")],
             "deleted": [link("deleted")],
             "error": error,
@@ -185,6 +191,13 @@ impl Held {
     }
 
     fn part(&mut self, request: &EhrRequest) -> Answer {
+        let host = request.url.host_str().unwrap_or_default().to_owned();
+        self.parts_asked.push((host.clone(), request.access));
+        if let Some(elsewhere) = self.parts_at.as_ref().filter(|_| host == "ehr.example") {
+            let mut url = request.url.clone();
+            url.set_host(Some(elsewhere)).expect("a host");
+            return with_header(Ok(status(307)), "location", url.as_str());
+        }
         assert!(
             request.headers["accept"]
                 .to_str()
@@ -416,6 +429,56 @@ async fn a_part_on_another_host_is_not_asked_for() {
     world.run_for(240).await;
     assert_eq!(failure(&world).await.as_deref(), Some("R0381"));
     assert_eq!(server.asked("GET /fhir/part"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn parts_that_need_no_token_are_read_wherever_they_are_and_without_one() {
+    for at_another in [true, false] {
+        let world = World::with(CONFIG);
+        let server = three_changes(&world).await;
+        server.with(|held| {
+            held.open_parts = true;
+            held.parts_asked.clear();
+            if at_another {
+                held.host = "https://files.example".to_owned();
+            }
+        });
+        all_is_told(&world).await;
+        let host = if at_another {
+            "files.example"
+        } else {
+            "ehr.example"
+        };
+        server.with(|held| {
+            let asked = held.parts_asked.iter();
+            let mut others = asked.filter(|(at, access)| at != host || *access != Access::Bare);
+            assert_eq!(others.next(), None);
+            assert!(!held.parts_asked.is_empty());
+        });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_behind_a_redirect_is_read_there_without_credentials() {
+    let world = World::with(CONFIG);
+    let server = three_changes(&world).await;
+    server.with(|held| held.parts_at = Some("files.example".to_owned()));
+    all_is_told(&world).await;
+    server.with(|held| {
+        for (host, access) in &held.parts_asked {
+            let expected = if host == "ehr.example" {
+                Access::AsUser
+            } else {
+                Access::Bare
+            };
+            assert_eq!(*access, expected, "{host}");
+        }
+        assert!(
+            held.parts_asked
+                .iter()
+                .any(|(host, _)| host == "files.example")
+        );
+    });
 }
 
 #[tokio::test(start_paused = true)]

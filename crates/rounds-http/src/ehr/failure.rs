@@ -48,6 +48,8 @@ impl Purpose {
 pub(crate) enum Cause {
     UnknownConnection,
     OtherHost(Origin),
+    /// A link to what is not asked by HTTP, or without TLS where the EHR is asked with it.
+    Scheme,
     Header(HeaderName),
     Secret(SecretError),
     BodyLimit(u64),
@@ -143,6 +145,12 @@ fn told(cause: Cause) -> (Code, String, Option<String>, Transience) {
             hint(
                 "set base_url to what the EHR calls itself in its links, or page by number or offset",
             ),
+            Lasting,
+        ),
+        Cause::Scheme => (
+            codes::EHR_OTHER_HOST,
+            "the link is no https, as the EHR's own address is".to_owned(),
+            hint("ask the EHR's operator for links that are encrypted"),
             Lasting,
         ),
         Cause::Header(name) => (

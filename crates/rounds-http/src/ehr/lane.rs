@@ -23,6 +23,8 @@ pub(crate) struct Lane {
     pub(crate) connection: Arc<Connection>,
     pub(crate) gate: Gate,
     pub(crate) client: reqwest::Client,
+    /// For addresses that an answer names.
+    pub(crate) elsewhere: reqwest::Client,
     /// Where it may be dialled; the client holds to it as well.
     pub(crate) policy: AddressPolicy,
     pub(crate) session: Option<Session>,
@@ -45,13 +47,27 @@ impl Lane {
         self.policy
             .check_url(request.url())
             .map_err(|refusal| Cause::Trouble(Trouble::AddressRefused(refusal)))?;
+        self.exchange_by(&self.client, request, Some(pass), limit_bytes, timeout)
+            .await
+    }
+
+    /// The same by a client of another policy. Without a pass the gate does not hear of the answer: it is not the EHR's.
+    pub(crate) async fn exchange_by(
+        &self,
+        client: &reqwest::Client,
+        request: reqwest::Request,
+        pass: Option<&Pass>,
+        limit_bytes: u64,
+        timeout: Duration,
+    ) -> Result<EhrResponse, Cause> {
         let exchange = async {
-            let mut response = self
-                .client
+            let mut response = client
                 .execute(request)
                 .await
                 .map_err(|error| self.trouble(&error))?;
-            self.heed(&response, pass);
+            if let Some(pass) = pass {
+                self.heed(&response, pass);
+            }
             let body = self.read_body(&mut response, limit_bytes).await?;
             Ok(EhrResponse {
                 status: response.status(),

@@ -38,6 +38,7 @@ impl Tokens {
         let session = Session::of(&connection.authentication)?;
         let lane = Lane {
             gate: Gate::new(&connection.limits, Arc::clone(&clock)),
+            elsewhere: client.clone(),
             client,
             policy,
             session: None,

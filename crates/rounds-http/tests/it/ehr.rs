@@ -53,6 +53,7 @@ pub(crate) fn request(url_text: &str) -> EhrRequest {
     EhrRequest {
         connection: ConnectionName::new("mercy"),
         turn: rounds_domain::ports::Turn::Poll,
+        access: rounds_domain::ports::Access::AsUser,
         method: Method::GET,
         url: url(url_text),
         headers: HeaderMap::new(),

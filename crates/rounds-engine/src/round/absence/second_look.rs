@@ -10,7 +10,7 @@ use crate::observe::Exchange;
 use http::{HeaderMap, Method};
 use rounds_domain::RecordId;
 use rounds_domain::plan::{Feed, Within};
-use rounds_domain::ports::{EhrRequest, Turn};
+use rounds_domain::ports::{Access, EhrRequest, Turn};
 use rounds_map::{Escape, Json};
 
 /// How many are looked for in one round. More than these are decided by the next sweep, which asks once for all of them.
@@ -36,6 +36,7 @@ pub(super) async fn look(round: &mut Round<'_>, id: &RecordId) -> Looked {
     };
     let request = EhrRequest {
         turn: Turn::Poll,
+        access: Access::AsUser,
         connection: round.connection.name.clone(),
         method: Method::GET,
         url,

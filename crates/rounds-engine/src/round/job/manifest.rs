@@ -8,7 +8,7 @@ use crate::answer::retry_after;
 use jiff::Timestamp;
 use rounds_domain::RoundFailure;
 use rounds_domain::plan::Feed;
-use rounds_domain::ports::EhrResponse;
+use rounds_domain::ports::{Access, EhrResponse};
 use rounds_map::Json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +28,8 @@ const TRANSIENT: [&str; 7] = [
 pub(super) struct Manifest {
     /// Up to when the export goes, by the EHR's clock.
     pub(super) up_to: Timestamp,
+    /// Whether the parts are read as the connection's user.
+    pub(super) parts_need: Access,
     /// Links to records.
     pub(super) parts: Vec<String>,
     /// Links to deletions.
@@ -62,6 +64,13 @@ fn of(feed: &Feed, body: &[u8]) -> Result<Manifest, RoundFailure> {
     let up_to = read::clock_of(feed, &manifest)?;
     Ok(Manifest {
         up_to: up_to.ok_or_else(|| unusable("`cursor.answer` gives nothing from it"))?,
+        parts_need: match manifest
+            .get("requiresAccessToken")
+            .and_then(|needs| needs.as_bool())
+        {
+            Some(false) => Access::Bare,
+            _ => Access::AsUser,
+        },
         parts: links("output"),
         deleted: links("deleted"),
         said: links("error"),

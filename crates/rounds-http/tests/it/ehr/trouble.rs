@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::server::{SOCKET_BUFFERS_BYTES, deserted_address, head};
+use rounds_domain::ports::Access;
 use rounds_domain::ports::Transience::{Lasting, Passing};
 
 /// Asks and expects an error; gives its code and its message, with the port (which differs every time) left out.
@@ -189,6 +190,50 @@ async fn credentials_do_not_travel_to_another_host() {
         assert_eq!(error.transience, Lasting);
     }
     assert!(own.received().is_empty() && other.received().is_empty());
+}
+
+#[tokio::test]
+async fn a_bare_request_goes_elsewhere_with_nothing_of_the_connection() {
+    let own = Server::always(answer("200 OK", &[], "{}")).await;
+    let other = Server::always(answer("200 OK", &[], "{}")).await;
+    let mut connection = connection_to(&own);
+    connection.authentication = Authentication::Bearer(environment("TOKEN"));
+    let bare = |url: &str| EhrRequest {
+        access: Access::Bare,
+        ..request(url)
+    };
+    let link = format!("http://user:secret@{}/part?sig=1", other.address());
+    let answered = asked(connection.clone(), bare(&link)).await;
+    assert_eq!(answered.expect("an answer").status, 200);
+    let received = other.received();
+    let head = received[0].head.to_ascii_lowercase();
+    assert!(
+        !head.contains("authorization") && !head.contains("cookie"),
+        "{head}"
+    );
+    assert!(own.received().is_empty());
+
+    // Of an EHR at a public address no answer leads to one that is not, nor away from TLS.
+    let mut public = connection.clone();
+    public.base_url = url("https://203.0.114.7/fhir/");
+    for (link, code) in [
+        (format!("https://{}/part", other.address()), "R0307"),
+        (
+            "https://169.254.169.254/latest/meta-data".to_owned(),
+            "R0307",
+        ),
+        (format!("http://{}/part", other.address()), "R0305"),
+        ("data:text/plain,part".to_owned(), "R0305"),
+    ] {
+        let error = asked(public.clone(), bare(&link))
+            .await
+            .expect_err("refused");
+        assert_eq!(error.code.as_str(), code, "{error}");
+    }
+    // Nor does any to a metadata address.
+    let metadata = bare("http://169.254.169.254/latest/meta-data");
+    let error = asked(connection, metadata).await.expect_err("refused");
+    assert_eq!(error.code.as_str(), "R0307", "{error}");
 }
 
 #[tokio::test]
