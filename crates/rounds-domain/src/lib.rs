@@ -21,6 +21,7 @@ mod delivery;
 mod ids;
 mod notification;
 mod phi;
+mod plain;
 pub mod plan;
 pub mod ports;
 mod round;
@@ -41,6 +42,7 @@ pub use ids::{
 };
 pub use notification::{Gap, Notification};
 pub use phi::{Document, Phi};
+pub use plain::{PlainLines, plain};
 pub use round::{
     Absence, CommitReceipt, FeedState, Knowledge, MissedRecord, RoundCommit, RoundCounts, RoundEnd,
     RoundFailure, Suspicion,

@@ -12,6 +12,7 @@
 
 pub(crate) mod claims;
 pub(crate) mod document;
+pub(crate) mod issue;
 
 use crate::Ports;
 use crate::round::failure::{self, failure};

@@ -22,8 +22,14 @@
 use crate::cli::{Arguments, Command, LogFormat};
 use crate::problem::LOG_FILTER;
 use crate::{Ended, Problem};
+use rounds_domain::plain;
+use std::fmt;
+use tracing::field::{Field, Visit};
 use tracing::{Level, Metadata};
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::layer::{Filter, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
@@ -43,7 +49,8 @@ pub fn start(arguments: &Arguments) -> Result<(), Problem> {
         .with_writer(std::io::stderr)
         .with_ansi(common.color.for_stderr());
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match common.log_format {
-        LogFormat::Terminal => lines.with_target(false).boxed(),
+        LogFormat::Terminal => lines.with_target(false).fmt_fields(PlainFields).boxed(),
+        // JSON escapes what would be obeyed.
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     tracing_subscriber::registry()
@@ -57,6 +64,47 @@ pub fn start(arguments: &Arguments) -> Result<(), Problem> {
                 "only one log can be started in a process",
             )
         })
+}
+
+/// Writes an event's fields, none of which can break the line or speak to the terminal.
+struct PlainFields;
+
+impl<'w> FormatFields<'w> for PlainFields {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut visitor = PlainVisitor {
+            writer,
+            written: 0,
+            outcome: Ok(()),
+        };
+        fields.record(&mut visitor);
+        visitor.outcome
+    }
+}
+
+struct PlainVisitor<'w> {
+    writer: Writer<'w>,
+    written: usize,
+    outcome: fmt::Result,
+}
+
+impl Visit for PlainVisitor<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if self.outcome.is_err() {
+            return;
+        }
+        let text = format!("{value:?}");
+        let text = plain(&text);
+        let gap = if self.written == 0 { "" } else { " " };
+        self.written += 1;
+        self.outcome = match (field.name(), self.writer.has_ansi_escapes()) {
+            ("message", _) => write!(self.writer, "{gap}{text}"),
+            (name, false) => write!(self.writer, "{gap}{name}={text}"),
+            (name, true) => write!(
+                self.writer,
+                "{gap}\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{text}"
+            ),
+        };
+    }
 }
 
 /// A level for our crates, or a whole filter.
@@ -126,6 +174,32 @@ mod tests {
         assert!(!text.contains("4711"), "{text}");
         assert!(
             text.contains("out of sockets") && text.contains("a pass"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn no_text_from_outside_forges_a_line_or_reaches_the_terminal() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let layer = tracing_subscriber::fmt::layer()
+            .with_writer(move || writer.clone())
+            .with_ansi(false)
+            .with_target(false)
+            .fmt_fields(PlainFields);
+        let code = "x\n2026-01-01T00:00:00Z ERROR forged\u{1b}]0;owned\u{7}";
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            tracing::warn!(action = "a", code = %code, hint = code, "round failed: {code}");
+        });
+        let text = lines.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = String::from_utf8_lossy(&text);
+        assert_eq!(text.matches('\n').count(), 1, "{text:?}");
+        assert!(
+            !text.contains('\u{1b}') && !text.contains('\u{7}'),
+            "{text:?}"
+        );
+        assert!(
+            text.contains("round failed: x\u{fffd}2026") && text.contains("action=\"a\""),
             "{text}"
         );
     }

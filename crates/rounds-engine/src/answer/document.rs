@@ -8,6 +8,7 @@
 //! What to mind: this is about evidence. An answer of which nobody can say what it should look like is taken as it comes, and a rule in
 //! `answers` that calls an answer good comes before anything here.
 
+use super::issue;
 use crate::round::failure::{self, failure};
 use http::StatusCode;
 use rounds_domain::plan::{BundleKind, Records, Within};
@@ -148,16 +149,11 @@ fn is_grave(issue: &Json) -> bool {
         )
 }
 
-/// The kinds of an outcome's issues, if they are words of FHIR's.
+/// The kinds of an outcome's issues.
 fn issues(outcome: &Json) -> String {
-    let is_word = |word: &String| {
-        word.len() <= 32
-            && word
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
-    };
-    let kinds: Vec<String> = items(outcome, "issue")
-        .filter_map(|issue| text(&issue, "code").filter(is_word))
+    let kinds: Vec<&str> = items(outcome, "issue")
+        .filter_map(|issue| text(&issue, "code"))
+        .map(|code| issue::word(&code))
         .take(3)
         .collect();
     if kinds.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::codec::{At, CodeText, Length};
 use super::error::{Result, Trouble};
-use rounds_domain::{Attempt, AttemptOutcome};
+use rounds_domain::{Attempt, AttemptOutcome, plain};
 use rusqlite::{Connection, Row, params};
 
 /// How many attempts of a delivery are kept: the last ones.
@@ -67,7 +67,7 @@ pub(crate) fn reason(outcome: &AttemptOutcome) -> (Option<CodeText>, String) {
             reason.clone()
         }
     };
-    (outcome.code().map(CodeText), words)
+    (outcome.code().map(CodeText), plain(&words).into_owned())
 }
 
 /// Adds an attempt to a delivery and forgets the oldest beyond [`KEPT`].

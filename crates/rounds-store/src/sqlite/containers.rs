@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rounds_domain::ports::Claimed;
 use rounds_domain::{
     ActionName, Code, ConnectionName, Container, ContainerId, ContainerSettlement, ContainerState,
-    Document, Gap, LookupAnswer, LookupName, OrderingKey, Partition, RecordId,
+    Document, Gap, LookupAnswer, LookupName, OrderingKey, Partition, RecordId, plain,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
@@ -206,7 +206,7 @@ fn settle_one(connection: &Connection, settlement: &ContainerSettlement) -> Resu
                     "UPDATE containers SET state = 'parked', claimed_until = NULL, attempts = attempts + 1,
                             due_at = ?2, reason_code = ?3, reason = ?4 WHERE sequence = ?1",
                 )?
-                .execute(params![standing.sequence, At(*due_at), CodeText(*code), reason])?;
+                .execute(params![standing.sequence, At(*due_at), CodeText(*code), plain(reason)])?;
             replace_answers(connection, standing.sequence, answers)
         }
         ContainerSettlement::Released {
@@ -225,7 +225,7 @@ fn settle_one(connection: &Connection, settlement: &ContainerSettlement) -> Resu
                     "UPDATE containers SET state = 'dead', claimed_until = NULL, attempts = attempts + 1,
                             reason_code = ?2, reason = ?3 WHERE sequence = ?1",
                 )?
-                .execute(params![standing.sequence, CodeText(*code), reason])?;
+                .execute(params![standing.sequence, CodeText(*code), plain(reason)])?;
             leave(connection, &standing)
         }
         ContainerSettlement::Dropped {

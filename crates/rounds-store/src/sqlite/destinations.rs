@@ -5,7 +5,7 @@ use super::error::Result;
 use super::names::Names;
 use jiff::Timestamp;
 use rounds_domain::ports::{Breaker, DestinationNote, DestinationState};
-use rounds_domain::{AttemptOutcome, Code, DestinationName};
+use rounds_domain::{AttemptOutcome, Code, DestinationName, plain};
 use rusqlite::{Connection, Row, params};
 
 /// The columns that [`read_state`] reads.
@@ -82,7 +82,7 @@ pub(crate) fn note(
                     "UPDATE destinations SET paused_at = ?2, paused_code = ?3, paused_reason = ?4
                      WHERE id = ?1 AND paused_at IS NULL",
                 )?
-                .execute(params![number, At(*at), CodeText(*code), reason])?;
+                .execute(params![number, At(*at), CodeText(*code), plain(reason)])?;
         }
         DestinationNote::Verified(mark, at) => {
             connection

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rounds_domain::ports::FeedPlace;
 use rounds_domain::{
     ActionName, Cursor, FeedKey, FeedName, FeedState, Partition, Phi, QueueState, RoundCommit,
-    RoundCounts, RoundEnd, RoundFailure,
+    RoundCounts, RoundEnd, RoundFailure, plain,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -82,7 +82,11 @@ pub(crate) fn record(connection: &Connection, action: i64, commit: &RoundCommit)
         }
         RoundEnd::Failed(failure) => {
             state.failures_in_a_row += 1;
-            state.failure = Some(failure.clone());
+            state.failure = Some(RoundFailure {
+                code: failure.code,
+                message: plain(&failure.message).into_owned(),
+                hint: failure.hint.as_deref().map(|hint| plain(hint).into_owned()),
+            });
         }
     }
     write(connection, action, &commit.feed, &state, round)?;

@@ -253,7 +253,7 @@ impl Report for ContainerPage {
         writeln!(
             out,
             "record     {} ({})",
-            row.record.replace(char::is_control, "\u{fffd}"),
+            rounds_domain::plain(&row.record).into_owned(),
             row.kind
         )?;
         writeln!(out, "found      {}", row.detected_at)?;

@@ -269,7 +269,7 @@ impl Report for NotificationPage {
         writeln!(
             out,
             "record        {}",
-            row.record.replace(char::is_control, "\u{fffd}")
+            rounds_domain::plain(&row.record).into_owned()
         )?;
         writeln!(out, "found         {}", row.detected_at)?;
         writeln!(

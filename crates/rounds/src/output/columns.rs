@@ -1,5 +1,6 @@
 //! Tables for people: aligned columns, two spaces between them, no frame.
 
+use rounds_domain::plain;
 use std::io::{self, Write};
 
 /// On which side a column is even.
@@ -30,7 +31,7 @@ impl Columns {
     /// Adds a row; what is missing at its end is empty.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         // Control characters of a record's id must not reach the terminal.
-        let clean = |cell: String| cell.replace(char::is_control, "\u{fffd}");
+        let clean = |cell: String| plain(&cell).into_owned();
         self.rows.push(cells.into_iter().map(clean).collect());
     }
 

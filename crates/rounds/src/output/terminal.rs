@@ -5,6 +5,7 @@ use crate::cli::Color;
 use crate::problem::OUTPUT;
 use crate::{Ended, Problem};
 use rounds_config::{Colour, Diagnostic, Sources};
+use rounds_domain::{PlainLines, plain};
 use std::io::{self, IsTerminal, Write};
 
 /// Text or JSON on stdout.
@@ -47,7 +48,7 @@ impl Terminal {
     /// Writes a report to stdout.
     pub fn give(&mut self, report: &impl Report) -> Result<(), Problem> {
         self.write(|format, out| match format {
-            Format::Text => report.write_text(out),
+            Format::Text => report.write_text(&mut PlainLines(out)),
             Format::Json => {
                 serde_json::to_writer(&mut *out, report)?;
                 out.write_all(b"\n")
@@ -80,7 +81,7 @@ impl Terminal {
     /// Says a line to the person, on stderr.
     pub fn say(&mut self, line: &str) {
         // Where stderr is gone, nobody is left to be told.
-        let _ = writeln!(anstream::stderr().lock(), "{line}");
+        let _ = writeln!(PlainLines(anstream::stderr().lock()), "{line}");
     }
 
     /// Writes over the last line of stderr, which was written the same way; only for a terminal that is watched.
@@ -102,7 +103,7 @@ impl Terminal {
                     Colour::Never
                 };
                 let text = rounds_config::render(sources, diagnostics, colour);
-                self.say(&format!("{}\n", text.trim_end()));
+                say_coloured(&format!("{}\n", text.trim_end()));
             }
             Format::Json => {
                 let all = rounds_config::to_json(sources, diagnostics);
@@ -116,14 +117,15 @@ impl Terminal {
         match self.format {
             Format::Json => self.say(&problem.to_json().to_string()),
             Format::Text => {
-                let (red, bold, plain) = if self.color.for_stderr() {
+                let (red, bold, none) = if self.color.for_stderr() {
                     ("\x1b[1;31m", "\x1b[1m", "\x1b[0m")
                 } else {
                     ("", "", "")
                 };
-                self.say(&format!(
-                    "{red}error[{}]{plain}{bold}: {}{plain}",
-                    problem.code, problem.message
+                say_coloured(&format!(
+                    "{red}error[{}]{none}{bold}: {}{none}",
+                    problem.code,
+                    plain(&problem.message)
                 ));
                 if let Some(hint) = &problem.hint {
                     self.say(&format!("  help: {hint}"));
@@ -133,4 +135,9 @@ impl Terminal {
         }
         problem.ended
     }
+}
+
+/// Says what has colours of ours in it, and nothing from outside that was not cleaned.
+fn say_coloured(line: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
 }

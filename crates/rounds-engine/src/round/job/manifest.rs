@@ -4,7 +4,7 @@ use super::super::failure::failure;
 use super::super::read;
 use super::{ASKING, EXPORT_FAILED, MANIFEST};
 use crate::Ports;
-use crate::answer::retry_after;
+use crate::answer::{issue, retry_after};
 use jiff::Timestamp;
 use rounds_domain::RoundFailure;
 use rounds_domain::plan::Feed;
@@ -122,7 +122,7 @@ fn of_outcome(outcome: &Json, counts: impl Fn(&str) -> bool) -> Option<Vec<Strin
     Some(
         issues
             .filter_map(|issue| text(issue, "code"))
-            .filter(|code| code.len() < 40)
+            .map(|code| issue::word(&code).to_owned())
             .collect(),
     )
 }

@@ -345,7 +345,7 @@ impl PollPage {
         let count = u64::try_from(self.notifications.len()).unwrap_or(u64::MAX);
         writeln!(out, "{} would be sent", plural(count, "notification"))?;
         for notification in &self.notifications {
-            let record = notification.record.replace(char::is_control, "\u{fffd}");
+            let record = rounds_domain::plain(&notification.record).into_owned();
             writeln!(
                 out,
                 "  {} for record {record} ({})",
@@ -357,7 +357,7 @@ impl PollPage {
             writeln!(out, "  {}", notification.body.indented("  "))?;
         }
         for failure in &self.failures {
-            let record = failure.record.replace(char::is_control, "\u{fffd}");
+            let record = rounds_domain::plain(&failure.record).into_owned();
             writeln!(
                 out,
                 "  none for record {record}: {} ({})",

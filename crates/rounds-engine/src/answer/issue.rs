@@ -1,0 +1,57 @@
+//! The words of an `OperationOutcome` that may be repeated.
+
+/// All codes of an issue (FHIR R4 and R5, `IssueType`).
+const ISSUES: [&str; 33] = [
+    "invalid",
+    "structure",
+    "required",
+    "value",
+    "invariant",
+    "security",
+    "login",
+    "unknown",
+    "expired",
+    "forbidden",
+    "suppressed",
+    "processing",
+    "not-supported",
+    "duplicate",
+    "multiple-matches",
+    "not-found",
+    "deleted",
+    "too-long",
+    "code-invalid",
+    "extension",
+    "too-costly",
+    "business-rule",
+    "conflict",
+    "limited-filter",
+    "transient",
+    "lock-error",
+    "no-store",
+    "exception",
+    "timeout",
+    "incomplete",
+    "throttled",
+    "informational",
+    "success",
+];
+
+/// A code as FHIR writes it. A server that writes something else there may write anything, a name or an escape sequence, so that is not repeated.
+pub(crate) fn word(code: &str) -> &'static str {
+    let known = ISSUES.iter().find(|known| **known == code);
+    known.copied().unwrap_or("another code")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::word;
+
+    #[test]
+    fn only_words_of_the_standard_are_repeated() {
+        assert_eq!(word("lock-error"), "lock-error");
+        for other in ["jane-doe", "exception\n2026 ERROR", "\u{1b}[2J", ""] {
+            assert_eq!(word(other), "another code");
+        }
+    }
+}
