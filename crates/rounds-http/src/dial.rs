@@ -45,6 +45,16 @@ pub(crate) struct DialRules {
     pub(crate) policy: AddressPolicy,
     pub(crate) connect_timeout: Duration,
     pub(crate) compression: Compression,
+    pub(crate) connections: Connections,
+}
+
+/// Whether a connection is used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Connections {
+    /// It is, if it has not been idle for long.
+    Kept,
+    /// Each request has its own.
+    Fresh,
 }
 
 /// Makes each client once.
@@ -77,7 +87,10 @@ pub(crate) fn builder(rules: &DialRules) -> reqwest::ClientBuilder {
         .retry(reqwest::retry::never())
         .gzip(rules.compression == Compression::Gzip)
         .connect_timeout(rules.connect_timeout)
-        .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST)
+        .pool_max_idle_per_host(match rules.connections {
+            Connections::Kept => IDLE_CONNECTIONS_PER_HOST,
+            Connections::Fresh => 0,
+        })
         .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
         .tcp_keepalive(TCP_KEEPALIVE)
         .tls_version_min(reqwest::tls::Version::TLS_1_2)
@@ -251,6 +264,7 @@ mod tests {
             policy: public_only(),
             connect_timeout: Duration::from_secs(seconds),
             compression: Compression::None,
+            connections: Connections::Kept,
         };
         let mut clients = Clients::default();
         clients.with(rules(1))?;

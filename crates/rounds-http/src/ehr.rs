@@ -12,7 +12,7 @@ pub(crate) mod lane;
 use crate::address::AddressPolicy;
 use crate::authentication::{AfterRefusal, Proof, Session, proof, reference, write_headers};
 use crate::codes;
-use crate::dial::{ClientBuildError, Clients, Compression, DialRules};
+use crate::dial::{ClientBuildError, Clients, Compression, Connections, DialRules};
 use crate::gate::{Gate, Pass};
 use crate::headers::{USER_IN_URL, names_a_user};
 use crate::secrets::Secrets;
@@ -85,6 +85,7 @@ impl EhrClient {
                     policy: POLICY,
                     connect_timeout: connection.connect_timeout,
                     compression: Compression::Gzip,
+                    connections: Connections::Kept,
                 })
                 .map_err(|error| failed(format!("no HTTP client: {error}")))?;
             let elsewhere = clients
@@ -92,6 +93,7 @@ impl EhrClient {
                     policy: bare::PUBLIC,
                     connect_timeout: connection.connect_timeout,
                     compression: Compression::Gzip,
+                    connections: Connections::Kept,
                 })
                 .map_err(|error| failed(format!("no HTTP client: {error}")))?;
             let evaluator = needs_evaluator(&connection)

@@ -20,7 +20,7 @@ pub use signature::{NoRandomness, generate_webhook_key, generate_webhook_secret}
 use crate::address::{AddressPolicy, AddressRefusal};
 use crate::authentication::Token;
 use crate::codes;
-use crate::dial::{ClientBuildError, Clients, Compression, DialRules, check_url};
+use crate::dial::{ClientBuildError, Clients, Compression, Connections, DialRules, check_url};
 use crate::headers::{USER_IN_URL, names_a_user};
 use crate::retry_after::retry_after;
 use crate::secrets::Secrets;
@@ -36,6 +36,7 @@ use rounds_domain::{AttemptOutcome, Code, DestinationName};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tls::Dialler;
 use token::Tokens;
 use tokio::time::timeout;
@@ -71,6 +72,10 @@ struct Endpoint {
     destination: Arc<Destination>,
     policy: AddressPolicy,
     dialler: Dialler,
+    /// For a request that found its connection closed.
+    fresh: Dialler,
+    /// Whether a connection may be kept from an answer: then the next request may find it closed.
+    keeps_connection: AtomicBool,
     tokens: Option<Tokens>,
     secrets: Arc<Secrets>,
 }
@@ -81,6 +86,14 @@ struct Answer {
     headers: HeaderMap,
     /// Its beginning, as far as it was read.
     body: Vec<u8>,
+}
+
+/// Why a request has no answer.
+enum Unsent {
+    /// Its connection ended before an answer began.
+    Broken(Failure),
+    /// Something else.
+    Otherwise(Failure),
 }
 
 /// Why no status came.
@@ -125,6 +138,7 @@ impl WebhookClient {
                 policy: policy.clone(),
                 connect_timeout: destination.timeouts.connect,
                 compression: Compression::None,
+                connections: Connections::Kept,
             };
             let no_client = |error| failed(format!("no HTTP client: {error}"));
             // Tokens are asked for without the certificate of the destination's own client.
@@ -136,6 +150,12 @@ impl WebhookClient {
                 Arc::clone(&secrets),
                 Arc::clone(&clock),
             );
+            let fresh_rules = DialRules {
+                connections: Connections::Fresh,
+                ..rules.clone()
+            };
+            let fresh = clients.with(fresh_rules.clone()).map_err(no_client)?;
+            let fresh = Dialler::of(&destination, fresh_rules, fresh);
             let dialler = Dialler::of(&destination, rules, shared);
             endpoints.insert(
                 destination.name.clone(),
@@ -143,6 +163,8 @@ impl WebhookClient {
                     destination,
                     policy,
                     dialler,
+                    fresh,
+                    keeps_connection: AtomicBool::new(false),
                     tokens,
                     secrets: Arc::clone(&secrets),
                 },
@@ -286,7 +308,8 @@ impl Endpoint {
         }
     }
 
-    /// Sends one request and gives its answer's head.
+    /// Sends one request and gives its answer's head. A receiver closes connections that were idle for too long, and may do so just as
+    /// the next request is on its way: that says nothing of the request, so it is sent once more on a connection of its own.
     async fn send(
         &self,
         method: Method,
@@ -296,11 +319,36 @@ impl Endpoint {
         self.policy
             .check_url(&url)
             .map_err(|refusal| self.failure(Trouble::AddressRefused(refusal)))?;
-        let client = self
-            .dialler
+        let was_kept = self.keeps_connection.load(Ordering::Relaxed);
+        let again = was_kept.then(|| (method.clone(), url.clone(), envelope.clone()));
+        let mut answered = self.send_by(&self.dialler, method, url, envelope).await;
+        if let (Err(Unsent::Broken(_)), Some((method, url, envelope))) = (&answered, again) {
+            tracing::debug!(destination = %self.destination.name, "a kept connection was closed; the request is sent on a new one");
+            answered = self.send_by(&self.fresh, method, url, envelope).await;
+        }
+        // Where a new connection ends without an answer too, the next request is not sent twice.
+        let keeps = match &answered {
+            Ok(_) => true,
+            Err(Unsent::Broken(_)) => false,
+            Err(Unsent::Otherwise(_)) => was_kept,
+        };
+        self.keeps_connection.store(keeps, Ordering::Relaxed);
+        answered.map_err(|unsent| match unsent {
+            Unsent::Broken(failure) | Unsent::Otherwise(failure) => failure,
+        })
+    }
+
+    async fn send_by(
+        &self,
+        dialler: &Dialler,
+        method: Method,
+        url: Url,
+        envelope: Envelope,
+    ) -> Result<reqwest::Response, Unsent> {
+        let client = dialler
             .client(&self.secrets)
             .await
-            .map_err(|error| Failure::from(EnvelopeError::Secret(error)))?;
+            .map_err(|error| Unsent::Otherwise(Failure::from(EnvelopeError::Secret(error))))?;
         let mut request = reqwest::Request::new(method, url);
         *request.headers_mut() = envelope.headers;
         *request.body_mut() = envelope.body.map(reqwest::Body::from);
@@ -309,10 +357,19 @@ impl Endpoint {
         let longest_wait = timeouts.connect + timeouts.read;
         match timeout(longest_wait, client.execute(request)).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(self.failure(Trouble::from_client(&error, timeouts.connect))),
+            Ok(Err(error)) => {
+                let trouble = Trouble::from_client(&error, timeouts.connect);
+                let is_broken = matches!(trouble, Trouble::Broken(_));
+                let failure = self.failure(trouble);
+                Err(if is_broken {
+                    Unsent::Broken(failure)
+                } else {
+                    Unsent::Otherwise(failure)
+                })
+            }
             Err(_) => {
                 let words = format!("no answer within {:?} of being connected", timeouts.read);
-                Err(self.failure(Trouble::TimedOut(words)))
+                Err(Unsent::Otherwise(self.failure(Trouble::TimedOut(words))))
             }
         }
     }

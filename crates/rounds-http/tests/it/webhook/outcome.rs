@@ -3,6 +3,8 @@
 use super::*;
 use crate::server::{SOCKET_BUFFERS_BYTES, deserted_address, head};
 use rounds_http::check_signing_secret;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn refused(status: u16, retry_after_seconds: Option<u64>, reason: &str) -> AttemptOutcome {
     AttemptOutcome::Refused {
@@ -349,4 +351,66 @@ async fn what_cannot_be_sent_is_impossible() {
         .await;
     assert_eq!(told(outcome).0, "R0520");
     assert!(server.received().is_empty());
+}
+
+/// A receiver that keeps each connection for so many requests and ends it without a word at the next one. Gives how many requests came.
+async fn keeping(answers_per_connection: usize) -> (std::net::SocketAddr, Arc<AtomicUsize>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let came = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&came);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let counted = Arc::clone(&counted);
+            tokio::spawn(async move {
+                for number in 0..=answers_per_connection {
+                    let (mut request, mut piece) = (Vec::new(), [0; 4096]);
+                    // The body is one object, and nothing else in the request ends so.
+                    while !request.ends_with(b"}") {
+                        match stream.read(&mut piece).await {
+                            Ok(read) if read > 0 => request.extend_from_slice(&piece[..read]),
+                            _ => return,
+                        }
+                    }
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    if number == answers_per_connection {
+                        return;
+                    }
+                    let said = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                    if stream.write_all(said).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (address, came)
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_was_closed_costs_no_attempt() {
+    let (address, came) = keeping(1).await;
+    let client = client(destination(&format!("http://{address}/hooks")));
+    for _ in 0..3 {
+        let outcome = client.deliver(&name(), message()).await;
+        assert_eq!(outcome, AttemptOutcome::Delivered { status: 200 });
+    }
+    // The second found the connection of the first closed and went on a new one, which is not kept for the third.
+    assert_eq!(came.load(Ordering::Relaxed), 4);
+}
+
+#[tokio::test]
+async fn a_receiver_that_never_answers_is_asked_once_an_attempt() {
+    let (address, came) = keeping(0).await;
+    let client = client(destination(&format!("http://{address}/hooks")));
+    for attempt in 1..=3 {
+        let outcome = client.deliver(&name(), message()).await;
+        assert!(
+            matches!(outcome, AttemptOutcome::Unreachable { .. }),
+            "{outcome:?}"
+        );
+        assert_eq!(came.load(Ordering::Relaxed), attempt);
+    }
 }
