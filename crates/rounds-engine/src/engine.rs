@@ -10,6 +10,7 @@ use futures_util::future::{BoxFuture, FutureExt, try_join_all};
 use rounds_domain::plan::Plan;
 use rounds_domain::ports::{NotTaken, Receipt, Reception, StoreError};
 use rounds_domain::{ActionName, ConnectionName};
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ const CONTAINERS_BEYOND_GATE: usize = 12;
 pub struct Engine {
     plan: Arc<Plan>,
     ports: Ports,
+    /// The same for each connection, which takes turns with the others where expressions are evaluated.
+    of_connections: BTreeMap<ConnectionName, Ports>,
     signals: Arc<Signals>,
 }
 
@@ -39,11 +42,19 @@ impl Engine {
     /// Prepares to carry out `plan`.
     pub fn new(plan: Arc<Plan>, ports: Ports) -> Self {
         let signals = Arc::new(Signals::new(&plan));
+        let of_connections = (plan.connections.keys())
+            .map(|name| (name.clone(), ports.apart()))
+            .collect();
         Self {
             plan,
             ports,
+            of_connections,
             signals,
         }
+    }
+
+    fn ports_of(&self, connection: &ConnectionName) -> &Ports {
+        self.of_connections.get(connection).unwrap_or(&self.ports)
     }
 
     /// Says that the store was changed from outside (an operator's command): look again now. Cheap.
@@ -63,7 +74,7 @@ impl Engine {
             .find(|known| known.name == *action && known.connection == *connection)
             .ok_or(NotTaken::Unknown)?;
         let feed = action.receive.as_ref().ok_or(NotTaken::Unknown)?;
-        let receipt = receive(&self.ports, action, feed, body).await?;
+        let receipt = receive(self.ports_of(connection), action, feed, body).await?;
         if receipt.told > 0 {
             self.signals.containers_of(connection);
         }
@@ -98,14 +109,14 @@ impl Engine {
     fn parts<'a>(&'a self, stop: &'a Stop) -> Vec<BoxFuture<'a, Result<(), StoreError>>> {
         let (plan, ports, signals) = (&*self.plan, &self.ports, &*self.signals);
         let mut parts = vec![
-            rounds::run(plan, ports, signals, stop).boxed(),
+            rounds::run(plan, ports, &self.of_connections, signals, stop).boxed(),
             housekeeping::run(plan, ports, stop).map(Ok).boxed(),
         ];
         for (name, connection) in &plan.connections {
             let work = ContainerWork::new(
                 name.clone(),
                 Arc::clone(&self.plan),
-                ports.clone(),
+                self.ports_of(name).clone(),
                 Arc::clone(&self.signals),
             );
             let gate = usize::try_from(connection.limits.in_flight).unwrap_or(usize::MAX);

@@ -23,6 +23,15 @@ pub struct Ports {
 }
 
 impl Ports {
+    /// The same for somebody who takes turns with the others where expressions are evaluated.
+    #[must_use]
+    pub(crate) fn apart(&self) -> Self {
+        Self {
+            evaluator: self.evaluator.apart(),
+            ..self.clone()
+        }
+    }
+
     /// How long it is since the clock's monotonic time was `began`.
     pub(crate) fn elapsed_since(&self, began: Duration) -> Duration {
         self.clock.monotonic().saturating_sub(began)

@@ -12,7 +12,8 @@ use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use rounds_domain::plan::{Connection, FeedRole, Plan};
 use rounds_domain::ports::StoreError;
-use rounds_domain::{FeedKey, RoundCounts, RoundEnd};
+use rounds_domain::{ConnectionName, FeedKey, RoundCounts, RoundEnd};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Rounds under way at once, over all connections. Each waits at its connection's gate, so this bounds memory only.
@@ -22,6 +23,7 @@ const ROUNDS_UNDER_WAY: usize = 256;
 pub(crate) async fn run(
     plan: &Plan,
     ports: &Ports,
+    of_connections: &BTreeMap<ConnectionName, Ports>,
     signals: &Signals,
     stop: &Stop,
 ) -> Result<(), StoreError> {
@@ -34,6 +36,7 @@ pub(crate) async fn run(
     let maker = Maker {
         plan,
         ports,
+        of_connections,
         signals,
         stop,
         lists: PartitionLists::default(),
@@ -113,6 +116,8 @@ where
 struct Maker<'a> {
     plan: &'a Plan,
     ports: &'a Ports,
+    /// Each connection's own, which takes turns with those of the others.
+    of_connections: &'a BTreeMap<ConnectionName, Ports>,
     signals: &'a Signals,
     stop: &'a Stop,
     lists: PartitionLists,
@@ -168,8 +173,9 @@ impl Maker<'_> {
         missed_ticks: u64,
     ) -> Result<round::RoundOutcome, StoreError> {
         let action = &polled.action;
+        let ports = (self.of_connections.get(&connection.name)).unwrap_or(self.ports);
         let part = Part::of(action, &polled.feed);
-        match setup::prepare(self.ports, connection, action, part).await? {
+        match setup::prepare(ports, connection, action, part).await? {
             Readiness::Ready => {}
             Readiness::Settling(until) => {
                 tracing::debug!(action = %action.name, %until, "no round: what was set up has to settle");
@@ -180,7 +186,7 @@ impl Maker<'_> {
             }
         }
         let outcome = round::tour::run(
-            self.ports,
+            ports,
             connection,
             action,
             &polled.feed,
@@ -189,7 +195,7 @@ impl Maker<'_> {
             Watched::By(self.stop),
         )
         .await?;
-        setup::after_round(self.ports, action, &outcome.end).await?;
+        setup::after_round(ports, action, &outcome.end).await?;
         Ok(outcome)
     }
 }

@@ -1,25 +1,30 @@
 //! Where expressions run: a few threads of their own.
 //!
 //! Mapping is work for the processor and wants stack; the threads of the async runtime have little of both to give. So
-//! there are at most four threads with large stacks and one bounded queue before them: who asks waits for room in the
-//! queue, and then for the answer, without holding a thread.
+//! there are at most four threads with large stacks, and before them a bounded queue for each share: who asks waits for room in
+//! its queue, and then for the answer, without holding a thread. Shares take turns, so one connection's large pages do not keep the others waiting.
 //!
 //! Under deterministic simulation threads would bring in chance: [`Evaluator::inline`] has none.
 
+mod queues;
 mod threads;
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use threads::Job;
-use tokio::sync::{mpsc, oneshot};
+use threads::{Job, Threads};
+use tokio::sync::{Semaphore, oneshot};
 
 /// What an expression may use of a thread's stack before it is stopped. The rest is for what runs between two checks.
 const STACK_BUDGET_BYTES: usize = 16 << 20;
 
 /// How long a closure may take. A page of many megabytes takes a second or two; what takes longer than this would not end soon.
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How many closures of one share may wait or be under way.
+const QUEUE: usize = 32;
 
 /// Runs closures where there is stack enough for expressions. Cheap to clone; the threads end when the last clone is
 /// dropped and the queue is empty.
@@ -31,7 +36,25 @@ pub struct Evaluator {
 #[derive(Debug, Clone)]
 enum Place {
     Inline,
-    Threads(mpsc::Sender<Job>),
+    Threads(Arc<Threads>, Arc<Share>),
+}
+
+/// One of those who take turns.
+#[derive(Debug)]
+struct Share {
+    number: u64,
+    /// Room in its queue.
+    room: Arc<Semaphore>,
+}
+
+impl Share {
+    fn new() -> Arc<Self> {
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        Arc::new(Self {
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            room: Arc::new(Semaphore::new(QUEUE)),
+        })
+    }
 }
 
 /// A closure that gave no result. The evaluator goes on.
@@ -80,8 +103,18 @@ impl Evaluator {
     /// The same with another deadline.
     fn start_with(deadline: Duration) -> std::io::Result<Self> {
         Ok(Self {
-            place: Place::Threads(threads::start(deadline)?),
+            place: Place::Threads(Arc::new(threads::start(deadline)?), Share::new()),
         })
+    }
+
+    /// The same threads for somebody else, who takes turns with those that there are.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        let place = match &self.place {
+            Place::Inline => Place::Inline,
+            Place::Threads(threads, _) => Place::Threads(Arc::clone(threads), Share::new()),
+        };
+        Self { place }
     }
 
     /// No threads: every closure runs at once where [`Evaluator::run`] is called.
@@ -103,23 +136,31 @@ impl Evaluator {
     {
         let begun = match &self.place {
             Place::Inline => Begun::Done(guarded(closure)),
-            Place::Threads(sender) => Begun::Queued(sender.clone(), closure),
+            Place::Threads(threads, share) => {
+                Begun::Queued(Arc::clone(threads), Arc::clone(share), closure)
+            }
         };
         async move {
             match begun {
                 Begun::Done(result) => result,
-                Begun::Queued(sender, closure) => {
+                Begun::Queued(threads, share, closure) => {
                     let (answer, answered) = oneshot::channel();
                     let answer = Arc::new(Mutex::new(Some(answer)));
                     let given_up = Arc::clone(&answer);
+                    // Its place in the queue is held until it has ended. The semaphore is never closed.
+                    let place = Arc::clone(&share.room).acquire_owned().await;
+                    let place = place.map_err(|_| NotEvaluated::Panicked)?;
                     let job = Job {
-                        work: Box::new(move || say(&answer, guarded(closure))),
+                        work: Box::new(move || {
+                            say(&answer, guarded(closure));
+                            drop(place);
+                        }),
                         give_up: Box::new(move |limit| {
                             say(&given_up, Err(NotEvaluated::TooLong { limit }));
                         }),
                     };
-                    // The threads live as long as a sender does, and ours is one.
-                    (sender.send(job).await).map_err(|_| NotEvaluated::Panicked)?;
+                    // The threads live as long as somebody has the way to them.
+                    threads.put(share.number, job);
                     answered.await.unwrap_or(Err(NotEvaluated::Panicked))
                 }
             }
@@ -141,7 +182,7 @@ fn say<R>(answer: &Answer<R>, result: Result<R, NotEvaluated>) {
 /// What has become of a closure when `run` returns its future.
 enum Begun<R, F> {
     Done(Result<R, NotEvaluated>),
-    Queued(mpsc::Sender<Job>, F),
+    Queued(Arc<Threads>, Arc<Share>, F),
 }
 
 fn guarded<R>(closure: impl FnOnce() -> R) -> Result<R, NotEvaluated> {
@@ -205,6 +246,37 @@ mod tests {
         }
         assert_eq!(healthy.await.expect("joins"), Ok(7));
         assert_eq!(evaluator.run(|| 8).await, Ok(8));
+    }
+
+    #[tokio::test]
+    async fn one_shares_slow_closures_do_not_keep_another_waiting() {
+        let evaluator = Evaluator::start().expect("threads start");
+        let (healthy, sick) = (evaluator.apart(), evaluator.apart());
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let released = Arc::new(Mutex::new(released));
+        let wait_for = |longest: Duration| {
+            let released = Arc::clone(&released);
+            move || {
+                let released = released.lock().unwrap_or_else(PoisonError::into_inner);
+                released.recv_timeout(longest).is_ok()
+            }
+        };
+        // It is known to be slow once one of its closures was.
+        let slow = sick.run(wait_for(queues::SLOW.mul_f32(1.2))).await;
+        assert_eq!(slow, Ok(false));
+        // Then as many as there may be threads, and more, end only when they are told to.
+        let waiting: Vec<_> = (0..2 * MAX_THREADS)
+            .map(|_| tokio::spawn(sick.run(wait_for(DEADLINE))))
+            .collect();
+        for number in 0..100 {
+            assert_eq!(healthy.run(move || number).await, Ok(number));
+        }
+        for _ in &waiting {
+            release.send(()).expect("somebody waits");
+        }
+        for one in waiting {
+            assert_eq!(one.await.expect("joins"), Ok(true));
+        }
     }
 
     #[tokio::test]

@@ -87,15 +87,15 @@ pub(crate) enum Age {
     Future,
 }
 
-/// Whether a date lies in the future of the source's own clock.
-pub(super) fn is_future(at: Timestamp, clock: SourceClock) -> bool {
-    at > later(clock.now, FUTURE_TOLERANCE)
+/// Whether a date lies in the future of a clock that shows this.
+pub(super) fn is_future(at: Timestamp, now: Timestamp) -> bool {
+    at > later(now, FUTURE_TOLERANCE)
 }
 
 /// How old a record is. `settle` is the change query's, whichever feed shows the record.
 pub(crate) fn age(position: Position, clock: SourceClock, settle: Duration) -> Age {
     match position {
-        Position::At(at) if is_future(at, clock) => Age::Future,
+        Position::At(at) if is_future(at, clock.now) => Age::Future,
         Position::At(at) if !settle.is_zero() && at > earlier(clock.now, settle) => Age::Unsettled,
         _ => Age::Settled,
     }

@@ -152,10 +152,10 @@ impl Round<'_> {
             return Relation::Same;
         }
         match (former.position, record.position) {
-            // A date in the future was wrong, and what comes after it is right.
+            // A date in the future was wrong, and what comes after it is right. One answer's wrong `Date` must not make it a past one.
             (Position::At(before), Position::At(at))
                 if at < before
-                    && !is_future(before, clock)
+                    && !is_future(before, clock.believed())
                     && self.is_certain(at)
                     && self.is_certain(before) =>
             {

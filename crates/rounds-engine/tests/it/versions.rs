@@ -1,6 +1,6 @@
 //! A version is told once and never backwards: duplicates, replicas, servers that never move it, and rules that are edited.
 
-use crate::ehr::json_answer;
+use crate::ehr::{json_answer, with_header};
 use crate::world::{World, appointments_with as with};
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
@@ -157,6 +157,24 @@ async fn a_record_that_was_dated_in_the_future_is_told_when_its_date_is_mended()
     world.run_for(15).await;
     assert_eq!(world.told(), ["1:wrong"]);
     *rows.lock().expect("not poisoned") = vec![row(1, "right", world.now(), 2)];
+    world.run_for(15).await;
+    assert_eq!(world.told(), ["1:right"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_with_a_wrong_date_makes_no_past_of_a_date_in_the_future() {
+    let world = World::usual();
+    let rows = shows(&world);
+    world.run_for(1).await;
+    *rows.lock().expect("not poisoned") = vec![row(1, "wrong", world.now() + 8_760.hours(), 1)];
+    world.run_for(15).await;
+    assert_eq!(world.told(), ["1:wrong"]);
+    // One server of several says that it is 2046, and by its clock the wrong date is long past.
+    let right = Value::Array(vec![row(1, "right", world.now(), 2)]);
+    world.ehr.on("/api/appointments", move |_| {
+        let date = "Thu, 01 Mar 2046 10:00:00 GMT";
+        with_header(json_answer(&right), "date", date)
+    });
     world.run_for(15).await;
     assert_eq!(world.told(), ["1:right"]);
 }

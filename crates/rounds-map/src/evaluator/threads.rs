@@ -6,21 +6,18 @@
 //! to wait than to fill the machine with them.
 
 use super::STACK_BUDGET_BYTES;
+use super::queues::{Queues, SLOW, ShareNumber};
 use crate::filter::grant_stack;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
 
 /// Reserved for each thread's stack; the system gives memory to it only where it is touched.
 const STACK_BYTES: usize = 32 << 20;
 
 /// More threads than this never help: they would wait for the network and the disk of the rest.
 pub(super) const MAX_THREADS: usize = 4;
-
-/// How many closures may wait for each thread.
-const QUEUE_PER_THREAD: usize = 16;
 
 /// How many threads may be at work on what nobody waits for any more.
 const MOST_GIVEN_UP: usize = 16;
@@ -34,8 +31,32 @@ pub(super) struct Job {
     pub(super) give_up: GiveUp,
 }
 
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Job")
+    }
+}
+
+/// The way to the threads. They end when it is dropped and nothing waits any more.
+#[derive(Debug)]
+pub(super) struct Threads {
+    queues: Arc<Queues>,
+}
+
+impl Threads {
+    pub(super) fn put(&self, share: ShareNumber, job: Job) {
+        self.queues.put(share, job);
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.queues.close();
+    }
+}
+
 struct Shared {
-    jobs: Mutex<mpsc::Receiver<Job>>,
+    queues: Arc<Queues>,
     under_way: Mutex<UnderWay>,
     deadline: Duration,
 }
@@ -44,8 +65,15 @@ struct Shared {
 #[derive(Default)]
 struct UnderWay {
     begun: u64,
-    jobs: BTreeMap<u64, (Instant, GiveUp)>,
+    jobs: BTreeMap<u64, Begun>,
     given_up: usize,
+}
+
+/// A job that a thread is at.
+struct Begun {
+    at: Instant,
+    share: ShareNumber,
+    give_up: GiveUp,
 }
 
 /// Whether a thread goes on.
@@ -57,19 +85,22 @@ enum After {
 }
 
 /// Starts as many threads as there are processors, at most four, and gives the way to them. They end when that is dropped.
-pub(super) fn start(deadline: Duration) -> std::io::Result<mpsc::Sender<Job>> {
+pub(super) fn start(deadline: Duration) -> std::io::Result<Threads> {
     let threads = std::thread::available_parallelism()
         .map_or(1, NonZeroUsize::get)
         .min(MAX_THREADS);
-    let (sender, receiver) = mpsc::channel(threads * QUEUE_PER_THREAD);
+    let queues = Arc::new(Queues::default());
+    let way = Threads {
+        queues: Arc::clone(&queues),
+    };
     let shared = Arc::new(Shared {
-        jobs: Mutex::new(receiver),
+        queues,
         under_way: Mutex::default(),
         deadline,
     });
     for number in 0..threads {
         match spawn(&shared) {
-            Ok(()) => {}
+            Ok(()) => shared.queues.served_by(number + 1),
             // Fewer threads than wished do the same work.
             Err(_) if number > 0 => break,
             Err(error) => return Err(error),
@@ -79,7 +110,7 @@ pub(super) fn start(deadline: Duration) -> std::io::Result<mpsc::Sender<Job>> {
     std::thread::Builder::new()
         .name("rounds-map-watch".to_owned())
         .spawn(move || watch(&watched, deadline))?;
-    Ok(sender)
+    Ok(way)
 }
 
 fn spawn(shared: &Arc<Shared>) -> std::io::Result<()> {
@@ -94,14 +125,10 @@ fn spawn(shared: &Arc<Shared>) -> std::io::Result<()> {
 fn serve(shared: &Shared) {
     grant_stack(STACK_BUDGET_BYTES);
     loop {
-        // One thread at a time waits at the queue, the others at the lock.
-        let job = shared
-            .jobs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .blocking_recv();
-        let Some(job) = job else { return };
-        let number = shared.begin(job.give_up);
+        let Some((share, job)) = shared.queues.take() else {
+            return;
+        };
+        let number = shared.begin(share, job.give_up);
         (job.work)();
         if shared.end(number) == After::Ends {
             return;
@@ -121,6 +148,7 @@ fn watch(watched: &Weak<Shared>, deadline: Duration) {
         let Some(shared) = watched.upgrade() else {
             return;
         };
+        shared.note_slow(Instant::now());
         while let Some(give_up) = shared.overdue(Instant::now()) {
             give_up(deadline);
             // Without a new one there is one thread less until this one comes back.
@@ -134,21 +162,38 @@ impl Shared {
         clippy::disallowed_methods,
         reason = "how long a processor is at something is no matter of the engine's clock, which may be a simulated one"
     )]
-    fn begin(&self, give_up: GiveUp) -> u64 {
+    fn begin(&self, share: ShareNumber, give_up: GiveUp) -> u64 {
         let mut under_way = self.under_way();
         under_way.begun += 1;
         let number = under_way.begun;
-        under_way.jobs.insert(number, (Instant::now(), give_up));
+        let at = Instant::now();
+        under_way.jobs.insert(number, Begun { at, share, give_up });
         number
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long a processor is at something is no matter of the engine's clock, which may be a simulated one"
+    )]
     fn end(&self, number: u64) -> After {
         let mut under_way = self.under_way();
-        if under_way.jobs.remove(&number).is_some() {
+        if let Some(begun) = under_way.jobs.remove(&number) {
+            drop(under_way);
+            let took = Instant::now().saturating_duration_since(begun.at);
+            self.queues.ended(begun.share, took);
             return After::GoesOn;
         }
         under_way.given_up -= 1;
         After::Ends
+    }
+
+    /// Says of which shares something has been going on for long.
+    fn note_slow(&self, now: Instant) {
+        for begun in self.under_way().jobs.values() {
+            if now.saturating_duration_since(begun.at) > SLOW {
+                self.queues.is_slow(begun.share);
+            }
+        }
     }
 
     /// Takes out one that goes on for too long, and gives what is to be done.
@@ -159,11 +204,12 @@ impl Shared {
         }
         let is_overdue = |began: &Instant| now.saturating_duration_since(*began) > self.deadline;
         let number = (under_way.jobs.iter())
-            .find(|(_, (began, _))| is_overdue(began))
+            .find(|(_, begun)| is_overdue(&begun.at))
             .map(|(number, _)| *number)?;
-        let (_, give_up) = under_way.jobs.remove(&number)?;
+        let begun = under_way.jobs.remove(&number)?;
         under_way.given_up += 1;
-        Some(give_up)
+        self.queues.ended(begun.share, self.deadline);
+        Some(begun.give_up)
     }
 
     fn under_way(&self) -> MutexGuard<'_, UnderWay> {
