@@ -110,13 +110,13 @@ impl Parse for Zone {
                 text,
                 format!("unknown time zone `{}`", crate::reading::shortened(text)),
             );
+            if let Some(help) = fixed_offset(text) {
+                return problem.help(help);
+            }
             let names: Vec<String> = jiff::tz::db()
                 .available()
                 .map(|name| name.to_string())
                 .collect();
-            if let Some(help) = fixed_offset(text) {
-                return problem.help(help);
-            }
             let near = rounds_map::nearest(text, names.iter().map(String::as_str));
             let city = names.iter().find(|name| {
                 let last = name.rsplit('/').next().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Cursors by number and by token, and how the end of their log is asked for.
 
-use super::request::{self, Around, UsesKnown, Written};
+use super::request::{self, UsesKnown, Written};
 use super::{paging, partitions};
 use crate::codes;
 use crate::diagnostic::Findings;
@@ -57,19 +57,7 @@ fn end(
     request: &RequestRule,
     findings: &mut Findings<'_>,
 ) -> Option<RequestRule> {
-    let written = Written {
-        get: &changes.get,
-        post: &changes.post,
-        query: &given.value.query,
-        headers: &changes.headers,
-        body: &Given::Absent,
-        format: &Given::Absent,
-        around: Around {
-            timeout: request.timeout,
-            format: request.format,
-            connection: None,
-        },
-    };
+    let written = Written::with_query(changes, request, &given.value.query);
     let roots = ["cursor", partitions::ROOT, paging::ROOT];
     let lowered = request::lower(&written, &roots, findings);
     let asks_from_a_place = lowered.uses.iter().any(|one| one.root == "cursor");

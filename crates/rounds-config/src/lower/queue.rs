@@ -3,7 +3,7 @@
 use super::cursor::{DEFAULT_OVERLAP, time_format};
 use super::paging::{self, paging_of};
 use super::partitions;
-use super::request::{self, Around, UsesKnown, Written};
+use super::request::{self, UsesKnown, Written};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::{ChangesKeys, QueueKeys, RecoverKeys};
@@ -63,19 +63,7 @@ fn recover(
     findings: &mut Findings<'_>,
 ) -> Option<Recover> {
     let keys = &given.value;
-    let written = Written {
-        get: &changes.get,
-        post: &changes.post,
-        query: &keys.query,
-        headers: &changes.headers,
-        body: &Given::Absent,
-        format: &Given::Absent,
-        around: Around {
-            timeout: request.timeout,
-            format: request.format,
-            connection: None,
-        },
-    };
+    let written = Written::with_query(changes, request, &keys.query);
     let roots = ["from", "to", partitions::ROOT, paging::ROOT];
     let lowered = request::lower(&written, &roots, findings);
     let has_from = lowered.uses.iter().any(|root_use| root_use.root == "from");

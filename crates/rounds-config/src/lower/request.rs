@@ -3,7 +3,7 @@
 use super::request_body;
 use crate::codes;
 use crate::diagnostic::Findings;
-use crate::face::RequestBodyKeys;
+use crate::face::{ChangesKeys, RequestBodyKeys};
 use crate::kinds::{OneOrMany, Pairs, TemplateText, header_name, header_value, problem};
 use crate::reading::{Given, Here};
 use crate::tree::{Scalar, inside};
@@ -21,6 +21,29 @@ pub(super) struct Written<'k> {
     pub(super) body: &'k Given<RequestBodyKeys>,
     pub(super) format: &'k Given<AnswerFormat>,
     pub(super) around: Around<'k>,
+}
+
+impl<'k> Written<'k> {
+    /// The change query's request with another query, and without its body.
+    pub(super) fn with_query(
+        changes: &'k ChangesKeys,
+        request: &RequestRule,
+        query: &'k Given<Pairs<OneOrMany<TemplateText>>>,
+    ) -> Self {
+        Self {
+            get: &changes.get,
+            post: &changes.post,
+            query,
+            headers: &changes.headers,
+            body: &Given::Absent,
+            format: &Given::Absent,
+            around: Around {
+                timeout: request.timeout,
+                format: request.format,
+                connection: None,
+            },
+        }
+    }
 }
 
 /// What requests of an action have where they say nothing, and what their bodies may hold.

@@ -144,6 +144,16 @@ pub enum TimeSource {
     SourceClock,
 }
 
+impl TimeSource {
+    /// Whether it is a field of the records.
+    pub const fn is_field(&self) -> bool {
+        matches!(
+            self,
+            Self::Field | Self::AscendingField | Self::DescendingField
+        )
+    }
+}
+
 /// How an instant is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TimeFormat {

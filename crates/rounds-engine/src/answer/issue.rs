@@ -1,7 +1,18 @@
 //! The words of an `OperationOutcome` that may be repeated.
 
-/// All codes of an issue (FHIR R4 and R5, `IssueType`).
-const ISSUES: [&str; 33] = [
+/// Codes of an issue that say that the same request may go well later (FHIR R4, `IssueType`, under `transient`).
+const TRANSIENT: [&str; 7] = [
+    "transient",
+    "lock-error",
+    "no-store",
+    "exception",
+    "timeout",
+    "incomplete",
+    "throttled",
+];
+
+/// All others (FHIR R4 and R5).
+const LASTING: [&str; 26] = [
     "invalid",
     "structure",
     "required",
@@ -26,21 +37,20 @@ const ISSUES: [&str; 33] = [
     "business-rule",
     "conflict",
     "limited-filter",
-    "transient",
-    "lock-error",
-    "no-store",
-    "exception",
-    "timeout",
-    "incomplete",
-    "throttled",
     "informational",
     "success",
 ];
 
 /// A code as FHIR writes it. A server that writes something else there may write anything, a name or an escape sequence, so that is not repeated.
 pub(crate) fn word(code: &str) -> &'static str {
-    let known = ISSUES.iter().find(|known| **known == code);
+    let mut all = TRANSIENT.iter().chain(&LASTING);
+    let known = all.find(|known| **known == code);
     known.copied().unwrap_or("another code")
+}
+
+/// Whether a code says that the same request may go well later.
+pub(crate) fn is_transient(code: &str) -> bool {
+    TRANSIENT.contains(&code)
 }
 
 #[cfg(test)]

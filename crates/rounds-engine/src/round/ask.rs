@@ -11,7 +11,6 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use rounds_domain::plan::{
     CursorRule, DateRange, Feed, FeedRole, Recover, Start, Sweep, SweepScope, TimeCursor,
-    TimeSource,
 };
 use rounds_domain::{Cursor, RoundFailure};
 use rounds_map::Json;
@@ -128,14 +127,12 @@ pub(crate) fn ask_back(feed: &Feed, now: Timestamp) -> Result<Option<Asked>, Rou
     let CursorRule::Time(rule) = &feed.cursor else {
         return Ok(None);
     };
+    if !rule.source.is_field() {
+        return Ok(None);
+    }
+    // Within one slice.
     let longest = rule.longest_window.unwrap_or(Duration::MAX);
-    let back = match rule.source {
-        TimeSource::Answer(_) | TimeSource::SourceClock => return Ok(None),
-        // Within one slice.
-        TimeSource::Field | TimeSource::AscendingField | TimeSource::DescendingField => {
-            FIRST_LOOK_BACK.min(longest.saturating_sub(rule.overlap.saturating_mul(2)))
-        }
-    };
+    let back = FIRST_LOOK_BACK.min(longest.saturating_sub(rule.overlap.saturating_mul(2)));
     let until = earlier(now, rule.settle);
     let bound = earlier(until, rule.overlap.saturating_add(back));
     slices::first_of_time(bound, until, rule)

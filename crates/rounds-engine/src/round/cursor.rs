@@ -411,15 +411,7 @@ impl<'a> Advance<'a> {
     }
 
     fn goes_by_field(&self) -> bool {
-        matches!(
-            &self.feed.cursor,
-            CursorRule::Time(TimeCursor {
-                source: TimeSource::Field
-                    | TimeSource::AscendingField
-                    | TimeSource::DescendingField,
-                ..
-            })
-        )
+        matches!(&self.feed.cursor, CursorRule::Time(rule) if rule.source.is_field())
     }
 
     /// Where the cursor stands after a silent first round by a field: at what was shown, in the EHR's own dates, and never so early
@@ -479,15 +471,6 @@ pub(crate) fn fits(cursor: &Cursor, rule: &CursorRule) -> bool {
             fits(place, rule)
         }
         _ => false,
-    }
-}
-
-/// Where a log begins; None for what is none.
-pub(super) fn start_of(rule: &CursorRule) -> Option<Cursor> {
-    match rule {
-        CursorRule::Number(_) => Some(Cursor::Number("0".to_owned())),
-        CursorRule::Token(_) => Some(Cursor::Token(Phi::new(String::new()))),
-        CursorRule::Time(_) | CursorRule::Queue(_) | CursorRule::Sweep(_) => None,
     }
 }
 

@@ -10,7 +10,7 @@
 //! its last entry; a page's is believed once the next one's is higher.
 
 use super::ask;
-use super::cursor::Advance;
+use super::cursor::{Advance, SourceClock};
 use super::exchange::ASKING;
 use super::failure::{self, failure};
 use super::pages::Pages;
@@ -18,8 +18,9 @@ use super::read::NextPage;
 use super::{Interruption, Purpose, Round, cursor};
 use http::StatusCode;
 use rounds_domain::plan::{CursorRule, Feed, RequestRule};
-use rounds_domain::ports::{EhrRequest, EhrResponse};
+use rounds_domain::ports::{BodyPiece, EhrRequest, EhrResponse};
 use rounds_domain::{Cursor, Phi};
+use rounds_map::Json;
 use std::sync::Arc;
 
 impl Round<'_> {
@@ -31,8 +32,7 @@ impl Round<'_> {
         next_page: &NextPage,
     ) -> Option<Cursor> {
         let next = pages.next()?;
-        let is_own = Arc::ptr_eq(through, self.feed);
-        if !is_own {
+        if !Arc::ptr_eq(through, self.feed) {
             return None;
         }
         let given = self.advance.given().cloned();
@@ -64,12 +64,10 @@ impl Round<'_> {
 
     /// Asks where a log ends, if it is to be told of from there and the EHR says it without showing all of it.
     pub(super) async fn end_of_log(&mut self) -> Result<Option<Cursor>, Interruption> {
-        let Some(end) = end_of(self.feed).filter(|_| self.purpose == Purpose::Baseline) else {
+        let begins = self.purpose == Purpose::Baseline && self.known.is_none();
+        let Some(end) = end_of(self.feed).filter(|_| begins) else {
             return Ok(None);
         };
-        if self.known.is_some() {
-            return Ok(None);
-        }
         let feed = Arc::new(Feed {
             request: end.clone(),
             ..Feed::clone(self.feed)
@@ -83,13 +81,8 @@ impl Round<'_> {
         page.believed(ASKING)?;
         self.counts.pages += 1;
         self.advance.page(page.cursor.as_ref())?;
-        let is_said = match &self.feed.cursor {
-            CursorRule::Number(_) => {
-                (page.cursor.as_ref()).is_some_and(|given| given.scalar_text().is_some())
-            }
-            _ => self.advance.given().is_some(),
-        };
-        if !is_said {
+        let said = page.cursor.as_ref().and_then(Json::scalar_text);
+        if said.is_none_or(|said| said.is_empty()) {
             return Err(failure(
                 failure::CURSOR_UNUSABLE,
                 "the EHR was asked where its log ends, and the answer does not say it",
@@ -97,8 +90,12 @@ impl Round<'_> {
             )
             .into());
         }
-        let start = || cursor::start_of(&self.feed.cursor);
-        Ok(self.advance.given().cloned().or_else(start))
+        // A log has no clock in it.
+        let clock = SourceClock {
+            now: self.started_at,
+            ours: self.started_at,
+        };
+        Ok(Some(self.advance.after_drain(self.purpose, &asked, clock)))
     }
 
     /// What an answer means that says that what was asked for is not there any more.
@@ -183,9 +180,12 @@ fn asks_the_same(one: &EhrRequest, other: &EhrRequest) -> bool {
         pairs.sort_unstable();
         pairs
     };
-    let bodies = |request: &EhrRequest| request.body.as_ref().map(|body| body.pieces.clone());
     one.method == other.method
         && one.url[..url::Position::AfterPath] == other.url[..url::Position::AfterPath]
         && query(one) == query(other)
-        && bodies(one) == bodies(other)
+        && pieces_of(one) == pieces_of(other)
+}
+
+fn pieces_of(request: &EhrRequest) -> Option<&[BodyPiece]> {
+    request.body.as_ref().map(|body| body.pieces.as_slice())
 }

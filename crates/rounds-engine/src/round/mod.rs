@@ -388,7 +388,7 @@ impl Round<'_> {
             {
                 return Err(failure.into());
             }
-            page.believed("asking for changes")?;
+            page.believed(exchange::ASKING)?;
             self.advance.page(page.cursor.as_ref())?;
             if !pages.is_looking_back() {
                 self.advance.step_onward(page.cursor.as_ref());

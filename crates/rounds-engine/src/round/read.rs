@@ -2,6 +2,7 @@
 
 use super::bundle::Bundle;
 use super::cursor::Position;
+use super::exchange::ASKING;
 use super::failure::{self, failure};
 use super::gone;
 use super::instant;
@@ -208,7 +209,7 @@ fn page(
     basis: Basis,
 ) -> Result<PageContent, RoundFailure> {
     let (body, mended_signs) = (feed.request.format.read_mending(&response.body))
-        .map_err(|error| failure::unreadable(response, "asking for changes", &error))?;
+        .map_err(|error| failure::unreadable(response, ASKING, &error))?;
     let failed = |what: &str, error: &rounds_map::EvaluateError| {
         failure(
             failure::RECORDS_FAILED,

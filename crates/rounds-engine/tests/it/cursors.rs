@@ -71,6 +71,11 @@ destinations:
   app: { url: "https://app.example/hooks" }
 "#;
 
+/// The configuration of a log with this cursor, and with whatever keys the text has after it.
+fn change_log(cursor: &str, start: &str) -> String {
+    CHANGE_LOG.replace("CURSOR", cursor).replace("START", start)
+}
+
 /// A change log of numbered entries; answers those after `since`, and the last number that there is.
 fn numbered_log(world: &World, first: u64) -> Arc<Mutex<u64>> {
     let last = Arc::new(Mutex::new(first));
@@ -91,9 +96,7 @@ fn numbered_log(world: &World, first: u64) -> Arc<Mutex<u64>> {
 
 #[tokio::test(start_paused = true)]
 async fn a_number_in_the_answer_is_the_cursor_and_never_goes_back() {
-    let config = CHANGE_LOG
-        .replace("CURSOR", "{ number: .Last }")
-        .replace("START", "beginning");
+    let config = change_log("{ number: .Last }", "beginning");
     let world = World::with(&config);
     let last = numbered_log(&world, 3);
     world.run_for(1).await;
@@ -119,9 +122,7 @@ async fn a_number_in_the_answer_is_the_cursor_and_never_goes_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_change_log_from_now_on_tells_what_comes_after_the_first_round() {
-    let config = CHANGE_LOG
-        .replace("CURSOR", "{ number: .Last }")
-        .replace("START", "now");
+    let config = change_log("{ number: .Last }", "now");
     let world = World::with(&config);
     let last = numbered_log(&world, 3);
     world.run_for(1).await;
@@ -132,9 +133,7 @@ async fn a_change_log_from_now_on_tells_what_comes_after_the_first_round() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_is_kept_where_the_answer_has_none_and_is_not_sent_before_there_is_one() {
-    let config = CHANGE_LOG
-        .replace("CURSOR", "{ token: .token }")
-        .replace("START", "beginning");
+    let config = change_log("{ token: .token }", "beginning");
     let world = World::with(&config);
     world.ehr.on("/api/changes", |url| match url.query() {
         None => json_answer(&json!({ "Changes": [{ "Seq": 1 }], "token": "a b+c" })),
@@ -261,12 +260,10 @@ async fn a_log_whose_pages_begin_where_a_round_would_goes_on_there_when_it_is_cu
         ),
     ];
     for (cursor, paging) in pagings {
-        let config = CHANGE_LOG
-            .replace(
-                "CURSOR",
-                &format!("{cursor}\n      paging: {paging}\n      max_pages: 10"),
-            )
-            .replace("START", "beginning");
+        let config = change_log(
+            &format!("{cursor}\n      paging: {paging}\n      max_pages: 10"),
+            "beginning",
+        );
         let world = World::with(&config);
         let failing = Arc::new(Mutex::new(Some(500)));
         paged_log(&world, 2_450, Arc::clone(&failing));
@@ -297,12 +294,10 @@ async fn a_log_whose_pages_begin_where_a_round_would_goes_on_there_when_it_is_cu
 
 #[tokio::test(start_paused = true)]
 async fn a_number_that_is_the_end_of_the_log_on_every_page_is_no_place() {
-    let config = CHANGE_LOG
-        .replace(
-            "CURSOR",
-            "{ number: .End }\n      paging: { token: { parameter: page_token, from: .Last }, more: .Done | not }\n      max_pages: 10",
-        )
-        .replace("START", "beginning");
+    let config = change_log(
+        "{ number: .End }\n      paging: { token: { parameter: page_token, from: .Last }, more: .Done | not }\n      max_pages: 10",
+        "beginning",
+    );
     let world = World::with(&config);
     world.ehr.on("/api/changes", |url| {
         let place = url.query_pairs().find(|(name, _)| name == "page_token");
@@ -319,12 +314,10 @@ async fn a_number_that_is_the_end_of_the_log_on_every_page_is_no_place() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_there_already_is_read_silently_in_as_many_rounds_as_it_takes() {
-    let config = CHANGE_LOG
-        .replace(
-            "CURSOR",
-            "{ number: .Last }\n      paging: { token: { parameter: since, from: .Last }, more: .Done | not }\n      max_pages: 10",
-        )
-        .replace("START", "now");
+    let config = change_log(
+        "{ number: .Last }\n      paging: { token: { parameter: since, from: .Last }, more: .Done | not }\n      max_pages: 10",
+        "now",
+    );
     let world = World::with(&config);
     let last = Arc::new(Mutex::new(2_450));
     growing_log(&world, &last);
@@ -351,9 +344,7 @@ async fn what_is_there_already_is_read_silently_in_as_many_rounds_as_it_takes() 
 async fn a_log_from_now_on_is_not_read_where_the_ehr_says_where_it_ends() {
     for (cursor, end) in [("number", json!(150_000)), ("token", json!("t150000"))] {
         let cursor = format!("{{ {cursor}: .Last, end: {{ query: {{ since: newest }} }} }}");
-        let config = CHANGE_LOG
-            .replace("CURSOR", &cursor)
-            .replace("START", "now");
+        let config = change_log(&cursor, "now");
         let world = World::with(&config);
         world.ehr.on("/api/changes", move |url| {
             match parameter(url, "since").as_str() {
@@ -373,9 +364,7 @@ async fn a_log_from_now_on_is_not_read_where_the_ehr_says_where_it_ends() {
 async fn an_end_that_the_answer_does_not_say_fails_and_nothing_is_told() {
     for cursor in ["number", "token"] {
         let cursor = format!("{{ {cursor}: .Last, end: {{ query: {{ since: newest }} }} }}");
-        let config = CHANGE_LOG
-            .replace("CURSOR", &cursor)
-            .replace("START", "now");
+        let config = change_log(&cursor, "now");
         let world = World::with(&config);
         world.ehr.on("/api/changes", |url| {
             assert_eq!(parameter(url, "since"), "newest", "no log is read");
@@ -390,12 +379,10 @@ async fn an_end_that_the_answer_does_not_say_fails_and_nothing_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn pages_by_number_of_a_log_that_is_said_to_ascend_are_read_on_where_they_ended() {
-    let config = CHANGE_LOG
-        .replace(
-            "CURSOR",
-            "{ number: .Highest, order: ascending }\n      paging: { page_number: { parameter: page, size: 100 } }\n      max_pages: 10",
-        )
-        .replace("START", "beginning");
+    let config = change_log(
+        "{ number: .Highest, order: ascending }\n      paging: { page_number: { parameter: page, size: 100 } }\n      max_pages: 10",
+        "beginning",
+    );
     let world = World::with(&config);
     world.ehr.on("/api/changes", |url| {
         let since: u64 = parameter(url, "since").parse().expect("a number");
@@ -419,9 +406,7 @@ async fn pages_by_number_of_a_log_that_is_said_to_ascend_are_read_on_where_they_
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_has_expired_begins_anew_and_tells_only_what_is_new() {
-    let config = CHANGE_LOG
-        .replace("CURSOR", "{ token: .token }")
-        .replace("START", "now");
+    let config = change_log("{ token: .token }", "now");
     let world = World::with(&config);
     world.ehr.on("/api/changes", |url| match url.query() {
         None => json_answer(&json!({ "Changes": [{ "Seq": 1 }, { "Seq": 2 }], "token": "old" })),
@@ -449,7 +434,7 @@ async fn what_expired_and_cannot_be_read_anew_fails_with_a_way_out() {
         ("{ token: .Last, end: { query: { since: newest } } }", "now"),
     ];
     for (cursor, start) in cursors {
-        let config = CHANGE_LOG.replace("CURSOR", cursor).replace("START", start);
+        let config = change_log(cursor, start);
         let world = World::with(&config);
         world.ehr.on("/api/changes", |_| {
             json_answer(&json!({ "Changes": [], "Last": 5 }))

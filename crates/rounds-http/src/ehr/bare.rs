@@ -8,9 +8,8 @@
 use super::failure::{Asked, Cause};
 use super::lane::Lane;
 use super::without_user;
-use crate::address::{AddressPolicy, AddressRefusal};
+use crate::address::AddressPolicy;
 use crate::dial::check_url;
-use crate::trouble::Trouble;
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderValue};
 use rounds_domain::ports::{EhrError, EhrRequest, EhrResponse};
@@ -25,8 +24,6 @@ impl Lane {
         request: &EhrRequest,
         asked: &Asked,
     ) -> Result<EhrResponse, EhrError> {
-        let refused =
-            |refusal: AddressRefusal| asked.error(Cause::Trouble(Trouble::AddressRefused(refusal)));
         let scheme = request.url.scheme();
         let is_safe = scheme == "https" || scheme == self.connection.base_url.scheme();
         if !is_safe || !matches!(scheme, "https" | "http") {
@@ -34,12 +31,11 @@ impl Lane {
         }
         // The EHR's own address says what its neighbourhood is.
         let is_public = check_url(&PUBLIC, &self.connection.base_url).await.is_ok();
-        let (client, policy) = if is_public {
+        let way = if is_public {
             (&self.elsewhere, &PUBLIC)
         } else {
             (&self.client, &self.policy)
         };
-        policy.check_url(&request.url).map_err(refused)?;
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(request.accept));
         let mut sent =
@@ -47,7 +43,7 @@ impl Lane {
         *sent.headers_mut() = headers;
         let limit = self.connection.body_limit_bytes;
         let timeout = request.timeout.unwrap_or(self.connection.request_timeout);
-        self.exchange_by(client, sent, None, limit, timeout)
+        self.exchange_by(way, sent, None, limit, timeout)
             .await
             .map_err(|cause| asked.error(cause))
     }

@@ -44,22 +44,23 @@ impl Lane {
         limit_bytes: u64,
         timeout: Duration,
     ) -> Result<EhrResponse, Cause> {
-        self.policy
-            .check_url(request.url())
-            .map_err(|refusal| Cause::Trouble(Trouble::AddressRefused(refusal)))?;
-        self.exchange_by(&self.client, request, Some(pass), limit_bytes, timeout)
+        let way = (&self.client, &self.policy);
+        self.exchange_by(way, request, Some(pass), limit_bytes, timeout)
             .await
     }
 
     /// The same by a client of another policy. Without a pass the gate does not hear of the answer: it is not the EHR's.
     pub(crate) async fn exchange_by(
         &self,
-        client: &reqwest::Client,
+        (client, policy): (&reqwest::Client, &AddressPolicy),
         request: reqwest::Request,
         pass: Option<&Pass>,
         limit_bytes: u64,
         timeout: Duration,
     ) -> Result<EhrResponse, Cause> {
+        policy
+            .check_url(request.url())
+            .map_err(|refusal| Cause::Trouble(Trouble::AddressRefused(refusal)))?;
         let exchange = async {
             let mut response = client
                 .execute(request)

@@ -2,8 +2,8 @@
 
 use super::error::Result;
 use super::{
-    SqliteStore, containers, credentials, deliveries, destinations, feeds, ledger, operations,
-    prune, rounds, views,
+    SqliteStore, claim, containers, credentials, deliveries, destinations, feeds, ledger,
+    operations, prune, rounds, views,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -198,7 +198,7 @@ impl Store for SqliteStore {
 
     async fn bring_forward(&self, latest: Timestamp, now: Timestamp) -> Answer<usize> {
         self.write("bringing forward what is due too late", move |connection| {
-            super::claim::bring_forward(connection, latest, now)
+            claim::bring_forward(connection, latest, now)
         })
         .await
     }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use rounds_domain::ports::{
     ContainerDetail, ContainerFilter, ContainerSummary, Operations, Selection,
 };
-use rounds_domain::{ActionName, ContainerId, ContainerState, RecordId};
+use rounds_domain::{ActionName, ContainerId, ContainerState, RecordId, plain};
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -250,12 +250,7 @@ impl Report for ContainerPage {
             writeln!(out, "next try   {due_at}")?;
         }
         writeln!(out, "action     {}", row.action)?;
-        writeln!(
-            out,
-            "record     {} ({})",
-            rounds_domain::plain(&row.record).into_owned(),
-            row.kind
-        )?;
+        writeln!(out, "record     {} ({})", plain(&row.record), row.kind)?;
         writeln!(out, "found      {}", row.detected_at)?;
         writeln!(out, "content\n{}", self.content.indented(""))?;
         match &self.previous {

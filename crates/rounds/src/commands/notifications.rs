@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use rounds_domain::ports::{
     DeliveryDetail, NotificationDetail, NotificationFilter, NotificationSummary, Operations,
 };
-use rounds_domain::{ActionName, Attempt, AttemptOutcome, NotificationId, RecordId};
+use rounds_domain::{ActionName, Attempt, AttemptOutcome, NotificationId, RecordId, plain};
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -266,11 +266,7 @@ impl Report for NotificationPage {
         writeln!(out, "notification  {}", row.id)?;
         writeln!(out, "event         {} ({})", row.event, row.kind)?;
         writeln!(out, "action        {}", row.action)?;
-        writeln!(
-            out,
-            "record        {}",
-            rounds_domain::plain(&row.record).into_owned()
-        )?;
+        writeln!(out, "record        {}", plain(&row.record))?;
         writeln!(out, "found         {}", row.detected_at)?;
         writeln!(
             out,

@@ -13,17 +13,6 @@ use rounds_map::Json;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Codes of an `OperationOutcome`'s issue that say that the same request may go well later (FHIR R4, `IssueType`, under `transient`).
-const TRANSIENT: [&str; 7] = [
-    "transient",
-    "lock-error",
-    "no-store",
-    "exception",
-    "timeout",
-    "incomplete",
-    "throttled",
-];
-
 /// What a manifest says.
 pub(super) struct Manifest {
     /// Up to when the export goes, by the EHR's clock.
@@ -92,7 +81,7 @@ pub(super) fn failed_for_good(response: &EhrResponse) -> Option<RoundFailure> {
     }
     let outcome = Json::parse(&response.body).ok()?;
     let codes = of_outcome(&outcome, |_| true)?;
-    let may_pass = |code: &String| TRANSIENT.contains(&code.as_str()) || code == "login";
+    let may_pass = |code: &String| issue::is_transient(code) || code == "login";
     (!codes.iter().any(may_pass)).then(|| failed(&codes))
 }
 

@@ -153,8 +153,11 @@ impl Report for FilledPage {
         ]);
         for row in &self.fields {
             let share = row.filled * 100 / self.notifications.max(1);
-            let path = rounds_domain::plain(&row.path).into_owned();
-            table.row([path, row.filled.to_string(), format!("{share} %")]);
+            table.row([
+                row.path.clone(),
+                row.filled.to_string(),
+                format!("{share} %"),
+            ]);
         }
         table.write(out, "")
     }

@@ -3,7 +3,7 @@
 use crate::output::{
     Align, Columns, RawDocument, Report, bytes_in_words, cursor_in_words, duration_in_words, plural,
 };
-use rounds_domain::{FeedKey, Notification, RoundCounts, RoundEnd};
+use rounds_domain::{FeedKey, Notification, RoundCounts, RoundEnd, plain};
 use rounds_engine::{Choice, ChosenRecord, Exchange, PollMode, PollReport};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -345,7 +345,7 @@ impl PollPage {
         let count = u64::try_from(self.notifications.len()).unwrap_or(u64::MAX);
         writeln!(out, "{} would be sent", plural(count, "notification"))?;
         for notification in &self.notifications {
-            let record = rounds_domain::plain(&notification.record).into_owned();
+            let record = plain(&notification.record);
             writeln!(
                 out,
                 "  {} for record {record} ({})",
@@ -357,7 +357,7 @@ impl PollPage {
             writeln!(out, "  {}", notification.body.indented("  "))?;
         }
         for failure in &self.failures {
-            let record = rounds_domain::plain(&failure.record).into_owned();
+            let record = plain(&failure.record);
             writeln!(
                 out,
                 "  none for record {record}: {} ({})",
