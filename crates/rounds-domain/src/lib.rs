@@ -24,6 +24,7 @@ mod phi;
 mod plain;
 pub mod plan;
 pub mod ports;
+mod retry_after;
 mod round;
 
 pub use code::Code;
@@ -43,6 +44,7 @@ pub use ids::{
 pub use notification::{Gap, Notification};
 pub use phi::{Document, Phi};
 pub use plain::{PlainLines, plain};
+pub use retry_after::retry_after;
 pub use round::{
     Absence, CommitReceipt, FeedState, Knowledge, MissedRecord, RoundCommit, RoundCounts, RoundEnd,
     RoundFailure, Suspicion,

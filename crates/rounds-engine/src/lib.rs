@@ -26,11 +26,11 @@
 //! - An outcome is recorded before anything follows from it.
 //! - No log line and no error text here carries a body, an identifier or a URL's path.
 
-mod answer;
 mod backoff;
 mod containers;
 mod delivery;
 mod engine;
+mod exchange;
 mod housekeeping;
 mod ids;
 mod lane;

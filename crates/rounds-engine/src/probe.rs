@@ -145,7 +145,7 @@ impl Prober<'_> {
             });
         }
         Probed {
-            exchanges: asking.exchanges,
+            exchanges: asking.exchanges(),
             statement,
             smart,
             strictness,
@@ -166,7 +166,7 @@ impl Prober<'_> {
                 found: asking.test(test).await,
             });
         }
-        (tested, asking.exchanges)
+        (tested, asking.exchanges())
     }
 }
 

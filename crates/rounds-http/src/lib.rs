@@ -29,7 +29,6 @@ mod gate;
 mod headers;
 mod inbound;
 mod keys;
-mod retry_after;
 mod secrets;
 mod steady;
 mod system;

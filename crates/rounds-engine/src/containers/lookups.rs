@@ -13,8 +13,9 @@ use self::batch::Batches;
 use self::identity::{AskedFor, Identity};
 use super::Trouble;
 use crate::Ports;
-use crate::answer::document::{self, Doubt};
-use crate::answer::{Basis, Judge, MayPass, Verdict};
+use crate::exchange::document::{self, Doubt};
+use crate::exchange::{Basis, Exchanger, Failed, Outcome, Retries};
+use crate::observe::NoObserver;
 use crate::request::{self, Blanks};
 use crate::round::failure;
 use futures_util::FutureExt;
@@ -22,11 +23,10 @@ use futures_util::future::{BoxFuture, Shared};
 use jiff::Timestamp;
 use rounds_domain::plan::{Action, Connection, Expect, Lookup, WhenMissing};
 use rounds_domain::ports::{Access, BodyPiece, EhrRequest, EhrResponse, Turn};
-use rounds_domain::{ActionName, Code, Container, Document, LookupName, RoundFailure};
+use rounds_domain::{ActionName, Code, Container, Document, LookupName};
 use rounds_map::{EvaluateError, Json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 /// The code of a lookup whose request cannot be made from the container.
 const NOT_ASKABLE: Code = Code::new("R0405");
@@ -256,19 +256,6 @@ struct Asking {
     what: String,
 }
 
-/// Why there is no answer.
-struct Failed {
-    trouble: Trouble,
-    /// Whether the same request may go better a little later.
-    may_pass: MayPass,
-}
-
-/// What the EHR says.
-enum Answered {
-    Response(EhrResponse, Basis),
-    Missing { status: u16 },
-}
-
 impl Asking {
     fn request(&self, scope: &Json) -> Result<EhrRequest, Trouble> {
         let blanks = Blanks::Refused {
@@ -289,10 +276,13 @@ impl Asking {
 
     /// Asks for one record.
     async fn one(self, request: EhrRequest, asked_for: AskedFor) -> Result<Looked, Trouble> {
-        let (answered, at) = self.ask(request).await.map_err(|failed| failed.trouble)?;
-        match answered {
-            Answered::Missing { status } => Ok(Looked::Missing { status, at }),
-            Answered::Response(response, basis) => {
+        let (outcome, at) = self.ask(request).await?;
+        match outcome {
+            Outcome::Empty(response) | Outcome::Gone(response) => Ok(Looked::Missing {
+                status: response.status.as_u16(),
+                at,
+            }),
+            Outcome::Good(response, basis) => {
                 let (lookup, answer) = (Arc::clone(&self.lookup), response.clone());
                 let read = self
                     .beside(move || {
@@ -308,10 +298,10 @@ impl Asking {
                     })
                     .await?;
                 let read = read.map_err(|error| {
-                    trouble(failure::unreadable(&response, &self.what, &error), None)
+                    Trouble::from(failure::unreadable(&response, &self.what, &error))
                 })?;
                 let (body, identity) =
-                    read.map_err(|doubt| trouble(doubt.failure(&self.what), None))?;
+                    read.map_err(|doubt| Trouble::from(doubt.failure(&self.what)))?;
                 match identity {
                     Identity::AsAsked => Ok(Looked::Found { body, at }),
                     Identity::Nothing => Ok(Looked::Missing {
@@ -343,48 +333,18 @@ impl Asking {
         }
     }
 
-    /// Asks; a session that has ended costs a second try.
-    async fn ask(&self, request: EhrRequest) -> Result<(Answered, Timestamp), Failed> {
-        let judge = Judge {
-            ports: &self.ports,
-            connection: &self.connection,
-            action: &self.action,
-            rule: &self.lookup.request,
-        };
-        let failed = |trouble, may_pass| Failed { trouble, may_pass };
-        let mut sessions = 0..1;
-        loop {
-            let sent_at = self.ports.clock.monotonic();
-            let answer = self.ports.ehr.send(request.clone()).await;
-            let response = answer.map_err(|error| {
-                let trouble = Trouble {
-                    code: error.code,
-                    reason: format!("{}: {}", self.what, error.message),
-                    retry_after: None,
-                };
-                failed(trouble, MayPass::Yes)
-            })?;
-            let at = self.ports.clock.now();
-            let judged = judge.judge(&response, &self.what, sent_at).await;
-            let judged = judged.map_err(|failure| failed(trouble(failure, None), MayPass::Yes))?;
-            let (failure, may_pass, retry_after) = match judged {
-                Verdict::Good(basis) => return Ok((Answered::Response(response, basis), at)),
-                Verdict::Nothing | Verdict::Gone => {
-                    let status = response.status.as_u16();
-                    return Ok((Answered::Missing { status }, at));
-                }
-                Verdict::SessionEnded(failure) => match sessions.next() {
-                    Some(_) => continue,
-                    None => (failure, MayPass::Yes, None),
-                },
-                Verdict::Bad {
-                    failure,
-                    may_pass,
-                    after,
-                } => (failure, may_pass, after),
-            };
-            return Err(failed(trouble(failure, retry_after), may_pass));
-        }
+    /// Asks. Trouble that may pass is waited for by the container, which others overtake meanwhile.
+    async fn ask(&self, request: EhrRequest) -> Result<(Outcome, Timestamp), Failed> {
+        let exchanger = Exchanger::new(
+            &self.ports,
+            &self.connection,
+            &self.action,
+            &self.lookup.request,
+        );
+        let outcome = exchanger
+            .exchange(request, &self.what, Retries::Left, &mut NoObserver)
+            .await?;
+        Ok((outcome, self.ports.clock.now()))
     }
 
     /// Computes where expressions are evaluated.
@@ -414,14 +374,6 @@ pub(super) fn not_askable(lookup: &Lookup, error: &EvaluateError) -> Trouble {
             lookup.name
         ),
         retry_after: None,
-    }
-}
-
-fn trouble(failure: RoundFailure, retry_after: Option<Duration>) -> Trouble {
-    Trouble {
-        code: failure.code,
-        reason: failure.message,
-        retry_after,
     }
 }
 

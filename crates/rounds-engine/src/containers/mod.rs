@@ -21,6 +21,7 @@ pub(crate) use wrap::{NUMBER_MARK, source};
 
 use crate::Ports;
 use crate::backoff::next_wait;
+use crate::exchange::Failed;
 use crate::moment::later;
 use crate::round::failure::EVALUATOR;
 use lookups::Looked;
@@ -28,7 +29,7 @@ use mapping::Mapped;
 use rounds_domain::plan::{Action, Plan, WhenMissing};
 use rounds_domain::{
     Code, Container, ContainerSettlement, DeliveryOrder, DestinationName, Gap, LookupAnswer,
-    Notification, Owed,
+    Notification, Owed, RoundFailure,
 };
 use rounds_map::NotEvaluated;
 use scope::Scope;
@@ -57,6 +58,26 @@ pub(crate) struct Trouble {
 
 /// When a record is tried again whose evaluation took too long. Each try may hold a thread for as long as it likes.
 const AFTER_TOO_LONG: Duration = Duration::from_hours(1);
+
+/// Nobody said how long to wait.
+impl From<RoundFailure> for Trouble {
+    fn from(failure: RoundFailure) -> Self {
+        Self {
+            code: failure.code,
+            reason: failure.message,
+            retry_after: None,
+        }
+    }
+}
+
+impl From<Failed> for Trouble {
+    fn from(failed: Failed) -> Self {
+        Self {
+            retry_after: failed.after,
+            ..failed.failure.into()
+        }
+    }
+}
 
 impl Trouble {
     /// An evaluation that was given up. `what` is what was being done.

@@ -1,11 +1,13 @@
 //! One question of a probe, and what its answer shows.
 
 use super::{Found, Prober, Works};
-use crate::observe::Exchange;
+use crate::exchange::document::{self, Doubt};
+use crate::exchange::{Basis, Dialect, Exchanger, Outcome, Retries};
+use crate::observe::{Exchange, Observer};
 use crate::request;
 use crate::round::bundle::Bundle;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use rounds_domain::plan::ConnectionTest;
+use rounds_domain::plan::{AnswerFormat, BundleKind, ConnectionTest};
 use rounds_domain::ports::{Access, EhrRequest, EhrResponse, Turn};
 use rounds_map::Json;
 
@@ -24,29 +26,66 @@ pub(super) enum Seen {
 /// Asks, and keeps what was asked.
 pub(super) struct Asking<'a> {
     prober: &'a Prober<'a>,
-    pub(super) exchanges: Vec<Exchange>,
+    written: Written,
 }
 
-/// What may be shown of a Bundle, taken out where bodies are read.
-struct Look {
-    is_history: bool,
-    bundle: Option<Bundle>,
+/// What is written down of a probe.
+#[derive(Default)]
+struct Written(Vec<Exchange>);
+
+impl Observer for Written {
+    fn exchanged(&mut self, exchange: Exchange) {
+        self.0.push(exchange);
+    }
+}
+
+/// A good answer, and why it counts as one.
+struct Answer {
+    response: EhrResponse,
+    basis: Basis,
+}
+
+/// Why there is no good answer.
+struct No {
+    /// The status, where one came.
+    status: Option<StatusCode>,
+    words: String,
+}
+
+impl From<No> for Seen {
+    fn from(no: No) -> Self {
+        match no.status {
+            Some(status) => Self::Refused {
+                status: status.as_u16(),
+                words: no.words,
+            },
+            None => Self::Nothing(no.words),
+        }
+    }
 }
 
 impl<'a> Asking<'a> {
     pub(super) fn new(prober: &'a Prober<'a>) -> Self {
         Self {
             prober,
-            exchanges: Vec::new(),
+            written: Written::default(),
         }
     }
 
-    async fn get(&mut self, path: &str, query: &[(&str, &str)]) -> Result<EhrResponse, String> {
+    /// What was asked.
+    pub(super) fn exchanges(self) -> Vec<Exchange> {
+        self.written.0
+    }
+
+    async fn get(&mut self, path: &str, query: &[(&str, &str)]) -> Result<Answer, No> {
         let connection = self.prober.connection;
         let mut url = connection
             .base_url
             .join(&format!("./{path}"))
-            .map_err(|_| "the path gives no URL".to_owned())?;
+            .map_err(|_| No {
+                status: None,
+                words: "the path gives no URL".to_owned(),
+            })?;
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
@@ -63,16 +102,41 @@ impl<'a> Asking<'a> {
             body: None,
             timeout: None,
         };
-        self.send(request).await
+        self.exchange(request, AnswerFormat::Json, Dialect::Plain)
+            .await
     }
 
-    async fn send(&mut self, request: EhrRequest) -> Result<EhrResponse, String> {
-        let clock = self.prober.clock;
-        let began = clock.monotonic();
-        let answer = self.prober.ehr.send(request.clone()).await;
-        let took = clock.monotonic().saturating_sub(began);
-        self.exchanges.push(Exchange::of(&request, &answer, took));
-        answer.map_err(|error| error.message)
+    async fn exchange(
+        &mut self,
+        request: EhrRequest,
+        format: AnswerFormat,
+        dialect: Dialect,
+    ) -> Result<Answer, No> {
+        let exchanger = Exchanger {
+            ehr: &**self.prober.ehr,
+            clock: &**self.prober.clock,
+            evaluator: self.prober.evaluator,
+            connection: self.prober.connection,
+            own_rules: &[],
+            format,
+            dialect,
+        };
+        // The person who asked sees how it went, and asks again.
+        let outcome = exchanger
+            .exchange(request, "probing", Retries::Left, &mut self.written)
+            .await;
+        match outcome {
+            Ok(Outcome::Good(response, basis)) => Ok(Answer { response, basis }),
+            Ok(Outcome::Empty(response) | Outcome::Gone(response)) => Err(refused(&response)),
+            Err(failed) => Err(match failed.response {
+                // A good status that a rule or the answer itself says to be a failure has words of its own.
+                Some(response) if !response.status.is_success() => refused(&response),
+                response => No {
+                    status: response.map(|response| response.status),
+                    words: failed.failure.message,
+                },
+            }),
+        }
     }
 
     /// One of the connection's own tests.
@@ -91,35 +155,38 @@ impl<'a> Asking<'a> {
             Ok(request) => request,
             Err(error) => return no(format!("cannot be asked: {error}")),
         };
-        let response = match self.send(request).await {
-            Ok(response) => response,
-            Err(words) => return no(words),
+        let format = test.request.format;
+        let dialect = Dialect::of(&test.request);
+        let answer = match self.exchange(request, format, dialect).await {
+            Ok(answer) => answer,
+            Err(refused) => return no(refused.words),
         };
-        if let Some(words) = refused(&response) {
-            return no(words);
-        }
-        let (format, works) = (test.request.format, test.works.clone());
+        let works = test.works.clone();
         let looked = self.prober.evaluator.run(move || {
-            let body = format.read(&response.body).ok()?;
-            Some(works.optional(&body).ok().flatten()?.as_bool() == Some(true))
+            let body = format.read(&answer.response.body).ok()?;
+            if let Some(doubt) = answer.doubt(|status| document::doubt_record(status, &body)) {
+                return Some(Err(doubt));
+            }
+            Some(Ok(
+                works.optional(&body).ok().flatten()?.as_bool() == Some(true)
+            ))
         });
         match looked.await.ok().flatten() {
-            Some(true) => Found {
+            Some(Ok(true)) => Found {
                 works: Works::Yes,
                 because: "the answer is what it should be".to_owned(),
             },
-            Some(false) => no("the answer is not what it should be".to_owned()),
+            Some(Ok(false)) => no("the answer is not what it should be".to_owned()),
+            Some(Err(doubt)) => no(doubt.words().to_owned()),
             None => no("the answer cannot be read, or `works` says nothing of it".to_owned()),
         }
     }
 
     /// A document that the server may have.
     pub(super) async fn json(&mut self, path: &str, query: &[(&str, &str)]) -> Option<Json> {
-        let response = self.get(path, query).await.ok()?;
-        if !response.status.is_success() {
-            return None;
-        }
-        Json::parse(&response.body).ok()
+        let answer = self.get(path, query).await.ok()?;
+        let parsed = (self.prober.evaluator).run(move || Json::parse(&answer.response.body).ok());
+        parsed.await.ok().flatten()
     }
 
     /// A search of a type, and whether this parameter was used.
@@ -129,69 +196,67 @@ impl<'a> Asking<'a> {
         query: &[(&str, &str)],
         parameter: &str,
     ) -> Seen {
-        let response = match self.get(resource, query).await {
-            Ok(response) => response,
-            Err(words) => return Seen::Nothing(words),
+        let answer = match self.get(resource, query).await {
+            Ok(answer) => answer,
+            Err(no) => return no.into(),
         };
-        if let Some(words) = refused(&response) {
-            return Seen::Refused {
-                status: response.status.as_u16(),
-                words,
-            };
-        }
-        match self.look(response).await {
-            Some(Look {
-                bundle: Some(bundle),
-                ..
-            }) => match bundle.ignores(parameter, resource) {
+        match self.look(answer, BundleKind::Search).await {
+            Ok(bundle) => match bundle.ignores(parameter, resource) {
                 Some(how) => Seen::Ignored(how),
                 None => Seen::Records(bundle.matches),
             },
-            _ => Seen::Nothing("the answer is no Bundle".to_owned()),
+            Err(words) => Seen::Nothing(words),
         }
     }
 
     /// The history of a type.
     pub(super) async fn history(&mut self, resource: &str) -> Result<(), String> {
-        let response = self
+        let answer = self
             .get(&format!("{resource}/_history"), &[("_count", "1")])
-            .await?;
-        if let Some(words) = refused(&response) {
-            return Err(words);
-        }
-        match self.look(response).await {
-            Some(Look {
-                is_history: true, ..
-            }) => Ok(()),
-            _ => Err("the answer is no history".to_owned()),
-        }
+            .await;
+        let answer = answer.map_err(|no| no.words)?;
+        self.look(answer, BundleKind::History).await.map(drop)
     }
 
-    async fn look(&self, response: EhrResponse) -> Option<Look> {
+    /// Reads a Bundle where bodies are read.
+    async fn look(&self, answer: Answer, kind: BundleKind) -> Result<Bundle, String> {
         let looked = self.prober.evaluator.run(move || {
-            let body = Json::parse(&response.body).ok()?;
-            let kind = body
-                .get("type")
-                .and_then(|kind| kind.as_str().map(str::to_owned));
-            Some(Look {
-                is_history: kind.as_deref() == Some("history"),
-                bundle: Bundle::of(&body),
-            })
+            let body = Json::parse(&answer.response.body)
+                .map_err(|error| format!("the answer is {error}"))?;
+            let doubt = answer.doubt(|status| document::doubt_bundle(status, kind, &body));
+            if let Some(doubt) = doubt {
+                return Err(doubt.words().to_owned());
+            }
+            Bundle::of(&body).ok_or_else(|| "the answer is no Bundle".to_owned())
         });
-        looked.await.ok().flatten()
+        looked.await.unwrap_or_else(|error| Err(error.to_string()))
     }
 }
 
-fn refused(response: &EhrResponse) -> Option<String> {
-    let status = response.status;
-    if status.is_success() {
-        return None;
+impl Answer {
+    /// What speaks against it, unless a rule says that it is good.
+    fn doubt(&self, judge: impl FnOnce(StatusCode) -> Option<Doubt>) -> Option<Doubt> {
+        match self.basis {
+            Basis::Rule => None,
+            Basis::Status => judge(self.response.status),
+        }
     }
-    Some(match status {
+}
+
+fn refused(response: &EhrResponse) -> No {
+    let status = response.status;
+    let words = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             format!("answered {status}: the credential may not ask for it")
         }
         StatusCode::NOT_FOUND => format!("answered {status}: the server does not have it"),
+        _ if status.is_success() => {
+            format!("answered {status}, which a rule says to be nothing")
+        }
         _ => format!("refused with {status}"),
-    })
+    };
+    No {
+        status: Some(status),
+        words,
+    }
 }

@@ -4,7 +4,7 @@
 //! among the entries (FHIR R4, search, 3.1.1.4.12 and 3.1.1.4.18). That is how a server tells that it did not understand a change filter: most of them go on and answer with
 //! everything.
 
-use crate::answer::document::items;
+use crate::exchange::document::items;
 use rounds_map::Json;
 use std::collections::BTreeSet;
 use url::Url;

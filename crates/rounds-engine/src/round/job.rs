@@ -15,10 +15,9 @@ mod manifest;
 use self::kept::Started;
 use self::manifest::Manifest;
 use super::cursor::SourceClock;
-use super::failure::{self, failure};
+use super::failure::failure;
 use super::{Interruption, Round, ask, read};
-use crate::answer::{Basis, Judge, Verdict};
-use crate::observe::Exchange;
+use crate::exchange::{Basis, Failed, Outcome, Retries};
 use crate::request;
 use http::header::{ACCEPT, CONTENT_LOCATION, HeaderValue, LOCATION};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
@@ -29,7 +28,6 @@ use rounds_domain::ports::{Access, EhrRequest, EhrResponse, StoreError, Turn};
 use rounds_domain::{Code, Cursor, RoundEnd, RoundFailure};
 use rounds_map::Filter;
 use std::sync::Arc;
-use std::time::Duration;
 use url::Url;
 
 /// The EHR did not start the job.
@@ -54,13 +52,6 @@ fn ends_the_job(code: Code) -> bool {
 const DELETED: &str = r#".[] | .entry[]? | select(.request.method == "DELETE") | .request.url | split("?")[0] | split("/")
   | {resourceType: .[-2], id: .[-1], deleted: true}"#;
 
-/// What was answered.
-enum Answered {
-    Response(EhrResponse),
-    /// The EHR does not know it.
-    Gone,
-}
-
 impl Round<'_> {
     /// Goes one step with the job of this feed. Gives where the cursor stands once all was read.
     pub(super) async fn drain_job(&mut self) -> Result<Cursor, Interruption> {
@@ -82,14 +73,19 @@ impl Round<'_> {
 
     async fn finish_job(&mut self, started: Started) -> Result<Cursor, Interruption> {
         let request = self.request(Method::GET, started.url.clone(), AnswerFormat::Json);
-        let (response, sent_at) = self.exchange(request).await?;
-        if let Some(failure) = manifest::failed_for_good(&response) {
-            return Err(failure.into());
-        }
-        let Answered::Response(response) = self.judge(response, sent_at).await? else {
-            tracing::warn!(action = %self.action.name, feed = %self.feed.name, "the EHR does not know its export any more; it is started anew");
-            self.keep_job(None).await?;
-            return Err(Interruption::Waits);
+        // The next round asks again anyway.
+        let (response, basis) = match self.ask_of_job(request, Retries::Left).await {
+            Ok(Outcome::Good(response, basis)) => (response, basis),
+            Ok(Outcome::Empty(response)) => (response, Basis::Rule),
+            Ok(Outcome::Gone(_)) => {
+                tracing::warn!(action = %self.action.name, feed = %self.feed.name, "the EHR does not know its export any more; it is started anew");
+                self.keep_job(None).await?;
+                return Err(Interruption::Waits);
+            }
+            Err(failed) => {
+                let for_good = failed.response.as_ref().and_then(manifest::failed_for_good);
+                return Err(for_good.unwrap_or(failed.failure).into());
+            }
         };
         if response.status == StatusCode::ACCEPTED {
             let not_before = manifest::after(&response, self.ports.clock.now());
@@ -100,7 +96,7 @@ impl Round<'_> {
             self.keep_job(Some(&asked_again)).await?;
             return Err(Interruption::Waits);
         }
-        let manifest = manifest::read(self.ports, self.feed, response).await?;
+        let manifest = manifest::read(self.ports, self.feed, response, basis).await?;
         self.read_parts(&manifest, &started).await
     }
 
@@ -127,8 +123,10 @@ impl Round<'_> {
             "application/fhir+json",
         );
         let now = self.ports.clock.now();
-        let Answered::Response(response) = self.send(request.clone()).await? else {
-            return Err(not_started("the EHR does not have it").into());
+        // Sent twice it might start two exports.
+        let response = match self.ask_of_job(request.clone(), Retries::Left).await? {
+            Outcome::Good(response, _) | Outcome::Empty(response) => response,
+            Outcome::Gone(_) => return Err(not_started("the EHR does not have it").into()),
         };
         let location = response.headers.get(CONTENT_LOCATION);
         let location = location.and_then(|value| value.to_str().ok());
@@ -161,24 +159,17 @@ impl Round<'_> {
         self.source_clock.get_or_insert(clock.believed());
         self.advance.clock_answered();
         for link in &manifest.said {
-            let response = self.part(started, manifest, link).await?;
+            let (response, _) = self.part(started, manifest, link).await?;
             manifest::errors_in(&response.body)?;
         }
         let (there, gone) = (self.of_parts(None)?, self.of_parts(Some(DELETED))?);
         let parts = manifest.parts.iter().map(|link| (link, &there));
         let deleted = manifest.deleted.iter().map(|link| (link, &gone));
         for (link, feed) in parts.chain(deleted) {
-            let response = self.part(started, manifest, link).await?;
+            let (response, basis) = self.part(started, manifest, link).await?;
             let (ports, partition) = (self.ports, self.key.partition.as_ref());
-            let page = read::page_beside(
-                ports,
-                self.action,
-                feed,
-                partition,
-                &response,
-                Basis::Status,
-            )
-            .await?;
+            let page =
+                read::page_beside(ports, self.action, feed, partition, &response, basis).await?;
             page.believed("reading a part of an export")?;
             self.counts.pages += 1;
             self.choose(page.records, &asked, clock, started.at).await?;
@@ -194,7 +185,7 @@ impl Round<'_> {
         started: &Started,
         manifest: &Manifest,
         link: &str,
-    ) -> Result<EhrResponse, Interruption> {
+    ) -> Result<(EhrResponse, Basis), Interruption> {
         let mut request = match manifest.parts_need {
             Access::AsUser => {
                 let url = self.follow(&started.url, link)?;
@@ -207,16 +198,19 @@ impl Round<'_> {
         };
         for _ in 0..=MOST_REDIRECTS {
             let from = request.url.clone();
-            let (response, sent_at) = self.exchange(request).await?;
-            if let Some(location) = redirected(&response) {
-                // Wherever it leads, it is the link that permits it.
-                request = self.bare(joined(&from, location)?);
-                continue;
-            }
-            return match self.judge(response, sent_at).await? {
-                Answered::Response(response) => Ok(response),
-                Answered::Gone => Err(manifest::unusable("a part is not there any more").into()),
+            let failed = match self.ask_of_job(request, Retries::AtOnce).await {
+                Ok(Outcome::Good(response, basis)) => return Ok((response, basis)),
+                Ok(Outcome::Empty(response)) => return Ok((response, Basis::Rule)),
+                Ok(Outcome::Gone(_)) => {
+                    return Err(manifest::unusable("a part is not there any more").into());
+                }
+                Err(failed) => failed,
             };
+            let Some(location) = failed.response.as_ref().and_then(redirected) else {
+                return Err(failed.failure.into());
+            };
+            // Wherever it leads, it is the link that permits it.
+            request = self.bare(joined(&from, location)?);
         }
         Err(manifest::unusable("a part is redirected again and again").into())
     }
@@ -236,7 +230,8 @@ impl Round<'_> {
             return Ok(());
         };
         let request = self.request(Method::DELETE, started.url, AnswerFormat::Json);
-        if let Err(Interruption::Failed(failure)) = self.send(request).await {
+        if let Err(failed) = self.ask_of_job(request, Retries::Left).await {
+            let failure = failed.failure;
             tracing::info!(action = %self.action.name, feed = %self.feed.name, code = %failure.code, "an export could not be deleted: {}", failure.message);
         }
         self.keep_job(None).await
@@ -281,41 +276,13 @@ impl Round<'_> {
         }
     }
 
-    async fn send(&mut self, request: EhrRequest) -> Result<Answered, Interruption> {
-        let (response, sent_at) = self.exchange(request).await?;
-        self.judge(response, sent_at).await
-    }
-
-    async fn exchange(
+    async fn ask_of_job(
         &mut self,
         request: EhrRequest,
-    ) -> Result<(EhrResponse, Duration), RoundFailure> {
-        self.counts.requests += 1;
-        let sent_at = self.ports.clock.monotonic();
-        let answer = self.ports.ehr.send(request.clone()).await;
-        let took = self.ports.elapsed_since(sent_at);
-        self.observer
-            .exchanged(Exchange::of(&request, &answer, took));
-        let response = answer.map_err(|error| failure::no_answer(&error))?;
-        Ok((response, sent_at))
-    }
-
-    async fn judge(
-        &mut self,
-        response: EhrResponse,
-        sent_at: Duration,
-    ) -> Result<Answered, Interruption> {
-        let judge = Judge {
-            ports: self.ports,
-            connection: self.connection,
-            action: self.action,
-            rule: &self.feed.request,
-        };
-        match judge.judge(&response, ASKING, sent_at).await? {
-            Verdict::Good(_) | Verdict::Nothing => Ok(Answered::Response(response)),
-            Verdict::Gone => Ok(Answered::Gone),
-            Verdict::SessionEnded(failure) | Verdict::Bad { failure, .. } => Err(failure.into()),
-        }
+        retries: Retries,
+    ) -> Result<Outcome, Failed> {
+        self.exchange(&self.feed.clone(), request, ASKING, retries)
+            .await
     }
 
     /// A link of the EHR's, which must lead to the EHR itself: the credentials go along.

@@ -9,9 +9,9 @@
 //! comparison finds that by itself. Where pages have numbers or offsets instead, `order: ascending` says that each page gives the number of
 //! its last entry; a page's is believed once the next one's is higher.
 
+use super::ASKING;
 use super::ask;
 use super::cursor::{Advance, SourceClock};
-use super::exchange::ASKING;
 use super::failure::{self, failure};
 use super::pages::Pages;
 use super::read::NextPage;

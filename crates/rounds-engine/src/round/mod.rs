@@ -18,7 +18,6 @@ pub(crate) mod ask;
 pub(crate) mod bundle;
 mod choose;
 pub(crate) mod cursor;
-mod exchange;
 pub(crate) mod failure;
 mod former;
 mod gone;
@@ -39,12 +38,11 @@ mod slices;
 pub(crate) mod tour;
 
 use crate::Ports;
-use crate::answer::Judge;
+use crate::exchange::{self, Counted, Exchanger, Outcome, Retries};
 use crate::observe::Observer;
 use absence::Seen;
 use ask::{Asked, Purpose};
 use cursor::{Advance, Order, SourceClock};
-use exchange::{Heard, Repeatable};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use newest::Newest;
@@ -60,6 +58,9 @@ use rounds_domain::{
 use rounds_map::Json;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// What a round asks for, as its failures say it.
+const ASKING: &str = "asking for changes";
 
 /// How far zones are from UTC, with some minutes around it.
 const ZONES_APART: std::ops::RangeInclusive<Duration> =
@@ -182,6 +183,12 @@ enum Interruption {
 impl From<RoundFailure> for Interruption {
     fn from(failure: RoundFailure) -> Self {
         Self::Failed(failure)
+    }
+}
+
+impl From<exchange::Failed> for Interruption {
+    fn from(failed: exchange::Failed) -> Self {
+        Self::Failed(failed.failure)
     }
 }
 
@@ -388,7 +395,7 @@ impl Round<'_> {
             {
                 return Err(failure.into());
             }
-            page.believed(exchange::ASKING)?;
+            page.believed(ASKING)?;
             self.advance.page(page.cursor.as_ref())?;
             if !pages.is_looking_back() {
                 self.advance.step_onward(page.cursor.as_ref());
@@ -453,6 +460,24 @@ impl Round<'_> {
         Json::object(asked.scope.members().chain([partition]))
     }
 
+    /// One exchange of this feed, or of the feed with another request for the same records.
+    async fn exchange(
+        &mut self,
+        through: &Feed,
+        request: EhrRequest,
+        what: &str,
+        retries: Retries,
+    ) -> Result<Outcome, exchange::Failed> {
+        let exchanger = Exchanger::new(self.ports, self.connection, self.action, &through.request);
+        let mut counted = Counted {
+            requests: &mut self.counts.requests,
+            observer: self.observer,
+        };
+        exchanger
+            .exchange(request, what, retries, &mut counted)
+            .await
+    }
+
     async fn read_page(
         &mut self,
         feed: &Arc<Feed>,
@@ -460,30 +485,17 @@ impl Round<'_> {
     ) -> Result<(PageContent, EhrResponse), Interruption> {
         // What asks a queue for what it gave before takes nothing.
         let takes = matches!(feed.cursor, CursorRule::Queue(_)) && Arc::ptr_eq(feed, self.feed);
-        let repeatable = if takes {
-            Repeatable::No
+        let retries = if takes {
+            Retries::Left
         } else {
-            Repeatable::Yes
+            Retries::AtOnce
         };
-        let judge = Judge {
-            ports: self.ports,
-            connection: self.connection,
-            action: self.action,
-            rule: &feed.request,
-        };
-        let heard = exchange::ask(
-            &judge,
-            request.clone(),
-            repeatable,
-            &mut self.counts.requests,
-            self.observer,
-        )
-        .await?;
-        let (response, basis) = match heard {
-            Heard::Page(response, basis) => (response, basis),
-            Heard::Nothing(response) => return Ok((PageContent::nothing(), response)),
-            Heard::Gone(response) => return Err(self.gone(&response)),
-        };
+        let (response, basis) =
+            match (self.exchange(feed, request.clone(), ASKING, retries)).await? {
+                Outcome::Good(response, basis) => (response, basis),
+                Outcome::Empty(response) => return Ok((PageContent::nothing(), response)),
+                Outcome::Gone(response) => return Err(self.gone(&response)),
+            };
         let (ports, action, partition) = (self.ports, self.action, self.key.partition.as_ref());
         let page = read::page_beside(ports, action, feed, partition, &response, basis).await?;
         Ok((page, response))

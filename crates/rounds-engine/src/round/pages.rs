@@ -12,7 +12,7 @@ mod walk;
 
 use super::failure::{self, failure};
 use super::read::{NextPage, PageContent};
-use crate::answer::claims::Claims;
+use crate::exchange::claims::Claims;
 use crate::request;
 use http::HeaderMap;
 use link_header::link_in;

@@ -4,13 +4,12 @@
 //! patients that is asked each hour does not ask for the patients each hour too. When it cannot be renewed the former one
 //! serves on: a list that is a day old is better than no round.
 
-use super::exchange::{self, Heard, Repeatable};
 use super::failure::{self, failure};
 use super::feed_key;
 use super::pages::{Maker, Pages};
 use super::read::{self, Identity, PageContent};
 use crate::Ports;
-use crate::answer::Judge;
+use crate::exchange::{Counted, Exchanger, Outcome, Retries};
 use crate::observe::Observer;
 use jiff::Timestamp;
 use rounds_domain::plan::{Action, Connection, Feed, PartitionQuery, Partitions};
@@ -90,6 +89,9 @@ impl PartitionLists {
     }
 }
 
+/// What the list is asked for, as its failures say it.
+const ASKING: &str = "asking for partitions";
+
 async fn ask(
     ports: &Ports,
     connection: &Connection,
@@ -105,31 +107,25 @@ async fn ask(
         scope: Json::object::<String>([]),
         what: "partitions",
     };
-    let judge = Judge {
-        ports,
-        connection,
-        action,
-        rule: &list.request,
+    let exchanger = Exchanger::new(ports, connection, action, &list.request);
+    let mut counted = Counted {
+        requests: &mut counts.requests,
+        observer,
     };
     let mut pages = Pages::new(list, maker)?;
     let mut partitions = BTreeSet::new();
     while let Some(request) = pages.take()? {
-        let heard = exchange::ask(
-            &judge,
-            request.clone(),
-            Repeatable::Yes,
-            &mut counts.requests,
-            observer,
-        )
-        .await?;
-        let page = match &heard {
-            Heard::Page(response, basis) => {
+        let outcome = exchanger
+            .exchange(request.clone(), ASKING, Retries::AtOnce, &mut counted)
+            .await?;
+        let page = match &outcome {
+            Outcome::Good(response, basis) => {
                 read::page_beside(ports, action, list, None, response, *basis).await?
             }
-            Heard::Nothing(_) => PageContent::nothing(),
-            Heard::Gone(response) => return Err(failure::status(response, exchange::ASKING)),
+            Outcome::Empty(_) => PageContent::nothing(),
+            Outcome::Gone(response) => return Err(failure::status(response, ASKING)),
         };
-        page.believed("asking for partitions")?;
+        page.believed(ASKING)?;
         for record in &page.records {
             // A partition that names nothing would ask for all of them.
             let is_blank = !record.id.expose().contains(char::is_alphanumeric);
@@ -149,7 +145,7 @@ async fn ask(
                 "narrow the list in `for_each`, or ask the EHR in another way",
             ));
         }
-        pages.advance(&request, &heard.response().headers, &page)?;
+        pages.advance(&request, &outcome.response().headers, &page)?;
     }
     Ok(partitions)
 }

@@ -1,15 +1,15 @@
 //! From a page's body to its records: the part of a round that computes, done where expressions are evaluated.
 
+use super::ASKING;
 use super::bundle::Bundle;
 use super::cursor::Position;
-use super::exchange::ASKING;
 use super::failure::{self, failure};
 use super::gone;
 use super::instant;
 use crate::Ports;
-use crate::answer::Basis;
-use crate::answer::claims::Claims;
-use crate::answer::document::{self, Doubt};
+use crate::exchange::Basis;
+use crate::exchange::claims::Claims;
+use crate::exchange::document::{self, Doubt};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rounds_domain::plan::{

@@ -8,11 +8,12 @@
 //! made again, but not sooner than it settles: an EHR that goes on refusing is not pestered.
 
 use super::failure::{self, failure};
-use crate::answer::{Judge, Verdict};
+use crate::exchange::{Basis, Exchanger, Outcome, Retries, document};
+use crate::observe::NoObserver;
 use crate::{Ports, request};
 use jiff::Timestamp;
-use rounds_domain::plan::{Action, Connection, Feed, Setup};
-use rounds_domain::ports::{BodyPiece, EhrRequest, StoreError};
+use rounds_domain::plan::{Action, AnswerFormat, Connection, Feed, Setup};
+use rounds_domain::ports::{BodyPiece, EhrRequest, EhrResponse, StoreError};
 use rounds_domain::{
     Code, Cursor, FeedKey, FeedName, FeedState, Phi, RoundCommit, RoundCounts, RoundEnd,
     RoundFailure,
@@ -152,27 +153,43 @@ async fn send(
     request: EhrRequest,
 ) -> Result<(), RoundFailure> {
     const WHAT: &str = "setting up";
-    let judge = Judge {
-        ports,
-        connection,
-        action,
-        rule: &setup.request,
+    let rule = &setup.request;
+    let exchanger = Exchanger::new(ports, connection, action, rule);
+    let outcome = exchanger
+        .exchange(request, WHAT, Retries::AtOnce, &mut NoObserver)
+        .await;
+    let answered = match outcome {
+        Ok(Outcome::Good(response, Basis::Status)) => {
+            believed(ports, rule.format, response, WHAT).await
+        }
+        Ok(Outcome::Good(_, Basis::Rule) | Outcome::Empty(_)) => Ok(()),
+        Ok(Outcome::Gone(response)) => Err(failure::status(&response, WHAT)),
+        Err(failed) => Err(failed.into()),
     };
-    let sent_at = ports.clock.monotonic();
-    let answer = ports.ehr.send(request).await;
-    let response = answer.map_err(|error| failure::no_answer(&error))?;
-    match judge.judge(&response, WHAT, sent_at).await? {
-        Verdict::Good(_) | Verdict::Nothing => Ok(()),
-        Verdict::Gone => Err(failure::status(&response, WHAT)),
-        Verdict::SessionEnded(failure) | Verdict::Bad { failure, .. } => Err(failure),
-    }
-    .map_err(|cause| {
+    answered.map_err(|cause| {
         failure(
             SETUP_FAILED,
             cause.message,
             cause.hint.unwrap_or_else(|| HINT.to_owned()),
         )
     })
+}
+
+/// Whether an answer with a good status says that the setup was made, or at least nothing else.
+async fn believed(
+    ports: &Ports,
+    format: AnswerFormat,
+    response: EhrResponse,
+    what: &str,
+) -> Result<(), RoundFailure> {
+    let looked = (ports.evaluator)
+        .run(move || document::doubt_receipt(format, &response))
+        .await;
+    match looked {
+        Ok(None) => Ok(()),
+        Ok(Some(doubt)) => Err(doubt.failure(what)),
+        Err(error) => Err(failure::not_evaluated(what, error)),
+    }
 }
 
 fn key(action: &Action) -> FeedKey {

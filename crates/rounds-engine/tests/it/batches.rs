@@ -1,7 +1,9 @@
 //! Lookups of many containers in one request.
 
 use crate::ehr::{body_of, json_answer, parameter, status};
+use crate::trouble::no_answer;
 use crate::world::{World, feed_key};
+use rounds_domain::ports::Transience;
 use rounds_engine::{PollMode, poll};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -119,6 +121,34 @@ async fn one_that_the_ehr_cannot_bear_keeps_no_other_from_its_answer() {
     assert!(asked.counts().len() < 30, "{:?}", asked.counts());
     let overview = world.overview().await;
     assert_eq!(overview.actions[0].containers_parked, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_too_long_is_asked_for_in_halves_and_no_answer_is_not() {
+    for (code, wanted) in [("R0303", 100), ("R0307", 0)] {
+        let world = World::with(CONFIG);
+        let asked = ehr(&world, &[], &[], 100);
+        let counted = asked.clone();
+        world.ehr.on("/api/patients", move |url| {
+            let ids: Vec<String> = parameter(url, "id").split(',').map(str::to_owned).collect();
+            counted.0.lock().expect("not poisoned").push(ids.len());
+            if ids.len() > 5 {
+                return no_answer(code, Transience::Lasting);
+            }
+            let answer = ids
+                .iter()
+                .map(|id| json!({ "id": id, "name": format!("p{id}") }));
+            json_answer(&answer.collect())
+        });
+        world.run_for(3).await;
+        assert_eq!(world.bodies().len(), wanted, "{code}");
+        let counts = asked.counts();
+        assert_eq!(
+            counts.iter().any(|count| *count <= 5),
+            wanted > 0,
+            "{counts:?}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -56,6 +56,8 @@ struct Held {
     started: u32,
     /// How long its exports take, in questions.
     questions: u32,
+    /// What an unfinished one answers as `Retry-After`.
+    wait: Option<String>,
     /// What came: method and path.
     log: Vec<String>,
     /// What is answered instead, by the beginning of a path: how often, and what.
@@ -175,7 +177,8 @@ impl Held {
         };
         if export.unfinished > 0 {
             export.unfinished -= 1;
-            return with_header(Ok(status(202)), "retry-after", "90");
+            let wait = self.wait.as_deref().unwrap_or("90");
+            return with_header(Ok(status(202)), "retry-after", wait);
         }
         let (number, up_to) = (export.number, export.transaction_time);
         let path = Url::parse(&self.base).expect("a URL").path().to_owned();
@@ -375,10 +378,77 @@ async fn a_part_that_fails_is_asked_for_again_and_the_cursor_waits() {
     let server = three_changes(&world).await;
     let before = world.feed("patients").await.cursor;
     server.with(|held| (held.instead).push(("/fhir/part", 4, 503, json!({}))));
-    world.run_for(150).await;
+    world.run_for(130).await;
     assert_eq!(failure(&world).await.as_deref(), Some("R0313"));
     assert_eq!(world.feed("patients").await.cursor, before);
     all_is_told(&world).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_hiccups_is_asked_for_again_in_the_same_round() {
+    let world = World::with(CONFIG);
+    let server = three_changes(&world).await;
+    server.with(|held| (held.instead).push(("/fhir/part", 2, 503, json!({}))));
+    world.run_for(180).await;
+    assert_eq!(told(&world), CHANGES);
+    assert_eq!(server.asked("GET /fhir/part"), 2 + 3, "two of them in vain");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_ends_in_an_export_costs_one_request_more() {
+    const RULE: &str = r#"    answers: [ { text: "Invalid session", means: auth_expired } ]"#;
+    let accept = "    headers: { accept: application/fhir+json }";
+    assert!(CONFIG.contains(accept));
+    let config = CONFIG.replace(accept, &format!("{accept}\n{RULE}"));
+    let ended = json!({ "error": "Invalid session" });
+    for beginning in ["/fhir/$export", "/fhir/job", "/fhir/part"] {
+        let world = World::with(&config);
+        let server = three_changes(&world).await;
+        server.with(|held| (held.instead).push((beginning, 1, 200, ended.clone())));
+        world.run_for(240).await;
+        assert_eq!(
+            world.ehr.take_heard(),
+            ["ehr: session ended"],
+            "{beginning}"
+        );
+        assert_eq!(told(&world), CHANGES, "{beginning}");
+        assert_eq!(failure(&world).await, None, "{beginning}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_said_as_a_date_is_waited_for() {
+    let world = World::with(CONFIG);
+    let server = three_changes(&world).await;
+    let in_ten_minutes = world.now() + Duration::from_mins(10);
+    server.with(|held| {
+        held.questions = 1;
+        held.wait = Some(
+            in_ten_minutes
+                .strftime("%a, %d %b %Y %H:%M:%S GMT")
+                .to_string(),
+        );
+    });
+    world.run_for(590).await;
+    assert_eq!(server.asked("GET /fhir/job"), 1, "not before it is time");
+    all_is_told(&world).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_in_the_place_of_a_manifest_ends_no_export() {
+    let world = World::with(CONFIG);
+    let server = three_changes(&world).await;
+    let outcome = json!({ "resourceType": "OperationOutcome", "issue": [{ "severity": "error", "code": "exception" }] });
+    server.with(|held| (held.instead).push(("/fhir/job", 1, 200, outcome)));
+    world.run_for(130).await;
+    assert_eq!(failure(&world).await.as_deref(), Some("R0325"));
+    world.run_for(120).await;
+    assert_eq!(told(&world), CHANGES);
+    assert_eq!(
+        server.asked("GET /fhir/$export"),
+        2,
+        "that one, and the next in its turn"
+    );
 }
 
 #[tokio::test(start_paused = true)]

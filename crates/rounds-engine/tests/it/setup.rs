@@ -1,6 +1,6 @@
 //! What is set up before the first round.
 
-use crate::ehr::{json_answer, status};
+use crate::ehr::{json_answer, status, text_answer};
 use crate::world::{World, feed_key};
 use rounds_domain::Cursor;
 use serde_json::json;
@@ -83,6 +83,63 @@ async fn a_setup_that_fails_is_the_feeds_failure_and_is_tried_again() {
     assert!(asked.load(Ordering::Relaxed) >= 2);
     let state = world.state_of(feed_key("records", "setup")).await;
     assert!(state.failure.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_setup_that_is_answered_with_another_document_was_not_made() {
+    let outcome = |severity: &str| json!({ "resourceType": "OperationOutcome", "issue": [{ "severity": severity, "code": "processing" }] });
+    let page = "<!DOCTYPE html><title>Sign in</title>";
+    let not_made = [
+        json_answer(&outcome("error")),
+        json_answer(&json!({ "success": false })),
+        json_answer(&json!({ "error": "not subscribed" })),
+        text_answer(page),
+    ];
+    let made = [
+        Ok(status(201)),
+        Ok(status(202)),
+        text_answer("OK"),
+        text_answer("<subscribed/>"),
+        json_answer(&outcome("information")),
+        json_answer(&json!({ "success": true, "error": "" })),
+        json_answer(&json!({ "resourceType": "Subscription", "error": "" })),
+    ];
+    let not_made = not_made.into_iter().map(|answer| (answer, Some("R0360")));
+    let made = made.into_iter().map(|answer| (answer, None));
+    for (answer, code) in not_made.chain(made) {
+        let (world, ..) = world();
+        let answer = answer.expect("an answer");
+        let shown = String::from_utf8_lossy(&answer.body).into_owned();
+        (world.ehr).on("/api/subscribe", move |_| Ok(answer.clone()));
+        world.run_for(300).await;
+        let failure = world.state_of(feed_key("records", "setup")).await.failure;
+        let failed = failure.map(|failure| failure.code.to_string());
+        assert_eq!(failed.as_deref(), code, "{shown}");
+        let told = if code.is_some() { vec![] } else { vec!["1:?"] };
+        assert_eq!(world.told(), told, "{shown}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_ended_before_the_setup_is_renewed() {
+    const BASE: &str = "base_url: \"https://ehr.example/api\"";
+    let rule = r#"answers: [ { text: "Invalid session", means: auth_expired } ]"#;
+    assert!(CONFIG.contains(BASE));
+    let world = World::with(&CONFIG.replace(BASE, &format!("{BASE}, {rule}")));
+    let mut asked = 0;
+    world.ehr.on("/api/subscribe", move |_| {
+        asked += 1;
+        json_answer(&json!(if asked == 1 {
+            "Invalid session"
+        } else {
+            "made"
+        }))
+    });
+    (world.ehr).on("/api/records", |_| json_answer(&json!([{ "id": 1 }])));
+    world.ehr.on("/api/others", |_| json_answer(&json!([])));
+    world.run_for(240).await;
+    assert_eq!(world.ehr.take_heard(), ["ehr: session ended"]);
+    assert_eq!(world.told(), ["1:?"]);
 }
 
 #[tokio::test(start_paused = true)]

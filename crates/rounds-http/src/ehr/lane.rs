@@ -4,13 +4,14 @@ use super::failure::Cause;
 use crate::address::AddressPolicy;
 use crate::authentication::Session;
 use crate::gate::{Gate, Pass};
-use crate::retry_after::{reset, retry_after};
 use crate::secrets::Secrets;
 use crate::trouble::Trouble;
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
+use jiff::Timestamp;
 use rounds_domain::plan::Connection;
 use rounds_domain::ports::{Clock, Credentials, EhrResponse};
+use rounds_domain::retry_after;
 use rounds_map::Evaluator;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -153,4 +154,18 @@ impl Lane {
         let connect_timeout: Duration = self.connection.connect_timeout;
         Cause::Trouble(Trouble::from_client(error, connect_timeout))
     }
+}
+
+/// How long until the moment that a header of the EHR's own names: seconds from now, or seconds since 1970 where they are that many.
+fn reset(value: &HeaderValue, now: Timestamp) -> Option<Duration> {
+    /// Three years: longer than any EHR asks to wait, and shorter than what has passed since 1970.
+    const SINCE_1970: f64 = 1e8;
+    let seconds: f64 = value.to_str().ok()?.trim().parse().ok()?;
+    let wait = if seconds >= SINCE_1970 {
+        let now = now.as_duration().as_secs_f64();
+        seconds - now
+    } else {
+        seconds
+    };
+    Duration::try_from_secs_f64(wait.max(0.0)).ok()
 }

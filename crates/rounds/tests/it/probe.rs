@@ -175,6 +175,36 @@ async fn a_server_that_answers_with_nothing_is_not_believed() -> std::io::Result
     Ok(())
 }
 
+/// A status of 200 is no Bundle, and a Bundle that says that it is not whole shows nothing.
+#[tokio::test]
+async fn an_answer_that_is_another_document_proves_nothing() -> std::io::Result<()> {
+    let outcome = json!({ "resourceType": "OperationOutcome", "issue": [{ "severity": "error", "code": "exception", "diagnostics": "Jane Doe" }] });
+    let mut not_whole = bundle(&["1"], "https://fhir.example.org/r4/Patient?_lastUpdated=x");
+    let beside = json!({ "resource": outcome, "search": { "mode": "outcome" } });
+    (not_whole["entry"].as_array_mut().expect("a list")).push(beside);
+    let history = json!({ "resourceType": "Bundle", "type": "history", "entry": [] });
+    for wrong in [outcome, not_whole, json!({ "message": "later" }), history] {
+        let shown = wrong.clone();
+        let base = serve(move |url| match url.path().strip_prefix("/r4/") {
+            Some("metadata") => (200, statement(&["_lastUpdated"])),
+            // Nothing for tomorrow, as it should be; something else for 1970, and for the history.
+            Some("Patient") if url.query().is_some_and(|query| !query.contains("ge1970")) => {
+                (200, bundle(&[], url.as_str()))
+            }
+            Some("Patient") => (200, wrong.clone()),
+            Some("Patient/_history") => (200, bundle(&["1"], url.as_str())),
+            _ => (404, Value::Null),
+        })
+        .await?;
+        let words = ["probe", "clinic", "--resource", "Patient", "--json"];
+        let said = probed(&base, &words).await;
+        assert!(!said.whole().contains("Doe"), "{}", said.whole());
+        let row = &said.json()["resources"][0];
+        assert_eq!(row["by"], "none", "{shown}: {row}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_is_no_fhir_server_or_no_connection_is_said() -> std::io::Result<()> {
     let base = serve(|_| (404, Value::Null)).await?;

@@ -7,9 +7,9 @@
 //! the one key that the EHR cannot bear is found and the others have their answers. And a key that is not in the answer of
 //! several is asked for alone before it counts as missing: an answer that was cut off looks the same.
 
-use super::{Answered, Asking, Basis, Doubt, Failed, Looked, NOT_ASKABLE, Trouble, trouble};
-use crate::answer::MayPass;
-use crate::answer::document::items;
+use super::{Asking, Basis, Doubt, Looked, NOT_ASKABLE, Trouble};
+use crate::exchange::document::items;
+use crate::exchange::{Failed, Outcome};
 use crate::round::failure::{self, failure};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
@@ -142,6 +142,35 @@ impl Batches {
     }
 }
 
+/// Why a request for several keys gave nothing.
+struct Unasked {
+    trouble: Trouble,
+    about: About,
+}
+
+/// What the trouble of a batch is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    /// This request: one with fewer keys may go better.
+    Request,
+    /// The connection: any request would have it.
+    Connection,
+}
+
+impl From<Failed> for Unasked {
+    fn from(failed: Failed) -> Self {
+        let about = if failed.is_of_the_request() {
+            About::Request
+        } else {
+            About::Connection
+        };
+        Self {
+            trouble: failed.into(),
+            about,
+        }
+    }
+}
+
 async fn ask_all(
     asking: &Asking,
     batch: &Batch,
@@ -161,14 +190,14 @@ async fn ask_all(
                     }
                 }
             }
-            Err(Failed {
-                may_pass: MayPass::No,
+            Err(Unasked {
+                about: About::Request,
                 ..
             }) if keys.len() > 1 => {
                 let half = keys.split_off(keys.len() / 2);
                 waiting.extend([half, keys]);
             }
-            Err(Failed { trouble, .. }) => {
+            Err(Unasked { trouble, .. }) => {
                 answers.extend(keys.into_iter().map(|key| (key, Err(trouble.clone()))));
             }
         }
@@ -181,28 +210,30 @@ async fn ask(
     asking: &Asking,
     batch: &Batch,
     keys: &[String],
-) -> Result<HashMap<String, Result<Looked, Trouble>>, Failed> {
-    let for_good = |trouble| Failed {
+) -> Result<HashMap<String, Result<Looked, Trouble>>, Unasked> {
+    let for_good = |trouble| Unasked {
         trouble,
-        may_pass: MayPass::No,
+        about: About::Request,
     };
     let ids = Json::array(keys.iter().map(Json::string));
     let scope = Json::object([(IDS, ids)]);
     let request = asking.request(&scope).map_err(for_good)?;
-    let (answered, at) = asking.ask(request).await?;
-    let (mut found, mut refused, status) = match answered {
-        Answered::Missing { status } => (HashMap::new(), HashMap::new(), status),
-        Answered::Response(response, basis) => {
+    let (outcome, at) = asking.ask(request).await?;
+    let (mut found, mut refused, status) = match outcome {
+        Outcome::Empty(response) | Outcome::Gone(response) => {
+            (HashMap::new(), HashMap::new(), response.status.as_u16())
+        }
+        Outcome::Good(response, basis) => {
             let (lookup, batch, keys) = (Arc::clone(&asking.lookup), batch.clone(), keys.to_vec());
             let answer = response.clone();
             let read = asking.beside(move || read(&lookup, &batch, &keys, &answer, basis));
             let Read { by_key, refused } = read.await.map_err(for_good)?.map_err(|unread| {
                 for_good(match unread {
-                    Unread::Doubt(doubt) => trouble(doubt.failure(&asking.what), None),
+                    Unread::Doubt(doubt) => doubt.failure(&asking.what).into(),
                     Unread::Words(error) => {
                         let words = format!("{}: the answer cannot be used: {error}", asking.what);
                         let hint = "check `records` and `id` of the lookup's `batch`";
-                        trouble(failure(failure::RECORDS_FAILED, words, hint), None)
+                        failure(failure::RECORDS_FAILED, words, hint).into()
                     }
                 })
             })?;

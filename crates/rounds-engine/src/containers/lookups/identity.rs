@@ -8,8 +8,8 @@
 //! API may look up by one identifier (an MRN) and answer with another (its own row); then what was asked for stands in the answer all the
 //! same. An answer that has no identifier of its own proves nothing and is taken.
 
-use crate::answer::document::plain;
 use crate::containers::scope::PARTITION;
+use crate::exchange::document::plain;
 use rounds_domain::plan::{Lookup, RequestBodyRule};
 use rounds_map::{Json, JsonKind};
 

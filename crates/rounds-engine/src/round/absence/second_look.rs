@@ -5,8 +5,7 @@
 //! show such ones; anything else says nothing, and the next sweep decides.
 
 use super::Round;
-use crate::answer::{Judge, Verdict};
-use crate::observe::Exchange;
+use crate::exchange::{Counted, Exchanger, Outcome, Retries};
 use http::{HeaderMap, Method};
 use rounds_domain::RecordId;
 use rounds_domain::plan::{Feed, Within};
@@ -45,25 +44,22 @@ pub(super) async fn look(round: &mut Round<'_>, id: &RecordId) -> Looked {
         body: None,
         timeout: round.feed.request.timeout,
     };
-    round.counts.requests += 1;
-    let began = round.ports.clock.monotonic();
-    let answer = round.ports.ehr.send(request.clone()).await;
-    let took = round.ports.elapsed_since(began);
-    round
-        .observer
-        .exchanged(Exchange::of(&request, &answer, took));
-    let Ok(response) = answer else {
-        return Looked::Undecided;
+    let exchanger = Exchanger::new(
+        round.ports,
+        round.connection,
+        round.action,
+        &round.feed.request,
+    );
+    let mut counted = Counted {
+        requests: &mut round.counts.requests,
+        observer: round.observer,
     };
-    let judge = Judge {
-        ports: round.ports,
-        connection: round.connection,
-        action: round.action,
-        rule: &round.feed.request,
-    };
-    match judge.judge(&response, "looking for a record", began).await {
-        Ok(Verdict::Gone | Verdict::Nothing) => Looked::Gone,
-        Ok(Verdict::Good(_)) => {
+    let outcome = exchanger
+        .exchange(request, "looking for a record", Retries::Left, &mut counted)
+        .await;
+    match outcome {
+        Ok(Outcome::Gone(_) | Outcome::Empty(_)) => Looked::Gone,
+        Ok(Outcome::Good(response, _)) => {
             let Ok(body) = Json::parse(&response.body) else {
                 return Looked::Undecided;
             };
@@ -76,7 +72,7 @@ pub(super) async fn look(round: &mut Round<'_>, id: &RecordId) -> Looked {
                 Looked::Undecided
             }
         }
-        _ => Looked::Undecided,
+        Err(_) => Looked::Undecided,
     }
 }
 

@@ -4,11 +4,11 @@ use super::super::failure::failure;
 use super::super::read;
 use super::{ASKING, EXPORT_FAILED, MANIFEST};
 use crate::Ports;
-use crate::answer::{issue, retry_after};
+use crate::exchange::{Basis, document, issue};
 use jiff::Timestamp;
-use rounds_domain::RoundFailure;
 use rounds_domain::plan::Feed;
 use rounds_domain::ports::{Access, EhrResponse};
+use rounds_domain::{RoundFailure, retry_after};
 use rounds_map::Json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,14 +32,23 @@ pub(super) async fn read(
     ports: &Ports,
     feed: &Arc<Feed>,
     response: EhrResponse,
+    basis: Basis,
 ) -> Result<Manifest, RoundFailure> {
     let feed = Arc::clone(feed);
-    let read = ports.evaluator.run(move || of(&feed, &response.body)).await;
+    let read = (ports.evaluator)
+        .run(move || of(&feed, &response, basis))
+        .await;
     read.map_err(|error| unusable(&error.to_string()))?
 }
 
-fn of(feed: &Feed, body: &[u8]) -> Result<Manifest, RoundFailure> {
-    let manifest = Json::parse(body).map_err(|error| unusable(&error.to_string()))?;
+fn of(feed: &Feed, response: &EhrResponse, basis: Basis) -> Result<Manifest, RoundFailure> {
+    let manifest = Json::parse(&response.body).map_err(|error| unusable(&error.to_string()))?;
+    // Of its own `error` a manifest speaks as of a list of links, so only what FHIR has for trouble counts.
+    if basis == Basis::Status
+        && let Some(doubt) = document::doubt_fhir(response.status, &manifest)
+    {
+        return Err(doubt.failure(ASKING));
+    }
     let links = |key: &str| -> Vec<String> {
         let list = manifest.get(key);
         let items: Vec<Json> = list.iter().flat_map(Json::items).collect();
@@ -130,9 +139,10 @@ fn failed(codes: &[String]) -> RoundFailure {
 /// A day is longer than any EHR means, and keeps a slip from stopping the feed for good.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
-/// When the EHR wants to be asked again. A form with a date is for the gate.
+/// When the EHR wants to be asked again.
 pub(super) fn after(response: &EhrResponse, now: Timestamp) -> Timestamp {
-    let wait = retry_after(response).unwrap_or_default().min(LONGEST_WAIT);
+    let wait = retry_after(&response.headers, now).unwrap_or_default();
+    let wait = wait.min(LONGEST_WAIT);
     now.checked_add(wait).unwrap_or(now)
 }
 

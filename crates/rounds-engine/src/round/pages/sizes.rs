@@ -2,7 +2,7 @@
 
 use super::super::failure::{self, failure};
 use super::super::read::PageContent;
-use crate::answer::claims::Claims;
+use crate::exchange::claims::Claims;
 use rounds_domain::plan::{CursorRule, Feed};
 use rounds_domain::{Code, RoundFailure};
 

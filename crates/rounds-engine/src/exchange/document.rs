@@ -11,7 +11,9 @@
 use super::issue;
 use crate::round::failure::{self, failure};
 use http::StatusCode;
-use rounds_domain::plan::{BundleKind, Records, Within};
+use http::header::CONTENT_TYPE;
+use rounds_domain::plan::{AnswerFormat, BundleKind, Records, Within};
+use rounds_domain::ports::EhrResponse;
 use rounds_domain::{Code, RoundFailure};
 use rounds_map::{Json, JsonKind};
 
@@ -38,6 +40,11 @@ impl Doubt {
         }
     }
 
+    /// In words.
+    pub(crate) fn words(&self) -> &str {
+        &self.words
+    }
+
     /// As the failure of what was asked for.
     pub(crate) fn failure(&self, what: &str) -> RoundFailure {
         let hint = if self.code == failure::WRONG_DOCUMENT {
@@ -57,8 +64,7 @@ pub(crate) fn doubt_page(
     body: &Json,
 ) -> Option<Doubt> {
     let is_record = records.filter().text().trim() == ".";
-    by_status(status)
-        .or_else(|| in_fhir(body))
+    doubt_fhir(status, body)
         .or_else(|| if is_record { None } else { in_envelope(body) })
         .or_else(|| unexpected(records.within(), found, body))
 }
@@ -67,9 +73,41 @@ pub(crate) fn doubt_page(
 pub(crate) fn doubt_record(status: StatusCode, body: &Json) -> Option<Doubt> {
     // What has an identifier is a record, whatever its members are called.
     let is_record = body.get("id").is_some();
-    by_status(status)
-        .or_else(|| in_fhir(body))
-        .or_else(|| if is_record { None } else { in_envelope(body) })
+    doubt_fhir(status, body).or_else(|| if is_record { None } else { in_envelope(body) })
+}
+
+/// What is wrong with an answer that should be a Bundle.
+pub(crate) fn doubt_bundle(status: StatusCode, kind: BundleKind, body: &Json) -> Option<Doubt> {
+    doubt_fhir(status, body).or_else(|| unexpected_bundle(kind, body))
+}
+
+/// What is wrong with an answer of which only FHIR's own words for trouble are known.
+pub(crate) fn doubt_fhir(status: StatusCode, body: &Json) -> Option<Doubt> {
+    by_status(status).or_else(|| in_fhir(body))
+}
+
+/// What is wrong with an answer to a request that makes something. There may be none at all, or a few words; what speaks against it is
+/// a page for people, and what says that it failed.
+pub(crate) fn doubt_receipt(format: AnswerFormat, response: &EhrResponse) -> Option<Doubt> {
+    let body = response.body.trim_ascii_start();
+    if is_page_for_people(response, body) {
+        return Some(Doubt::wrong(
+            "the EHR answered with a page for people, as a login form or a proxy in between does",
+        ));
+    }
+    let body = format.read(body).ok()?;
+    // A server may say in an OperationOutcome what it made.
+    in_line(&body).or_else(|| in_envelope(&body))
+}
+
+fn is_page_for_people(response: &EhrResponse, body: &[u8]) -> bool {
+    let calls_itself_html = (response.headers.get(CONTENT_TYPE))
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let begins_so = ["<!doctype html", "<html"].iter().any(|beginning| {
+        body.get(..beginning.len())
+            .is_some_and(|begins| begins.eq_ignore_ascii_case(beginning.as_bytes()))
+    });
+    begins_so || (calls_itself_html && body.starts_with(b"<"))
 }
 
 fn by_status(status: StatusCode) -> Option<Doubt> {

@@ -1,7 +1,7 @@
 //! Reading `Retry-After` (RFC 9110, 10.2.3).
 
+use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const LONGEST_READ: Duration = Duration::from_hours(24 * 365);
 /// How long the answer asks to wait, if it asks in a form that the standard knows: whole seconds, or a date, which is
 /// taken relative to the answer's own `Date` (so that a wrong clock on either side does not matter) and to `now` only
 /// where there is none. A date in the past is a wait of zero. Anything else is as if it were not there.
-pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         // Only too many digits can fail here.
@@ -29,26 +29,14 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
     Some(wait.min(LONGEST_READ))
 }
 
-/// How long until the moment that a header of the EHR's own names: seconds from now, or seconds since 1970 where they are that many.
-pub(crate) fn reset(value: &HeaderValue, now: Timestamp) -> Option<Duration> {
-    /// Three years: longer than any EHR asks to wait, and shorter than what has passed since 1970.
-    const SINCE_1970: f64 = 1e8;
-    let seconds: f64 = value.to_str().ok()?.trim().parse().ok()?;
-    let wait = if seconds >= SINCE_1970 {
-        let now = now.as_duration().as_secs_f64();
-        seconds - now
-    } else {
-        seconds
-    };
-    Duration::try_from_secs_f64(wait.max(0.0)).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_clock::TestClock;
     use http::HeaderValue;
     use proptest::prelude::*;
+
+    /// 1994-11-06 08:49:37 UTC, a moment that the RFC's own examples name.
+    const START: Timestamp = Timestamp::constant(784_111_777, 0);
 
     fn read(retry_after_text: &str, date: Option<&str>) -> Option<Duration> {
         let mut headers = HeaderMap::new();
@@ -56,7 +44,7 @@ mod tests {
         if let Some(date) = date {
             headers.insert(DATE, HeaderValue::from_str(date).ok()?);
         }
-        retry_after(&headers, TestClock::START)
+        retry_after(&headers, START)
     }
 
     #[test]

@@ -1,47 +1,29 @@
 //! What an answer means: by the user's rules first, by its status otherwise.
 //!
-//! Rounds and lookups ask in different ways, but an answer means the same to both, so it is judged in one place. The action's
-//! rules come before the connection's, and the first one that fits counts. What concerns the connection as a whole, that it
-//! asks for less, that its session has ended, is told to the [`Ehr`](rounds_domain::ports::Ehr) from here.
-//!
-//! A good answer is not yet the right one: whether it is the document that was asked for is the matter of [`document`], and what it says of its
-//! own size that of [`claims`]. Neither doubts an answer that a rule calls good.
+//! An answer means the same to a round and to a lookup, so it is classified in one place. The action's rules come before the
+//! connection's, and the first one that fits counts. What concerns the connection as a whole, that it asks for less, that its
+//! session has ended, is told to the [`Ehr`](rounds_domain::ports::Ehr) from here.
 //!
 //! What to mind: a rule with a `body` reads the whole body, and a page that turns out to be good is read once more for its records.
 //! A rule with `status` or `text` beside it is looked at in that order, so that the body is only read where it may matter.
 
-pub(crate) mod claims;
-pub(crate) mod document;
-pub(crate) mod issue;
-
-use crate::Ports;
+use super::{Basis, Dialect, Exchanger, MayPass};
 use crate::round::failure::{self, failure};
 use bytes::Bytes;
 use http::StatusCode;
 use jiff::Timestamp;
-use rounds_domain::RoundFailure;
-use rounds_domain::plan::{
-    Action, After, AnswerFormat, AnswerRule, Connection, Meaning, RequestBodyRule, RequestRule,
-};
+use rounds_domain::plan::{After, AnswerFormat, AnswerRule, Meaning, RequestBodyRule, RequestRule};
 use rounds_domain::ports::EhrResponse;
+use rounds_domain::{RoundFailure, retry_after};
 use rounds_map::Json;
 use std::time::Duration;
 
-/// Whose answers are judged, and how they are written.
-#[derive(Clone, Copy)]
-pub(crate) struct Judge<'a> {
-    pub(crate) ports: &'a Ports,
-    pub(crate) connection: &'a Connection,
-    pub(crate) action: &'a Action,
-    pub(crate) rule: &'a RequestRule,
-}
-
 /// What an answer means.
-pub(crate) enum Verdict {
+pub(super) enum Class {
     /// Its body is read.
     Good(Basis),
     /// It says that there is nothing.
-    Nothing,
+    Empty,
     /// It says that what was asked for is gone, or was never there.
     Gone,
     /// The connection's session has ended, and the next request gets another one.
@@ -54,22 +36,6 @@ pub(crate) enum Verdict {
         /// How long to wait before, if it said so.
         after: Option<Duration>,
     },
-}
-
-/// Why an answer counts as a good one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Basis {
-    /// A rule says so, of this very answer: nothing more is asked of it.
-    Rule,
-    /// Its status.
-    Status,
-}
-
-/// Whether the same request may go better a little later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MayPass {
-    Yes,
-    No,
 }
 
 /// What a rule says of an answer.
@@ -90,18 +56,28 @@ enum Found {
     Nothing,
 }
 
-impl Judge<'_> {
-    /// Judges an answer. `what` is what was asked for, `sent_at` when, by the monotonic clock.
-    pub(crate) async fn judge(
+impl Dialect {
+    /// That of a request.
+    pub(crate) const fn of(rule: &RequestRule) -> Self {
+        match rule.body {
+            Some(RequestBodyRule::GraphQl { .. }) => Self::GraphQl,
+            _ => Self::Plain,
+        }
+    }
+}
+
+impl Exchanger<'_> {
+    /// Classifies an answer. `what` is what was asked for, `sent_at` when, by the monotonic clock.
+    pub(super) async fn classify(
         &self,
         response: &EhrResponse,
         what: &str,
         sent_at: Duration,
-    ) -> Result<Verdict, RoundFailure> {
+    ) -> Result<Class, RoundFailure> {
         let Some(said) = self.said(response, what).await? else {
-            return Ok(by_status(response, what));
+            return Ok(self.by_status(response, what));
         };
-        let ehr = &self.ports.ehr;
+        let ehr = self.ehr;
         let connection = &self.connection.name;
         let told = format!(
             "{what}: the EHR answered {}, which means `{}` by {}",
@@ -109,19 +85,19 @@ impl Judge<'_> {
             said.meaning.word(),
             said.rule
         );
-        let bad = |code, hint: &str, may_pass| Verdict::Bad {
+        let bad = |code, hint: &str, may_pass| Class::Bad {
             failure: failure(code, told.clone(), hint),
             may_pass,
             after: None,
         };
         Ok(match said.meaning {
-            Meaning::Ok => Verdict::Good(Basis::Rule),
-            Meaning::Empty => Verdict::Nothing,
-            Meaning::Gone => Verdict::Gone,
+            Meaning::Ok => Class::Good(Basis::Rule),
+            Meaning::Empty => Class::Empty,
+            Meaning::Gone => Class::Gone,
             Meaning::Throttled { .. } => {
-                let after = said.after.or_else(|| retry_after(response));
+                let after = said.after.or_else(|| self.retry_after(response));
                 ehr.throttled(connection, sent_at, after).await;
-                Verdict::Bad {
+                Class::Bad {
                     failure: failure(failure::THROTTLED, told, failure::SLOWER),
                     may_pass: MayPass::Yes,
                     after,
@@ -129,7 +105,7 @@ impl Judge<'_> {
             }
             Meaning::AuthExpired => {
                 ehr.session_ended(connection, sent_at).await;
-                Verdict::SessionEnded(failure(
+                Class::SessionEnded(failure(
                     failure::REFUSED_CREDENTIALS,
                     told,
                     "check the connection's `auth`, and that the rule fits answers of an ended session only",
@@ -160,8 +136,8 @@ impl Judge<'_> {
 
     /// What the rules say; None where none fits.
     async fn said(&self, response: &EhrResponse, what: &str) -> Result<Option<Said>, RoundFailure> {
-        let own = self.action.answers.iter();
-        let is_graphql = matches!(self.rule.body, Some(RequestBodyRule::GraphQl { .. }));
+        let own = self.own_rules.iter();
+        let is_graphql = self.dialect == Dialect::GraphQl;
         let candidates: Vec<(usize, AnswerRule)> = own
             .chain(&self.connection.answers)
             .enumerate()
@@ -173,9 +149,9 @@ impl Judge<'_> {
         }
         let reads = is_graphql || candidates.iter().any(|(_, rule)| reads_body(rule));
         let found = if reads {
-            let (format, body) = (self.rule.format, response.body.clone());
-            let (rules, now) = (candidates.clone(), self.ports.clock.now());
-            let looked = (self.ports.evaluator)
+            let (format, body) = (self.format, response.body.clone());
+            let (rules, now) = (candidates.clone(), self.clock.now());
+            let looked = (self.evaluator)
                 .run(move || look(&rules, format, &body, is_graphql, now))
                 .await;
             looked.map_err(|error| {
@@ -210,34 +186,38 @@ impl Judge<'_> {
         })
     }
 
+    /// What the status means by itself.
+    fn by_status(&self, response: &EhrResponse, what: &str) -> Class {
+        let status = response.status;
+        if status.is_success() {
+            return Class::Good(Basis::Status);
+        }
+        if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {
+            return Class::Gone;
+        }
+        let may_pass = if matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504) {
+            MayPass::Yes
+        } else {
+            MayPass::No
+        };
+        Class::Bad {
+            failure: failure::status(response, what),
+            may_pass,
+            after: self.retry_after(response),
+        }
+    }
+
+    fn retry_after(&self, response: &EhrResponse) -> Option<Duration> {
+        retry_after(&response.headers, self.clock.now())
+    }
+
     fn name_of(&self, index: usize) -> String {
-        let own = self.action.answers.len();
+        let own = self.own_rules.len();
         if index < own {
             format!("rule {} of the action's `answers`", index + 1)
         } else {
             format!("rule {} of the connection's `answers`", index - own + 1)
         }
-    }
-}
-
-/// What the status means by itself.
-fn by_status(response: &EhrResponse, what: &str) -> Verdict {
-    let status = response.status;
-    if status.is_success() {
-        return Verdict::Good(Basis::Status);
-    }
-    if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {
-        return Verdict::Gone;
-    }
-    let may_pass = if matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504) {
-        MayPass::Yes
-    } else {
-        MayPass::No
-    };
-    Verdict::Bad {
-        failure: failure::status(response, what),
-        may_pass,
-        after: retry_after(response),
     }
 }
 
@@ -317,11 +297,4 @@ fn wait(value: &Json, now: Timestamp) -> Option<Duration> {
     }
     let seconds: f64 = text.trim().parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()
-}
-
-/// `Retry-After` in seconds. The form with a date is the gate's matter, which holds all requests until then.
-pub(crate) fn retry_after(response: &EhrResponse) -> Option<Duration> {
-    let text = response.headers.get(http::header::RETRY_AFTER)?;
-    let text = text.to_str().ok()?;
-    text.trim().parse().ok().map(Duration::from_secs)
 }
