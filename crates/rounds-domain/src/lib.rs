@@ -18,6 +18,7 @@ mod code;
 mod container;
 mod cursor;
 mod delivery;
+mod finding;
 mod ids;
 mod notification;
 mod phi;
@@ -37,6 +38,7 @@ pub use delivery::{
     Attempt, AttemptOutcome, DeliveryJob, DeliveryOrder, DeliverySettlement, DeliveryState,
     NextStep, Owed,
 };
+pub use finding::{Finding, FindingUpdate, Sighting};
 pub use ids::{
     ActionName, ConnectionName, ContainerId, DeliveryId, DestinationName, FeedKey, FeedName,
     InstanceId, LookupName, NotificationId, OrderingKey, Partition, RecordId, Version,

@@ -1,7 +1,7 @@
 //! One run of one feed, as the store sees it.
 
 use crate::plan::Start;
-use crate::{Change, Code, Cursor, Document, FeedKey, RecordId, Version};
+use crate::{Change, Code, Cursor, Document, FeedKey, Finding, FindingUpdate, RecordId, Version};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ pub struct FeedState {
     pub deleted: u64,
     /// Of a sweep: records that its last round held back because too many were gone at once.
     pub held_back: u64,
+    /// What a person should look at, of a feed as a whole; none of a single partition.
+    pub findings: Vec<Finding>,
     /// Where it begins, if a person said so after its beginning; None: as the configuration says.
     pub start: Option<Start>,
 }
@@ -77,6 +79,10 @@ pub struct RoundCounts {
     pub undated: u64,
     /// Records without an identity: each is kept as a dead container.
     pub unidentified: u64,
+    /// Records that came twice in one answer, in states of which nothing says which is the newer.
+    pub ambiguous: u64,
+    /// Records that another partition showed before under the same identity.
+    pub elsewhere: u64,
     /// Signs in the answers that are no characters, each read as U+FFFD.
     pub mended_signs: u64,
     /// Changes that a sweep found and that the change query should have shown before.
@@ -108,6 +114,8 @@ impl RoundCounts {
         self.future_dated += other.future_dated;
         self.undated += other.undated;
         self.unidentified += other.unidentified;
+        self.ambiguous += other.ambiguous;
+        self.elsewhere += other.elsewhere;
         self.mended_signs += other.mended_signs;
         self.late += other.late;
         self.longest_late = self.longest_late.max(other.longest_late);
@@ -132,6 +140,8 @@ impl RoundCounts {
             future_dated: self.future_dated - earlier.future_dated,
             undated: self.undated - earlier.undated,
             unidentified: self.unidentified - earlier.unidentified,
+            ambiguous: self.ambiguous - earlier.ambiguous,
+            elsewhere: self.elsewhere - earlier.elsewhere,
             mended_signs: self.mended_signs - earlier.mended_signs,
             late: self.late - earlier.late,
             longest_late: self.longest_late,
@@ -183,8 +193,37 @@ pub struct RoundCommit {
     pub missed_ticks: u64,
     /// What this part of the round counted.
     pub counts: RoundCounts,
+    /// What a person should look at, with the commit that ends the round.
+    pub findings: FindingUpdate,
     /// Whether and how this commit ends the round.
     pub end: RoundEnd,
+}
+
+impl RoundCommit {
+    /// A commit that brings nothing yet.
+    pub fn of(
+        feed: FeedKey,
+        lane: crate::ConnectionName,
+        started_at: Timestamp,
+        committed_at: Timestamp,
+        end: RoundEnd,
+    ) -> Self {
+        Self {
+            feed,
+            lane,
+            changes: Vec::new(),
+            shown: Vec::new(),
+            views: Vec::new(),
+            absences: Vec::new(),
+            cursor: None,
+            started_at,
+            committed_at,
+            missed_ticks: 0,
+            counts: RoundCounts::default(),
+            findings: FindingUpdate::default(),
+            end,
+        }
+    }
 }
 
 /// What became of a commit.

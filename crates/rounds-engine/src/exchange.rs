@@ -194,7 +194,7 @@ impl<'a> Exchanger<'a> {
             Ok(response) => response,
             Err(error) => {
                 return Ok(Tried::Failed(Failed {
-                    failure: failure::no_answer(&error),
+                    failure: failure::no_answer(&error, what),
                     may_pass: match error.transience {
                         Transience::Passing => MayPass::Yes,
                         Transience::Lasting => MayPass::No,

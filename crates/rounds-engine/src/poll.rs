@@ -15,7 +15,8 @@ use rehearsal::Rehearsal;
 use rounds_domain::plan::{CursorRule, Plan};
 use rounds_domain::ports::StoreError;
 use rounds_domain::{
-    ActionName, ContainerSettlement, Cursor, FeedKey, Notification, RecordId, RoundCounts, RoundEnd,
+    ActionName, ContainerSettlement, Cursor, FeedKey, Notification, RecordId, RoundCounts,
+    RoundEnd, Sighting,
 };
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ pub struct PollReport {
     pub failures: Vec<(RecordId, String, String)>,
     /// What was counted.
     pub counts: RoundCounts,
+    /// What a person should look at.
+    pub findings: Vec<Sighting>,
     /// How the round ended.
     pub end: RoundEnd,
 }
@@ -127,6 +130,7 @@ pub async fn poll(
     let RoundOutcome {
         end,
         counts,
+        findings,
         cursor_before,
         cursor,
         ..
@@ -149,6 +153,7 @@ pub async fn poll(
         notifications: Vec::new(),
         failures: Vec::new(),
         counts,
+        findings,
         end,
     };
     rehearsal.forget_exchanges();

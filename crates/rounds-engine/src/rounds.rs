@@ -2,6 +2,7 @@
 
 use crate::lane::{give_up_or_log, store_wait};
 use crate::moment::{earlier, later, until_next_look};
+use crate::round::findings;
 use crate::round::setup::{self, Part, Readiness};
 use crate::round::tour::Watched;
 use crate::round::{self, PartitionLists};
@@ -242,26 +243,13 @@ fn log(
             }
         }
     }
-    log_oddities(polled, counts);
+    findings::log(&polled.key, outcome);
+    log_sweep(polled, counts);
 }
 
-/// What a person should look at, though the round did what it should.
-fn log_oddities(polled: &Polled, counts: &RoundCounts) {
+/// What a sweep found that the change query should have shown.
+fn log_sweep(polled: &Polled, counts: &RoundCounts) {
     let FeedKey { action, feed, .. } = &polled.key;
-    if counts.future_dated > 0 || counts.undated > 0 || counts.unidentified > 0 {
-        let (future_dated, undated, unidentified) =
-            (counts.future_dated, counts.undated, counts.unidentified);
-        tracing::warn!(
-            %action, %feed, future_dated, undated, unidentified,
-            "round: some records are dated in the future, have no readable date, or have no id"
-        );
-    }
-    if counts.mended_signs > 0 {
-        tracing::warn!(
-            %action, %feed, signs = counts.mended_signs,
-            "round: the answers hold signs that are no characters; each is read as U+FFFD"
-        );
-    }
     if counts.late > 0 && polled.feed.role == FeedRole::Reconcile {
         let longest_late_s = counts.longest_late.unwrap_or_default().as_secs();
         tracing::warn!(

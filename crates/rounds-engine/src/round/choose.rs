@@ -46,7 +46,6 @@ impl Round<'_> {
         let views = self.views(&ids).await?;
         let marks_shown = self.marks_shown();
         let mut found = Vec::new();
-        let mut ambiguous = 0_u64;
         for (((record, known), former), view) in
             records.into_iter().zip(known).zip(formers).zip(views)
         {
@@ -58,7 +57,7 @@ impl Round<'_> {
             let (document, position) = (record.record.clone(), record.position);
             let relation = self.relation(&record, known, former, clock);
             let choice = self.choose_one(record, known, relation, view, clock, read_at);
-            ambiguous += u64::from(choice == Choice::Ambiguous);
+            self.counts.ambiguous += u64::from(choice == Choice::Ambiguous);
             if let (Some(id), Position::At(at)) = (&id, position)
                 && self.feed.role != FeedRole::Changes
                 && matches!(choice, Choice::Created | Choice::Updated)
@@ -70,14 +69,6 @@ impl Round<'_> {
                 record: document,
                 choice,
             });
-        }
-        if ambiguous > 0 {
-            tracing::warn!(
-                action = %self.action.name,
-                feed = %self.feed.name,
-                records = ambiguous,
-                "an answer shows records twice under one identity, in states of which nothing says which is the newer; the known one stands. Check that `id` is unique, or name a `field` with the date of a change"
-            );
         }
         late::count(
             self.ports,

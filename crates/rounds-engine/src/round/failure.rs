@@ -75,10 +75,10 @@ pub(crate) fn not_evaluated(what: &str, error: NotEvaluated) -> RoundFailure {
 }
 
 /// No answer came.
-pub(crate) fn no_answer(error: &EhrError) -> RoundFailure {
+pub(crate) fn no_answer(error: &EhrError, what: &str) -> RoundFailure {
     RoundFailure {
         code: error.code,
-        message: error.message.clone(),
+        message: format!("{what}: {}", error.message),
         hint: error.hint.clone(),
     }
 }

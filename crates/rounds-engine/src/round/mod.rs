@@ -19,6 +19,7 @@ pub(crate) mod bundle;
 mod choose;
 pub(crate) mod cursor;
 pub(crate) mod failure;
+pub(crate) mod findings;
 mod former;
 mod gone;
 mod heard;
@@ -43,6 +44,7 @@ use crate::observe::Observer;
 use absence::Seen;
 use ask::{Asked, Purpose};
 use cursor::{Advance, Order, SourceClock};
+use findings::Zone;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use newest::Newest;
@@ -53,7 +55,8 @@ use read::PageContent;
 use rounds_domain::plan::{Action, Connection, CursorRule, Feed, FeedRole};
 use rounds_domain::ports::{EhrRequest, EhrResponse, StoreError};
 use rounds_domain::{
-    Change, Cursor, FeedKey, Partition, RecordId, RoundCommit, RoundCounts, RoundEnd, RoundFailure,
+    Change, Code, Cursor, FeedKey, Finding, FindingUpdate, Partition, RecordId, RoundCommit,
+    RoundCounts, RoundEnd, RoundFailure, Sighting,
 };
 use rounds_map::Json;
 use std::sync::Arc;
@@ -61,10 +64,6 @@ use std::time::Duration;
 
 /// What a round asks for, as its failures say it.
 const ASKING: &str = "asking for changes";
-
-/// How far zones are from UTC, with some minutes around it.
-const ZONES_APART: std::ops::RangeInclusive<Duration> =
-    Duration::from_mins(44)..=Duration::from_mins(14 * 60 + 16);
 
 /// What became of a round.
 #[derive(Debug)]
@@ -81,6 +80,12 @@ pub(crate) struct RoundOutcome {
     pub(crate) cursor: Option<Cursor>,
     /// The source's clock when the round began, as far as it is believed; None where nothing was answered.
     pub(crate) source_clock: Option<Timestamp>,
+    /// What its dates show of their zone.
+    pub(crate) zone: Zone,
+    /// What a person should look at; none of a single partition.
+    pub(crate) findings: Vec<Sighting>,
+    /// What of it was known before.
+    pub(crate) known_findings: Vec<Code>,
 }
 
 impl RoundOutcome {
@@ -93,6 +98,9 @@ impl RoundOutcome {
             cursor_before: None,
             cursor: None,
             source_clock: None,
+            zone: Zone::Unseen,
+            findings: Vec::new(),
+            known_findings: Vec::new(),
         }
     }
 }
@@ -123,6 +131,7 @@ pub(crate) async fn run(
         .first()
         .and_then(|state| state.cursor.as_ref())
         .filter(|known| cursor::fits(known, &feed.cursor));
+    let former = states.first().map_or(&[][..], |state| &state.findings);
     let mut round = Round {
         ports,
         connection,
@@ -140,6 +149,9 @@ pub(crate) async fn run(
         missed_ticks,
         counts: RoundCounts::default(),
         counted: RoundCounts::default(),
+        zone: Zone::Unseen,
+        former,
+        found: Vec::new(),
         containers: 0,
         contested: 0,
         checkpoint: None,
@@ -219,6 +231,11 @@ struct Round<'a> {
     counts: RoundCounts,
     /// What was counted up to the last commit.
     counted: RoundCounts,
+    zone: Zone,
+    /// What a person was told to look at before.
+    former: &'a [Finding],
+    /// What they should look at now.
+    found: Vec<Sighting>,
     containers: u64,
     contested: u64,
     /// Where the feed may go on if the round ends now.
@@ -286,7 +303,7 @@ impl Round<'_> {
             asked = self.look_back(asked, clock).await?;
         }
         self.tell_absent(self.seen).await?;
-        self.doubt_zone(clock);
+        self.zone = Zone::of(self.advance.behind(clock), self.known.is_none());
         Ok(self.advance.after_drain(self.purpose, &asked, clock))
     }
 
@@ -303,28 +320,6 @@ impl Round<'_> {
             }
             Err(interruption) => Err(interruption),
         }
-    }
-
-    /// Says once, after the first round, if the dates that were shown are as far from the EHR's clock as zones are from each other.
-    fn doubt_zone(&self, clock: SourceClock) {
-        let Some(behind) = self.advance.behind(clock).filter(|_| self.known.is_none()) else {
-            return;
-        };
-        if !ZONES_APART.contains(&behind.unsigned_abs()) {
-            return;
-        }
-        let minutes = behind.unsigned_abs().as_secs() / 60;
-        let (hours, minutes) = (minutes / 60, minutes % 60);
-        let (side, otherwise) = if behind.is_negative() {
-            ("ahead of", "")
-        } else {
-            ("behind", "if it changes more often than that, ")
-        };
-        tracing::warn!(
-            action = %self.action.name,
-            feed = %self.feed.name,
-            "the latest date that the EHR showed is {hours} h {minutes} min {side} its clock: {otherwise}its dates are local times of another zone, and `zone` of the cursor has to say of which"
-        );
     }
 
     /// Reads all slices of what is asked for, or the one that it is. Gives the last of them, and the source's clock before the first.
@@ -554,7 +549,21 @@ impl Round<'_> {
             cursor_before: self.known.cloned(),
             cursor: cursor.or_else(|| self.known.cloned()),
             source_clock: self.source_clock,
+            zone: self.zone.clone(),
+            findings: self.found.clone(),
+            known_findings: findings::codes(self.former),
         }
+    }
+
+    /// What this commit says of the feed: nothing before the round's end, and nothing of a single partition, whose rounds are
+    /// summed up by the feed's.
+    fn finding_update(&mut self, end: &RoundEnd, now: Timestamp) -> FindingUpdate {
+        if self.key.partition.is_some() || *end == RoundEnd::Unfinished {
+            return FindingUpdate::default();
+        }
+        let update = findings::update(&self.counts, &self.zone, end, self.former, now);
+        self.found.clone_from(&update.seen);
+        update
     }
 
     /// Commits what was found so far, and says where the cursor was moved to.
@@ -581,19 +590,22 @@ impl Round<'_> {
         let views = self.pending.take_views();
         let counts = self.counts.since(&self.counted);
         self.counted = self.counts;
+        let now = self.ports.clock.now();
+        let findings = self.finding_update(&end, now);
         let receipt = self
             .ports
             .store
             .commit_round(RoundCommit {
                 feed: self.key.clone(),
                 lane: self.action.connection.clone(),
+                findings,
                 changes,
                 shown,
                 views,
                 absences,
                 cursor: cursor.clone(),
                 started_at: self.started_at,
-                committed_at: self.ports.clock.now(),
+                committed_at: now,
                 missed_ticks: std::mem::take(&mut self.missed_ticks),
                 counts,
                 end,
@@ -601,14 +613,7 @@ impl Round<'_> {
             .await?;
         self.containers += receipt.containers;
         self.contested += receipt.contested;
-        if receipt.elsewhere > 0 {
-            tracing::warn!(
-                action = %self.action.name,
-                feed = %self.feed.name,
-                records = receipt.elsewhere,
-                "two partitions show records under one identity: if the EHR counts them in each partition anew, write `ids: per_partition`; if they went from one partition to the other, nothing is wrong"
-            );
-        }
+        self.counts.elsewhere += receipt.elsewhere;
         Ok(cursor.filter(|_| receipt.contested == 0 || self.is_sweep()))
     }
 

@@ -121,19 +121,12 @@ async fn commit(
     }
     let views: Vec<(RecordId, Version)> = pending.take_views();
     let (changes, _) = pending.take();
+    let lane = action.connection.clone();
     let commit = RoundCommit {
-        feed: key,
-        lane: action.connection.clone(),
         changes,
-        shown: Vec::new(),
         views,
-        absences: Vec::new(),
-        cursor: None,
-        started_at: now,
-        committed_at: now,
-        missed_ticks: 0,
         counts,
-        end: RoundEnd::Succeeded,
+        ..RoundCommit::of(key, lane, now, now, RoundEnd::Succeeded)
     };
     Ok(store.commit_round(commit).await?)
 }

@@ -15,8 +15,7 @@ use jiff::Timestamp;
 use rounds_domain::plan::{Action, AnswerFormat, Connection, Feed, Setup};
 use rounds_domain::ports::{BodyPiece, EhrRequest, EhrResponse, StoreError};
 use rounds_domain::{
-    Code, Cursor, FeedKey, FeedName, FeedState, Phi, RoundCommit, RoundCounts, RoundEnd,
-    RoundFailure,
+    Code, Cursor, FeedKey, FeedName, FeedState, Phi, RoundCommit, RoundEnd, RoundFailure,
 };
 use rounds_map::Json;
 use sha2::{Digest, Sha256};
@@ -208,19 +207,10 @@ async fn commit(
     cursor: Option<Cursor>,
     started_at: Timestamp,
 ) -> Result<(), StoreError> {
+    let (lane, now) = (action.connection.clone(), ports.clock.now());
     let commit = RoundCommit {
-        feed: key(action),
-        lane: action.connection.clone(),
-        changes: Vec::new(),
-        shown: Vec::new(),
-        views: Vec::new(),
-        absences: Vec::new(),
         cursor,
-        started_at,
-        committed_at: ports.clock.now(),
-        missed_ticks: 0,
-        counts: RoundCounts::default(),
-        end,
+        ..RoundCommit::of(key(action), lane, started_at, now, end)
     };
     ports.store.commit_round(commit).await.map(drop)
 }

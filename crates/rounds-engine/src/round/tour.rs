@@ -10,6 +10,7 @@
 //! feed itself.
 
 use super::failure::failure;
+use super::findings::{self, Zone};
 use super::partitions::PartitionLists;
 use super::{RoundOutcome, ask, feed_key};
 use crate::Ports;
@@ -99,6 +100,7 @@ struct Sum {
     first_failure: Option<RoundFailure>,
     /// The earliest of the source's clocks.
     source_clock: Option<Timestamp>,
+    zone: Zone,
 }
 
 impl Tour<'_> {
@@ -282,6 +284,14 @@ impl Tour<'_> {
         );
         commit.missed_ticks = self.missed_ticks;
         commit.counts = self.sum.counts;
+        commit.findings = findings::update(
+            &self.sum.counts,
+            &self.sum.zone,
+            &end,
+            &self.before.findings,
+            commit.committed_at,
+        );
+        let found = commit.findings.seen.clone();
         self.ports.store.commit_round(commit).await?;
         Ok(RoundOutcome {
             end,
@@ -290,6 +300,9 @@ impl Tour<'_> {
             cursor: cursor.or_else(|| self.before.cursor.clone()),
             cursor_before: self.before.cursor.take(),
             source_clock: self.sum.source_clock,
+            zone: self.sum.zone,
+            findings: found,
+            known_findings: findings::codes(&self.before.findings),
         })
     }
 
@@ -300,19 +313,10 @@ impl Tour<'_> {
         cursor: Option<Cursor>,
         started_at: Timestamp,
     ) -> RoundCommit {
+        let (lane, now) = (self.action.connection.clone(), self.ports.clock.now());
         RoundCommit {
-            feed,
-            lane: self.action.connection.clone(),
-            changes: Vec::new(),
-            shown: Vec::new(),
-            views: Vec::new(),
-            absences: Vec::new(),
             cursor,
-            started_at,
-            committed_at: self.ports.clock.now(),
-            missed_ticks: 0,
-            counts: RoundCounts::default(),
-            end,
+            ..RoundCommit::of(feed, lane, started_at, now, end)
         }
     }
 }
@@ -345,6 +349,7 @@ impl Sum {
         if let Some(clock) = outcome.source_clock {
             self.source_clock = Some(self.source_clock.map_or(clock, |known| known.min(clock)));
         }
+        self.zone = std::mem::take(&mut self.zone).or(outcome.zone);
         if let RoundEnd::Failed(failure) = outcome.end {
             self.counts.failing_partitions += 1;
             self.first_failure.get_or_insert(failure);

@@ -16,6 +16,7 @@ mod documents;
 mod ehr;
 mod events;
 mod faulty_store;
+mod findings;
 mod heard;
 mod jobs;
 mod lookup_identity;

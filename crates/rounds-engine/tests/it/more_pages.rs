@@ -247,6 +247,8 @@ fn history(world: &World) {
 async fn the_newest_come_first_and_pages_are_read_up_to_the_cursor() {
     let world = World::with(&NEWEST_FIRST.replace("START", "now"));
     newest_first(&world, &Arc::default());
+    // Its `Date` has whole seconds, so a round that is a moment late finds its clock behind and looks once more: a request or not.
+    *world.ehr.clock_ahead_seconds.lock().expect("not poisoned") = None;
     history(&world);
     world.run_for(1).await;
     // The first page shows nothing of the last minutes, so six pages of the last day are looked at, silently; the rest is from before.

@@ -297,3 +297,22 @@ async fn partitions_that_count_alike_have_a_record_each() {
     world.run_for(60).await;
     assert_eq!(world.told(), [r#""south-1":seen"#]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_partitions_that_show_one_id_are_a_finding_of_the_feed() {
+    let (world, clinic) = world("[north, south]", "now");
+    world.run_for(15).await;
+    clinic.put("north", 1, "booked", world.now());
+    clinic.put("south", 1, "cancelled", world.now());
+    world.run_for(60).await;
+    let findings = world.feed("visits").await.findings;
+    let codes: Vec<&str> = (findings.iter())
+        .map(|finding| finding.sighting.code.as_str())
+        .collect();
+    assert_eq!(codes, ["R0371"]);
+    assert_eq!(
+        state_of(&world, "south").await.findings,
+        [],
+        "of the feed as a whole"
+    );
+}

@@ -2,6 +2,7 @@
 
 use super::codec::{At, CodeText, Length};
 use super::error::{Result, Trouble};
+use super::findings;
 use super::names::Names;
 use jiff::Timestamp;
 use rounds_domain::ports::FeedPlace;
@@ -26,9 +27,14 @@ pub(crate) fn states(connection: &Connection, feeds: &[FeedKey]) -> Result<Vec<F
         .iter()
         .map(
             |feed| match Names::Actions.find(connection, feed.action.as_str())? {
-                Some(action) => Ok(find(connection, action, feed)?
-                    .map(|stored| stored.state)
-                    .unwrap_or_default()),
+                Some(action) => {
+                    let stored = find(connection, action, feed)?;
+                    let mut state = stored.map(|stored| stored.state).unwrap_or_default();
+                    if feed.partition.is_none() {
+                        state.findings = findings::of_feed(connection, action, &feed.feed)?;
+                    }
+                    Ok(state)
+                }
                 None => Ok(FeedState::default()),
             },
         )
@@ -48,8 +54,9 @@ pub(crate) fn of_action(
     let mut feeds = Vec::new();
     while let Some(row) = rows.next()? {
         let feed = FeedName::new(row.get::<_, String>(11)?);
-        let key = FeedKey::whole(name.clone(), feed);
-        feeds.push((key, read(row)?.state));
+        let mut state = read(row)?.state;
+        state.findings = findings::of_feed(connection, action, &feed)?;
+        feeds.push((FeedKey::whole(name.clone(), feed), state));
     }
     Ok(feeds)
 }
@@ -90,6 +97,13 @@ pub(crate) fn record(connection: &Connection, action: i64, commit: &RoundCommit)
         }
     }
     write(connection, action, &commit.feed, &state, round)?;
+    findings::note(
+        connection,
+        action,
+        &commit.feed.feed,
+        &commit.findings,
+        commit.committed_at,
+    )?;
     Ok(round)
 }
 
@@ -127,6 +141,7 @@ pub(crate) fn put_at(
         FeedPlace::Start(start) => (Some(start.to_string()), None),
         FeedPlace::At(cursor) => (None, Some(cursor)),
     };
+    findings::forget(connection, action, feed)?;
     let (kind, value) = cursor_columns(cursor);
     connection.execute(
         "INSERT INTO feeds (action, name, partition) VALUES (?1, ?2, '') ON CONFLICT DO NOTHING",
@@ -270,6 +285,7 @@ fn read(row: &Row<'_>) -> Result<Stored> {
             held_back: row.get(17)?,
             partitions: row.get(18)?,
             failing_partitions: row.get(19)?,
+            findings: Vec::new(),
             start: match row.get::<_, Option<String>>(20)? {
                 None => None,
                 Some(word) => Some((word.parse()).map_err(|_| {

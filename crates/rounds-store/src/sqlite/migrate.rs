@@ -57,6 +57,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "rules",
         sql: include_str!("../../migrations/0010_rules.sql"),
     },
+    Migration {
+        name: "findings",
+        sql: include_str!("../../migrations/0011_findings.sql"),
+    },
 ];
 
 /// `Roun` in ASCII: what the header of our databases says that they are (`SQLite`'s `application_id`).

@@ -32,6 +32,7 @@ mod directory;
 mod error;
 mod executor;
 mod feeds;
+mod findings;
 mod group;
 mod ledger;
 mod migrate;

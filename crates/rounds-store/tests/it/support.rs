@@ -6,7 +6,7 @@ use rounds_domain::{
     ActionName, Attempt, AttemptOutcome, Change, Code, ConnectionName, Container, ContainerId,
     ContainerSettlement, DeliveryId, DeliveryJob, DeliveryOrder, DeliverySettlement,
     DestinationName, Document, FeedKey, FeedName, NextStep, Notification, OrderingKey, Owed,
-    Presence, RecordId, Resolution, RoundCommit, RoundCounts, RoundEnd, Version,
+    Presence, RecordId, Resolution, RoundCommit, RoundEnd, Version,
 };
 use std::time::Duration;
 
@@ -78,19 +78,10 @@ pub(crate) fn state(name: &str, number: u8) -> Document {
 
 /// A successful round that found these changes.
 pub(crate) fn round(seconds: i64, changes: Vec<Change>) -> RoundCommit {
+    let at = at(seconds);
     RoundCommit {
-        feed: feed(),
-        lane: lane(),
         changes,
-        shown: Vec::new(),
-        views: Vec::new(),
-        absences: Vec::new(),
-        cursor: None,
-        started_at: at(seconds),
-        committed_at: at(seconds),
-        missed_ticks: 0,
-        counts: RoundCounts::default(),
-        end: RoundEnd::Succeeded,
+        ..RoundCommit::of(feed(), lane(), at, at, RoundEnd::Succeeded)
     }
 }
 

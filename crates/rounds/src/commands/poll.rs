@@ -30,7 +30,7 @@ pub async fn poll(
     let ports = surroundings.ports(plan, store, credentials)?;
     match rounds_engine::poll(plan, &ports, feed, mode).await {
         Ok(report) => {
-            let mut page = PollPage::of(feed, mode, report);
+            let mut page = PollPage::of(feed, mode, report, surroundings.clock.now());
             if let Some(parameter) = secret_parameter(plan, feed) {
                 page.hide_parameter(parameter);
             }

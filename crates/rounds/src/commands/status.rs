@@ -2,7 +2,9 @@
 
 use super::destinations::{DestinationStatus, write_table};
 use crate::cli::Common;
-use crate::output::{Ago, Align, Columns, Report, Terminal, cursor_in_words, duration_in_words};
+use crate::output::{
+    Ago, Align, Columns, FindingRow, Report, Terminal, cursor_in_words, duration_in_words,
+};
 use crate::wiring::Surroundings;
 use crate::{Ended, Problem, data};
 use jiff::Timestamp;
@@ -60,6 +62,8 @@ pub struct FeedStatus {
     pub failures_in_a_row: u32,
     /// Records dated in the future that the last round saw.
     pub future_dated: u64,
+    /// What a person should look at, though the rounds do what they should.
+    pub findings: Vec<FindingRow>,
     /// Changes that a sweep found although a faster feed should have shown them, by their dates. Those of a reconciling sweep
     /// came later than the horizon.
     pub late: u64,
@@ -122,6 +126,7 @@ fn action(overview: ActionOverview) -> ActionStatus {
         missed_ticks: state.missed_ticks,
         failures_in_a_row: state.failures_in_a_row,
         future_dated: state.future_dated,
+        findings: state.findings.iter().map(FindingRow::from).collect(),
         late: state.late,
         longest_late_seconds: state.longest_late.map(|late| late.as_secs()),
         undeclared: state.undeclared,
@@ -157,7 +162,7 @@ impl FeedStatus {
     }
 
     /// What the sweeps found, and what follows from it.
-    fn write_findings(&self, action: &str, out: &mut dyn Write) -> io::Result<()> {
+    fn write_sweeps(&self, action: &str, out: &mut dyn Write) -> io::Result<()> {
         let title = self.title(action);
         if self.late > 0 {
             let by = Duration::from_secs(self.longest_late_seconds.unwrap_or_default());
@@ -259,15 +264,11 @@ impl Status {
                         writeln!(out, "  help: {hint}")?;
                     }
                 }
-                if feed.future_dated > 0 {
-                    writeln!(
-                        out,
-                        "\n{}: {} of the last round's records are dated in the future; they do not move the cursor",
-                        feed.title(&action.action),
-                        feed.future_dated
-                    )?;
+                for finding in &feed.findings {
+                    writeln!(out)?;
+                    finding.write(&feed.title(&action.action), self.now, out)?;
                 }
-                feed.write_findings(&action.action, out)?;
+                feed.write_sweeps(&action.action, out)?;
             }
             if action.containers_dead > 0 {
                 writeln!(

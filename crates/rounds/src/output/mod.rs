@@ -5,11 +5,13 @@
 //! wrote them.
 
 mod columns;
+mod findings;
 mod json;
 mod terminal;
 mod words;
 
 pub use columns::{Align, Columns};
+pub use findings::{FindingRow, SeenAt};
 pub use json::{RawDocument, indented};
 pub use terminal::{Format, Terminal};
 pub use words::{

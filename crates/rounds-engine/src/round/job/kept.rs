@@ -5,7 +5,7 @@ use super::manifest::LONGEST_WAIT;
 use crate::moment::later;
 use jiff::Timestamp;
 use rounds_domain::ports::StoreError;
-use rounds_domain::{Cursor, FeedKey, FeedName, Phi, RoundCommit, RoundCounts, RoundEnd};
+use rounds_domain::{Cursor, FeedKey, FeedName, Phi, RoundCommit, RoundEnd};
 use url::Url;
 
 /// A job that was started.
@@ -61,19 +61,10 @@ impl Round<'_> {
     pub(super) async fn keep_job(&mut self, started: Option<&Started>) -> Result<(), StoreError> {
         let now = self.ports.clock.now();
         let text = started.map_or_else(String::new, Started::text);
+        let lane = self.action.connection.clone();
         let commit = RoundCommit {
-            feed: self.job_key(),
-            lane: self.action.connection.clone(),
-            changes: Vec::new(),
-            shown: Vec::new(),
-            views: Vec::new(),
-            absences: Vec::new(),
             cursor: Some(Cursor::Token(Phi::new(text))),
-            started_at: now,
-            committed_at: now,
-            missed_ticks: 0,
-            counts: RoundCounts::default(),
-            end: RoundEnd::Unfinished,
+            ..RoundCommit::of(self.job_key(), lane, now, now, RoundEnd::Unfinished)
         };
         self.ports.store.commit_round(commit).await.map(drop)
     }

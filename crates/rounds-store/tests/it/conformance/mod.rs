@@ -124,6 +124,7 @@ suite! {
         rounds::a_change_that_cannot_be_told_is_dead_at_once,
         rounds::a_commit_is_all_or_nothing,
         rounds::the_end_of_a_round_shows_in_its_feed,
+        rounds::findings_stay_until_they_are_gone,
         rounds::a_round_in_parts_is_one_round,
         rounds::every_round_has_its_own_number,
         rounds::every_kind_of_cursor_is_kept,

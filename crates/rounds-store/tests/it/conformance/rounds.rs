@@ -4,8 +4,9 @@ use super::Backend;
 use crate::support::*;
 use rounds_domain::ports::{ContainerFilter, Operations, PageRequest, Store};
 use rounds_domain::{
-    ChangeKind, ContainerState, Cursor, FeedKey, FeedName, FeedState, Knowledge, Partition, Phi,
-    QueueState, Resolution, RoundCommit, RoundCounts, RoundEnd, RoundFailure,
+    ChangeKind, Code, ContainerState, Cursor, FeedKey, FeedName, FeedState, Finding, FindingUpdate,
+    Knowledge, Partition, Phi, QueueState, Resolution, RoundCommit, RoundCounts, RoundEnd,
+    RoundFailure, Sighting,
 };
 
 async fn feed_state(store: &impl Store) -> FeedState {
@@ -220,6 +221,72 @@ pub(crate) async fn the_end_of_a_round_shows_in_its_feed(backend: &impl Backend)
     expected.missed_ticks = 6;
     expected.rounds = 1;
     assert_eq!(feed_state(&store).await, expected);
+}
+
+pub(crate) async fn findings_stay_until_they_are_gone(backend: &impl Backend) {
+    let store = backend.open().await;
+    let sighting = |code: &'static str, records| Sighting {
+        code: Code::new(code),
+        records,
+        message: format!("{records} records:\nodd"),
+        hint: "mend them".to_owned(),
+    };
+    let found = |seconds, seen: &[Sighting], gone: &[&'static str]| RoundCommit {
+        findings: FindingUpdate {
+            seen: seen.to_vec(),
+            gone: gone.iter().map(|code| Code::new(code)).collect(),
+        },
+        ..round(seconds, vec![])
+    };
+    let seen = |findings: &[Finding]| -> Vec<(&'static str, u64, i64, i64)> {
+        let row = |finding: &Finding| {
+            let Sighting { code, records, .. } = finding.sighting;
+            let (first, last) = (finding.first_seen_at, finding.last_seen_at);
+            (
+                code.as_str(),
+                records,
+                first.duration_since(at(0)).as_secs(),
+                last.duration_since(at(0)).as_secs(),
+            )
+        };
+        findings.iter().map(row).collect()
+    };
+    commit(
+        &store,
+        found(10, &[sighting("R0374", 3), sighting("R0370", 1)], &[]),
+    )
+    .await;
+    commit(&store, found(20, &[sighting("R0374", 5)], &[])).await;
+    commit(&store, round(30, vec![change("a", 1)])).await;
+    let state = feed_state(&store).await;
+    assert_eq!(
+        seen(&state.findings),
+        [("R0370", 1, 10, 10), ("R0374", 5, 10, 20)]
+    );
+    assert!(
+        !state.findings[0].sighting.message.contains('\n'),
+        "a forged line"
+    );
+
+    let store = backend.reopen(store).await;
+    commit(&store, found(40, &[], &["R0374"])).await;
+    assert_eq!(
+        seen(&feed_state(&store).await.findings),
+        [("R0370", 1, 10, 10)]
+    );
+    // Seen again after it was gone, it is new.
+    commit(&store, found(50, &[sighting("R0374", 2)], &[])).await;
+    let overview = store.overview().await.expect("an overview");
+    let (_, state) = &overview.actions[0].feeds[0];
+    assert_eq!(
+        seen(&state.findings),
+        [("R0370", 1, 10, 10), ("R0374", 2, 50, 50)]
+    );
+
+    // Another feed of the action, and a partition of this one, have none of their own.
+    let other = feed().of_partition(Partition::new("north"));
+    let states = store.feed_states(&[other]).await.expect("states");
+    assert_eq!(states[0].findings, []);
 }
 
 pub(crate) async fn a_round_in_parts_is_one_round(backend: &impl Backend) {

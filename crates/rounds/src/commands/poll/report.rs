@@ -1,8 +1,10 @@
 //! What one round did or would have done, as people and programs read it.
 
 use crate::output::{
-    Align, Columns, RawDocument, Report, bytes_in_words, cursor_in_words, duration_in_words, plural,
+    Align, Columns, FindingRow, RawDocument, Report, bytes_in_words, cursor_in_words,
+    duration_in_words, plural,
 };
+use jiff::Timestamp;
 use rounds_domain::{FeedKey, Notification, RoundCounts, RoundEnd, plain};
 use rounds_engine::{Choice, ChosenRecord, Exchange, PollMode, PollReport};
 use serde::Serialize;
@@ -29,6 +31,8 @@ pub struct PollPage {
     pub records: Vec<RecordRow>,
     /// What was counted.
     pub counts: Value,
+    /// What a person should look at.
+    pub findings: Vec<FindingRow>,
     /// The notifications that would be sent (dry run only).
     pub notifications: Vec<NotificationRow>,
     /// Changes that could not be made into notifications (dry run only).
@@ -40,6 +44,8 @@ pub struct PollPage {
     pub end: RoundEnd,
     #[serde(skip)]
     counted: RoundCounts,
+    #[serde(skip)]
+    now: Timestamp,
 }
 
 /// One request.
@@ -102,7 +108,7 @@ pub struct FailureRow {
 }
 
 impl PollPage {
-    pub(super) fn of(feed: &FeedKey, mode: PollMode, report: PollReport) -> Self {
+    pub(super) fn of(feed: &FeedKey, mode: PollMode, report: PollReport, now: Timestamp) -> Self {
         let failure = match &report.end {
             RoundEnd::Failed(failure) => Some(json!({
                 "code": failure.code.as_str(),
@@ -126,6 +132,7 @@ impl PollPage {
             requests: report.exchanges.iter().map(ExchangeRow::from).collect(),
             records: report.records.iter().map(RecordRow::from).collect(),
             counts: counts(&report.counts),
+            findings: report.findings.iter().map(FindingRow::from).collect(),
             notifications: report
                 .notifications
                 .iter()
@@ -135,6 +142,7 @@ impl PollPage {
             failure,
             end: report.end,
             counted: report.counts,
+            now,
         }
     }
 }
@@ -151,6 +159,7 @@ fn counts(counts: &RoundCounts) -> Value {
         "future_dated": counts.future_dated,
         "undated": counts.undated,
         "unidentified": counts.unidentified,
+        "ambiguous": counts.ambiguous,
         "mended_signs": counts.mended_signs,
     })
 }
@@ -270,6 +279,10 @@ impl Report for PollPage {
         if self.dry_run {
             self.write_notifications(out)?;
         }
+        for finding in &self.findings {
+            finding.write("Look at", self.now, out)?;
+            writeln!(out)?;
+        }
         self.write_end(out)
     }
 }
@@ -318,25 +331,6 @@ impl PollPage {
         }
         if !self.records.is_empty() {
             table.write(out, "  ")?;
-        }
-        for (count, what) in [
-            (counts.future_dated, "dated later than the EHR's own clock"),
-            (counts.undated, "without a readable date"),
-        ] {
-            if count > 0 {
-                writeln!(
-                    out,
-                    "  {} {what}; they do not move the cursor",
-                    plural(count, "record")
-                )?;
-            }
-        }
-        if counts.mended_signs > 0 {
-            writeln!(
-                out,
-                "  {} in the answers that are no characters; each is read as U+FFFD",
-                plural(counts.mended_signs, "sign")
-            )?;
         }
         writeln!(out)
     }

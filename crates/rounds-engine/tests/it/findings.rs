@@ -1,0 +1,132 @@
+//! What a person should look at is kept with its feed until it is gone.
+
+use crate::ehr::{json_answer, modified, parameter};
+use crate::world::{World, appointments_with};
+use jiff::ToSpan;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use rounds_domain::Finding;
+use rounds_engine::{PollMode, poll};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+
+/// The findings of the change query, as code and words.
+async fn found(world: &World) -> Vec<String> {
+    let findings = world.feed("appointments").await.findings;
+    findings.iter().map(shown).collect()
+}
+
+fn shown(finding: &Finding) -> String {
+    let sighting = &finding.sighting;
+    format!("{} {}", sighting.code, sighting.message)
+}
+
+/// An EHR that always shows these rows.
+fn shows(world: &World) -> Arc<Mutex<Vec<Value>>> {
+    let rows: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let shown = Arc::clone(&rows);
+    world.ehr.on("/api/appointments", move |_| {
+        json_answer(&Value::Array(shown.lock().expect("not poisoned").clone()))
+    });
+    rows
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_records_show_is_kept_and_gone_after_a_day_of_records_without_it() {
+    let world = World::with(&appointments_with(&[
+        ("      version: .version\n", ""),
+        ("overlap: 30s, field: .lastModified", "overlap: 30s"),
+    ]));
+    let rows = shows(&world);
+    world.run_for(1).await;
+    assert_eq!(found(&world).await, [""; 0]);
+    let row = |who: &str| json!({ "id": 1, "status": "booked", "patientID": "p", "who": who });
+    *rows.lock().expect("not poisoned") = vec![row("doctor"), row("patient")];
+    world.run_for(60).await;
+    let words = "R0370 1 record comes twice in one answer, in states of which nothing says which is the newer; the known one stands";
+    assert_eq!(found(&world).await, [words]);
+    let first = world.feed("appointments").await.findings[0].clone();
+    assert!(first.last_seen_at > first.first_seen_at, "{first:?}");
+
+    // An empty answer and one without it are no evidence yet.
+    rows.lock().expect("not poisoned").clear();
+    world.run_for(3600).await;
+    *rows.lock().expect("not poisoned") = vec![row("doctor")];
+    world.run_for(3600).await;
+    let later = world.feed("appointments").await.findings[0].clone();
+    assert_eq!(later.first_seen_at, first.first_seen_at);
+    world.run_for(23 * 3600).await;
+    assert_eq!(found(&world).await, [""; 0]);
+}
+
+/// A server that writes local times without an offset and reads its filter in them.
+fn server_in(world: &World, zone: &str) {
+    let (clinic, zone) = (world.clinic.clone(), TimeZone::get(zone).expect("a zone"));
+    world.ehr.on("/api/appointments", move |url| {
+        let since: DateTime = parameter(url, "changedsince").parse().expect("a time");
+        let since = since.to_zoned(zone.clone()).expect("an instant");
+        let found = clinic.from(since.timestamp()).into_iter();
+        let shown = found.map(|mut appointment| {
+            let local = modified(&appointment).to_zoned(zone.clone()).datetime();
+            let text = local.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+            appointment["lastModified"] = json!(text);
+            appointment
+        });
+        json_answer(&Value::Array(shown.collect()))
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_that_was_forgotten_is_a_finding_until_a_change_is_shown_on_time() {
+    let yaml = appointments_with(&[]);
+    for (zone, wanted) in [
+        ("America/Chicago", Some("5 h 0 min behind its clock")),
+        ("Asia/Kathmandu", Some("5 h 44 min ahead of its clock")),
+        ("UTC", None),
+    ] {
+        let world = World::with(&yaml);
+        server_in(&world, zone);
+        world.clinic.put(90, "p", "old", world.now() - 30.seconds());
+        world.run_for(20).await;
+        let words = found(&world).await;
+        let wanted: Vec<String> = (wanted.iter())
+            .map(|words| format!("R0372 the latest date that the EHR showed is {words}"))
+            .collect();
+        let words: Vec<&String> = (words.iter())
+            .filter(|text| text.starts_with("R0372"))
+            .collect();
+        assert_eq!(words, wanted.iter().collect::<Vec<_>>(), "{zone}");
+
+        // What was mended shows with the next change.
+        let overlap = "overlap: 30s, field";
+        assert!(yaml.contains(overlap));
+        let world = world.reconfigured(&yaml.replace(overlap, &format!("zone: {zone}, {overlap}")));
+        world.clinic.put(1, "p", "booked", world.now());
+        world.run_for(60).await;
+        let words = found(&world).await;
+        assert!(
+            !words.iter().any(|text| text.starts_with("R0372")),
+            "{zone} {words:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_says_what_it_found_and_keeps_nothing() {
+    let world = World::usual();
+    let rows = shows(&world);
+    world.run_for(1).await;
+    let at = world.now().to_string();
+    *rows.lock().expect("not poisoned") = vec![
+        json!({ "id": 1, "status": "booked", "patientID": "p", "lastModified": at }),
+        json!({ "status": "booked", "patientID": "p", "lastModified": at }),
+        json!({ "id": 3, "status": "booked", "patientID": "p", "lastModified": "soon" }),
+    ];
+    let feed = crate::world::feed_key("appointments", "changes");
+    let report = poll(&world.plan, &world.ports, &feed, PollMode::DryRun).await;
+    let found_by_poll: Vec<String> = (report.expect("a report").findings.iter())
+        .map(|sighting| sighting.code.to_string())
+        .collect();
+    assert_eq!(found_by_poll, ["R0374", "R0375"]);
+    assert_eq!(found(&world).await, [""; 0]);
+}
