@@ -17,6 +17,8 @@ mod fill;
 mod parse;
 mod path;
 mod rules;
+mod schema;
+mod tree;
 mod validate;
 
 use crate::values_at;
@@ -27,11 +29,13 @@ use rules::Rules;
 use std::sync::LazyLock;
 
 pub use derive::{Derived, FirstSeenOver, Happened, Observed, StateChange, Ways};
+pub use tree::FieldRow;
 pub use validate::{Validated, validate};
 
 /// A data model: its events, and the fields of its messages.
 pub struct Model {
     name: &'static str,
+    about: &'static str,
     events: Vec<&'static str>,
     root: Vec<Field>,
     rules: Rules,
@@ -47,6 +51,8 @@ struct Field {
     /// The events whose messages must have a value here.
     required: Events,
     filling: Filling,
+    /// What it holds.
+    about: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +87,14 @@ enum Scalar {
 }
 
 impl Scalar {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+        }
+    }
+
     const fn with_article(self) -> &'static str {
         match self {
             Self::String => "a string",
@@ -90,16 +104,8 @@ impl Scalar {
     }
 }
 
-/// Texts of all models.
-const TEXTS: &[&str] = &[
-    include_str!("../models/scheduling.model"),
-    include_str!("../models/patientadmin.model"),
-    include_str!("../models/order.model"),
-    include_str!("../models/results.model"),
-    include_str!("../models/notes.model"),
-    include_str!("../models/flowsheet.model"),
-    include_str!("../models/media.model"),
-];
+/// Texts of all models, by file name.
+const TEXTS: &[&str] = include!(concat!(env!("OUT_DIR"), "/models.rs"));
 
 // The texts are compiled in; a test reads them all.
 static MODELS: LazyLock<Vec<Model>> = LazyLock::new(|| {
@@ -123,6 +129,11 @@ impl Model {
     /// Its name.
     pub fn name(&self) -> &str {
         self.name
+    }
+
+    /// What it is, in a few words.
+    pub const fn about(&self) -> &'static str {
+        self.about
     }
 
     /// The names of its events, such as `New`.

@@ -206,6 +206,9 @@ pub enum Command {
     /// Show what is known of EHRs' APIs: which actions can be polled, and how.
     #[command(subcommand)]
     Connectors(ConnectorsCommand),
+    /// Show the data models that notifications may have the shape of: their fields, and a JSON Schema of each.
+    #[command(subcommand)]
+    Models(ModelsCommand),
     /// Work on what notifications look like.
     #[command(subcommand)]
     Map(MapCommand),
@@ -273,6 +276,33 @@ pub enum ConnectorsCommand {
     Show {
         /// Its name.
         connector: String,
+    },
+}
+
+/// What `models` does.
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// Every data model, with its events.
+    List,
+    /// The fields of a model, in the order of a message: of one event, or of all.
+    #[command(
+        after_help = "Examples:\n  rounds models show Scheduling\n  rounds models show Scheduling Reschedule\n  rounds models show Results New --json"
+    )]
+    Show {
+        /// Its name.
+        model: String,
+        /// One of its events.
+        event: Option<String>,
+    },
+    /// The JSON Schema (2020-12) of a message, for a receiver's own validator.
+    #[command(
+        after_help = "Examples:\n  rounds models schema Scheduling New > scheduling.new.schema.json"
+    )]
+    Schema {
+        /// Its name.
+        model: String,
+        /// The event.
+        event: String,
     },
 }
 

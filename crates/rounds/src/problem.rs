@@ -42,6 +42,8 @@ pub const FILE_UNREADABLE: Code = Code::new("R0715");
 pub const NOT_AS_KEPT: Code = Code::new("R0716");
 /// There is no such destination.
 pub const UNKNOWN_DESTINATION: Code = Code::new("R0717");
+/// There is no such data model, or no such event of it.
+pub const UNKNOWN_MODEL: Code = Code::new("R0722");
 /// An address cannot be listened on.
 pub const CANNOT_LISTEN: Code = Code::new("R0718");
 /// The configuration was edited under a state that it does not fit.

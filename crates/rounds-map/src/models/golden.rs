@@ -220,6 +220,33 @@ fn a_golden_notification_with_one_thing_changed_is_none() {
     }
 }
 
+/// A receiver's own validator comes to the same as ours.
+#[test]
+fn the_json_schema_of_an_event_accepts_its_messages_and_no_other() {
+    let read = |json: &Json| -> serde_json::Value {
+        serde_json::from_slice(&json.to_bytes()).expect("is JSON")
+    };
+    for (model, event) in every_event() {
+        let schema = read(&model.schema(event).expect("it has the event"));
+        let meta = jsonschema::draft202012::meta::validate(&schema);
+        meta.unwrap_or_else(|error| panic!("{} {event}: {error}", model.name));
+        let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+        let message = golden(model, event);
+        if let Err(error) = validator.validate(&read(&message)) {
+            panic!("{} {event}: {error}", model.name);
+        }
+        for (what, mutation) in mutations(&message) {
+            let is_one = validator.is_valid(&read(&mutation));
+            assert!(
+                !is_one,
+                "{} {event}: {what}, and it is accepted",
+                model.name
+            );
+        }
+    }
+    assert!(every_event()[0].0.schema("Newer").is_none());
+}
+
 #[test]
 fn what_a_message_is_not_is_said() {
     let problem = |text: &str| {

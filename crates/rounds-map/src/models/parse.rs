@@ -3,11 +3,11 @@
 //! Lines; two spaces of indentation per level; `#` begins a comment line.
 //!
 //! ```text
-//! model NAME
+//! model NAME -- what it is
 //! events NAME...
 //! shape NAME            fields used in several places follow, indented
 //! root                  the message's own fields follow, indented
-//!   FIELD TYPE [in EVENT...] [required | required-in EVENT... | legacy]
+//!   FIELD TYPE [in EVENT...] [required | required-in EVENT... | legacy] [-- what it holds]
 //! ```
 //! and the rules of its events, of which `rules.rs` says how they are written.
 //!
@@ -34,6 +34,7 @@ pub(super) fn read(text: &'static str) -> Result<Model, String> {
         .collect();
     let mut lines = lines.iter().peekable();
     let mut name = None;
+    let mut about = "";
     let mut events = Vec::new();
     let mut shapes = BTreeMap::new();
     let mut root = Vec::new();
@@ -41,7 +42,12 @@ pub(super) fn read(text: &'static str) -> Result<Model, String> {
     while let Some((_, line)) = lines.next() {
         let mut words = line.split_whitespace();
         match (words.next(), words.next()) {
-            (Some("model"), given) => name = given,
+            (Some("model"), given) => {
+                name = given;
+                about = line
+                    .split_once(" -- ")
+                    .map_or("", |(_, about)| about.trim());
+            }
             (Some("events"), first) => events = first.into_iter().chain(words).collect(),
             (Some("shape"), Some(shape)) => {
                 let members = fields(&mut lines, 1, &shapes, &events)?;
@@ -69,6 +75,7 @@ pub(super) fn read(text: &'static str) -> Result<Model, String> {
     }
     let model = Model {
         name,
+        about,
         events,
         root,
         rules,
@@ -96,7 +103,11 @@ fn fields(
 ) -> Result<Vec<Field>, String> {
     let mut fields = Vec::new();
     while let Some((_, line)) = lines.next_if(|(depth, _)| *depth == level) {
-        let mut words = line.split_whitespace();
+        let (said, about) = match line.split_once(" -- ") {
+            Some((said, about)) => (said, Some(about.trim())),
+            None => (*line, None),
+        };
+        let mut words = said.split_whitespace();
         let (Some(name), Some(of_type)) = (words.next(), words.next()) else {
             return Err(format!("a field needs a name and a type: `{line}`"));
         };
@@ -124,6 +135,7 @@ fn fields(
             present: Events::All,
             required: Events::None,
             filling: Filling::Always,
+            about,
         };
         let mut words = words.peekable();
         while let Some(word) = words.next() {

@@ -102,13 +102,13 @@ fn every_model_text_can_be_read() {
     assert_eq!(
         Model::names().collect::<Vec<_>>(),
         [
-            "Scheduling",
-            "PatientAdmin",
-            "Order",
-            "Results",
-            "Notes",
             "Flowsheet",
-            "Media"
+            "Media",
+            "Notes",
+            "Order",
+            "PatientAdmin",
+            "Results",
+            "Scheduling"
         ]
     );
     assert_eq!(

@@ -9,6 +9,7 @@ pub mod destinations;
 pub mod explain;
 pub mod keys;
 pub mod map;
+pub mod models;
 pub mod notifications;
 pub mod poll;
 pub mod probe;
@@ -44,6 +45,7 @@ pub async fn perform(arguments: Box<Arguments>, terminal: &mut Terminal) -> Resu
         Command::Containers(command) => containers::perform(&common, command, terminal).await,
         Command::Deletions(command) => deletions::perform(&common, command, terminal).await,
         Command::Connectors(command) => connectors::perform(&command, terminal),
+        Command::Models(command) => models::perform(&command, terminal),
         Command::Map(command) => map::perform(&common, command, terminal).await,
         Command::Keys(command) => keys::perform(&command, terminal),
         Command::Explain { code } => explain::perform(code.as_deref(), terminal),
