@@ -14,6 +14,7 @@
 mod check;
 mod derive;
 mod fill;
+mod formats;
 mod parse;
 mod path;
 mod rules;
@@ -29,6 +30,7 @@ use rules::Rules;
 use std::sync::LazyLock;
 
 pub use derive::{Derived, FirstSeenOver, Happened, Observed, StateChange, Ways};
+pub use formats::{Reader, SourceTimes};
 pub use tree::FieldRow;
 pub use validate::{Validated, validate};
 
@@ -81,15 +83,38 @@ enum Shape {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scalar {
-    String,
+    Text(Format),
     Number,
     Boolean,
+}
+
+/// In which form a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Any,
+    /// A day.
+    Date,
+    /// An instant.
+    DateTime,
+    /// A number to call.
+    Phone,
+}
+
+impl Format {
+    const fn with_article(self) -> &'static str {
+        match self {
+            Self::Any => "a string",
+            Self::Date => "a date",
+            Self::DateTime => "a date and time",
+            Self::Phone => "a phone number",
+        }
+    }
 }
 
 impl Scalar {
     const fn word(self) -> &'static str {
         match self {
-            Self::String => "string",
+            Self::Text(_) => "string",
             Self::Number => "number",
             Self::Boolean => "boolean",
         }
@@ -97,7 +122,7 @@ impl Scalar {
 
     const fn with_article(self) -> &'static str {
         match self {
-            Self::String => "a string",
+            Self::Text(_) => "a string",
             Self::Number => "a number",
             Self::Boolean => "a boolean",
         }
@@ -143,8 +168,22 @@ impl Model {
 
     /// Completes `body` to a whole message of `event`: keys in the model's order, absent values `null`, absent lists
     /// `[]`, objects always there, `Meta` from `meta` where `body` does not say otherwise.
-    pub fn fill(&self, event: &str, body: &Json, meta: &Meta) -> Result<Json, ModelErrors> {
-        fill::fill(self, event, body, meta)
+    /// Dates, times and phone numbers are brought into the model's form; `times` says how the source writes them.
+    pub fn fill(
+        &self,
+        event: &str,
+        body: &Json,
+        meta: &Meta,
+        times: SourceTimes<'_>,
+    ) -> Result<Json, ModelErrors> {
+        fill::fill(self, event, body, meta, times)
+    }
+
+    /// `body` with what can be read of its dates, times and phone numbers in the model's form: the same instant, written in two ways, is no
+    /// change.
+    #[must_use]
+    pub fn formed(&self, body: &Json, times: SourceTimes<'_>) -> Json {
+        formats::formed(self, None, body, times).0
     }
 
     /// Which event it is that a record was so and is so now.
@@ -303,6 +342,12 @@ pub enum ModelProblem {
         needed: &'static str,
         /// With its article: "a number".
         found: &'static str,
+    },
+    /// The text cannot be read as what the field holds.
+    #[error("cannot be read as {needed}")]
+    Unreadable {
+        /// With its article: "a date".
+        needed: &'static str,
     },
     /// A field without which the message means nothing.
     #[error("is required and has no value")]

@@ -7,10 +7,12 @@ use super::subscribe::{self, Wanted};
 use super::wrap;
 use super::{Silence, Trouble};
 use crate::Ports;
+use crate::round::instant;
 use jiff::Timestamp;
-use rounds_domain::plan::{Action, BodyRule, Subscription};
+use jiff::tz::TimeZone;
+use rounds_domain::plan::{Action, BodyRule, CursorRule, DateField, Subscription};
 use rounds_domain::{Code, Container, DestinationName, Document, Gap, Notification};
-use rounds_map::models::{Meta, Model, Party, Traffic};
+use rounds_map::models::{Meta, Model, Party, SourceTimes, Traffic};
 use rounds_map::{Body, Json, differences};
 use std::sync::Arc;
 use url::Url;
@@ -126,6 +128,16 @@ pub(super) fn write(
             before_scope.as_ref().map(record_of),
         ),
     };
+    let source = SourceForm::of(action);
+    let read = |text: &str| source.read(text);
+    let times = source.times(&read);
+    if let BodyRule::Model { model, .. } = rule {
+        now = model.formed(&now, times);
+    }
+    let before = before.map(|before| match rule {
+        BodyRule::Model { model, .. } => model.formed(&before, times),
+        BodyRule::Whole | BodyRule::Free(_) => before,
+    });
     let changed = before
         .as_ref()
         .map_or_else(Vec::new, |before| differences(&now, before));
@@ -163,7 +175,7 @@ pub(super) fn write(
     let body = match rule {
         // Of a FHIR message the model gives the event only.
         BodyRule::Model { model, .. } if !action.notify.shape.is_fhir() => {
-            complete(model, &decision.event, &body, meta)?
+            complete(model, &decision.event, &body, meta, times)?
         }
         _ => body,
     };
@@ -216,13 +228,53 @@ fn render(body: &Body, scope: &Scope) -> Result<Json, Trouble> {
         .map_err(|error| failed(format!("`notify.body`: {error}")))
 }
 
-fn complete(model: &Model, event: &str, body: &Json, meta: &Meta) -> Result<Json, Trouble> {
-    model.fill(event, body, meta).map_err(|error| Trouble {
-        code: MODEL_REFUSED,
-        reason: format!(
-            "`notify.body` does not fit {} {event}: {error}",
-            model.name()
-        ),
-        retry_after: None,
-    })
+/// How the records of an action write times: as its cursor says.
+struct SourceForm<'a> {
+    zone: Option<&'a TimeZone>,
+    own: Option<&'a DateField>,
+}
+
+impl<'a> SourceForm<'a> {
+    fn of(action: &'a Action) -> Self {
+        let own = action.changes.dated_by.as_ref();
+        let of_cursor = match &action.changes.cursor {
+            CursorRule::Time(rule) => Some(&rule.zone),
+            _ => None,
+        };
+        Self {
+            zone: own.map(|own| &own.zone).or(of_cursor),
+            own,
+        }
+    }
+
+    fn read(&self, text: &str) -> Option<Timestamp> {
+        let own = self.own?;
+        instant::read_as(&Json::string(text), &own.format, &own.zone)
+    }
+
+    fn times<'s>(&'s self, read: &'s dyn Fn(&str) -> Option<Timestamp>) -> SourceTimes<'s> {
+        SourceTimes {
+            zone: self.zone,
+            read: self.own.is_some().then_some(read),
+        }
+    }
+}
+
+fn complete(
+    model: &Model,
+    event: &str,
+    body: &Json,
+    meta: &Meta,
+    times: SourceTimes<'_>,
+) -> Result<Json, Trouble> {
+    model
+        .fill(event, body, meta, times)
+        .map_err(|error| Trouble {
+            code: MODEL_REFUSED,
+            reason: format!(
+                "`notify.body` does not fit {} {event}: {error}",
+                model.name()
+            ),
+            retry_after: None,
+        })
 }

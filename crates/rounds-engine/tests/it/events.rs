@@ -78,21 +78,21 @@ async fn the_life_of_an_appointment_is_told_as_its_events() {
     let told = told(
         &world,
         &[
-            ("proposed", "09:00", "check"),
-            ("booked", "09:00", "check"),
-            ("booked", "10:00", "check"),
-            ("booked", "10:00", "pain"),
-            ("arrived", "10:00", "pain"),
-            ("cancelled", "10:00", "pain"),
-            ("cancelled", "10:00", "typing error"),
-            ("booked", "11:00", "pain"),
-            ("noshow", "11:00", "pain"),
+            ("proposed", "2026-05-11T09:00:00Z", "check"),
+            ("booked", "2026-05-11T09:00:00Z", "check"),
+            ("booked", "2026-05-11T10:00:00Z", "check"),
+            ("booked", "2026-05-11T10:00:00Z", "pain"),
+            ("arrived", "2026-05-11T10:00:00Z", "pain"),
+            ("cancelled", "2026-05-11T10:00:00Z", "pain"),
+            ("cancelled", "2026-05-11T10:00:00Z", "typing error"),
+            ("booked", "2026-05-11T11:00:00Z", "pain"),
+            ("noshow", "2026-05-11T11:00:00Z", "pain"),
         ],
     )
     .await;
     let expected = [
         "New [Visit.Status]",
-        "Reschedule from 09:00 [Visit.VisitDateTime]",
+        "Reschedule from 2026-05-11T09:00:00Z [Visit.VisitDateTime]",
         "Modification [Visit.Reason]",
         "Modification [Visit.Status]",
         "Cancel [Visit.Status]",
@@ -113,12 +113,15 @@ async fn changes_between_two_rounds_are_one_event_that_says_what_is_not_as_it_wa
     let told = told(
         &world,
         // In between it was moved to 10:00, and its reason was another: no poll can see that.
-        &[("booked", "09:00", "check"), ("arrived", "11:00", "pain")],
+        &[
+            ("booked", "2026-05-11T09:00:00Z", "check"),
+            ("arrived", "2026-05-11T11:00:00Z", "pain"),
+        ],
     )
     .await;
     let expected = [
         "New []",
-        "Reschedule from 09:00 [Visit.VisitDateTime Visit.Status Visit.Reason]",
+        "Reschedule from 2026-05-11T09:00:00Z [Visit.VisitDateTime Visit.Status Visit.Reason]",
     ];
     assert_eq!(told, expected);
 }
@@ -130,16 +133,16 @@ async fn only_what_the_user_wants_is_told_and_a_change_of_state_always() {
     let told = told(
         &world,
         &[
-            ("booked", "09:00", "check"),
-            ("booked", "09:00", "pain"),
-            ("booked", "10:00", "pain"),
-            ("cancelled", "10:00", "pain"),
+            ("booked", "2026-05-11T09:00:00Z", "check"),
+            ("booked", "2026-05-11T09:00:00Z", "pain"),
+            ("booked", "2026-05-11T10:00:00Z", "pain"),
+            ("cancelled", "2026-05-11T10:00:00Z", "pain"),
         ],
     )
     .await;
     let expected = [
         "New []",
-        "Reschedule from 09:00 [Visit.VisitDateTime]",
+        "Reschedule from 2026-05-11T09:00:00Z [Visit.VisitDateTime]",
         "Cancel [Visit.Status]",
     ];
     assert_eq!(told, expected);
@@ -154,7 +157,10 @@ async fn a_change_in_nothing_that_the_body_uses_can_be_silent() {
     let world = World::with(&config(&mapped));
     let told = told(
         &world,
-        &[("booked", "09:00", "check"), ("booked", "09:00", "pain")],
+        &[
+            ("booked", "2026-05-11T09:00:00Z", "check"),
+            ("booked", "2026-05-11T09:00:00Z", "pain"),
+        ],
     )
     .await;
     assert_eq!(told, ["New []"]);
@@ -172,17 +178,17 @@ async fn the_users_rule_comes_over_the_models_and_may_say_nothing() {
     let told = told(
         &world,
         &[
-            ("GONE", "09:00", "check"),
-            ("booked", "09:00", "block"),
-            ("booked", "10:00", "x"),
-            ("booked", "11:00", "y"),
+            ("GONE", "2026-05-11T09:00:00Z", "check"),
+            ("booked", "2026-05-11T09:00:00Z", "block"),
+            ("booked", "2026-05-11T10:00:00Z", "x"),
+            ("booked", "2026-05-11T11:00:00Z", "y"),
         ],
     )
     .await;
     let expected = [
         "Cancel []",
         "Modification [Visit.VisitDateTime Visit.Reason]",
-        "Reschedule from 10:00 [Visit.VisitDateTime Visit.Reason]",
+        "Reschedule from 2026-05-11T10:00:00Z [Visit.VisitDateTime Visit.Reason]",
     ];
     assert_eq!(told, expected);
     let silent = ["R0411 `notify.event` gave null, so it is not told"];
@@ -219,4 +225,67 @@ async fn a_status_that_the_model_has_no_field_for_is_said_where_it_is() {
     assert_eq!(transfer["PreviousLocation"]["Department"], "A");
     // What was derived can be used in the body as well.
     assert_eq!(transfer["Location"]["Room"], "Transfer");
+}
+
+/// The usual configuration, with records whose times are local ones.
+fn in_zone(zone: &str) -> String {
+    let config = config(MODEL);
+    let overlap = "overlap: 30s, field";
+    assert!(config.contains(overlap));
+    config.replace(overlap, &format!("zone: {zone}, {overlap}"))
+}
+
+fn at(received: &Received) -> Option<&str> {
+    received.body["Visit"]["VisitDateTime"].as_str()
+}
+
+#[tokio::test(start_paused = true)]
+async fn times_are_told_in_the_models_form_and_the_same_instant_is_no_change() {
+    let world = World::with(&in_zone("America/Chicago"));
+    let states = [
+        ("booked", "2026-05-11T09:00:00", "check-up"),
+        // The same instant, written in three other ways.
+        ("booked", "2026-05-11T14:00:00Z", "check-up"),
+        ("booked", "20260511090000-0500", "check-up"),
+        ("booked", "2026-05-11 09:00", "check-up"),
+        ("booked", "2026-05-11 10:30", "check-up"),
+    ];
+    let received = received(&world, &states).await;
+    let moved: Vec<&Received> = (received.iter())
+        .filter(|received| received.body["Meta"]["EventType"] == "Reschedule")
+        .collect();
+    assert_eq!(moved.len(), 1, "{:?}", lines(&received));
+    assert_eq!(at(moved[0]), Some("2026-05-11T15:30:00Z"));
+    assert_eq!(
+        moved[0].body["Visit"]["OldDateTime"],
+        "2026-05-11T14:00:00Z"
+    );
+    assert!(
+        received
+            .iter()
+            .all(|received| at(received).is_some_and(|at| at.ends_with('Z')))
+    );
+    assert_eq!(at(&received[0]), Some("2026-05-11T14:00:00Z"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_that_cannot_be_read_parks_the_record_with_its_path_and_without_its_value() {
+    let world = World::with(&config(MODEL));
+    let states = [("booked", "Tuesday at Jane's", "check-up")];
+    assert_eq!(told(&world, &states).await, [""; 0]);
+    let page = PageRequest {
+        offset: 0,
+        limit: 10,
+    };
+    let listed = world.store.containers(ContainerFilter::default(), page);
+    let reasons: Vec<(String, String)> = (listed.await.expect("containers").into_iter())
+        .filter_map(|container| container.reason)
+        .collect();
+    assert_eq!(
+        reasons,
+        [(
+            "R0407".to_owned(),
+            "`notify.body` does not fit Scheduling New: `Visit.VisitDateTime` cannot be read as a date and time".to_owned()
+        )]
+    );
 }

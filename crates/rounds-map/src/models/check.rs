@@ -198,7 +198,7 @@ impl Checker<'_> {
         match &field.shape {
             Shape::Scalar(scalar) => match (value.kind(), scalar) {
                 (None, _)
-                | (Some(JsonKind::String), Scalar::String)
+                | (Some(JsonKind::String), Scalar::Text(_))
                 | (Some(JsonKind::Number), Scalar::Number)
                 | (Some(JsonKind::Boolean), Scalar::Boolean) => {}
                 (Some(JsonKind::Null), _) => {

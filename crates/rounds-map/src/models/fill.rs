@@ -1,7 +1,9 @@
 //! Laying a body over a model.
 
 use super::check::{self, META, Stage};
-use super::{Field, Filling, Meta, Model, ModelErrors, Party, Shape, Traffic};
+use super::{
+    Field, Filling, Meta, Model, ModelErrors, Party, Shape, SourceTimes, Traffic, formats,
+};
 use crate::{Body, Json, JsonKind};
 
 pub(super) fn fill(
@@ -9,9 +11,16 @@ pub(super) fn fill(
     event: &str,
     body: &Json,
     meta: &Meta,
+    times: SourceTimes<'_>,
 ) -> Result<Json, ModelErrors> {
     let body = with_meta(body, &meta_of(model, event, meta));
-    let errors = check::check(model, event, &Body::Literal(body.clone()), Stage::Rendered);
+    let (body, mut errors) = formats::formed(model, Some(event), &body, times);
+    errors.extend(check::check(
+        model,
+        event,
+        &Body::Literal(body.clone()),
+        Stage::Rendered,
+    ));
     if errors.is_empty() {
         Ok(object(&model.root, event, &body))
     } else {

@@ -1,7 +1,7 @@
 //! A golden notification for every model and event, and what is no longer one when a single thing in it is changed.
 
 use super::tests::pretty;
-use super::{MODELS, Meta, Model, ModelProblem, Party, Traffic, validate};
+use super::{MODELS, Meta, Model, ModelProblem, Party, SourceTimes, Traffic, validate};
 use crate::{Json, JsonKind};
 use std::fs;
 use std::path::PathBuf;
@@ -110,7 +110,7 @@ fn golden(model: &Model, event: &str) -> Json {
     let body = body(model.name, event);
     let body = Json::parse(body.as_bytes()).unwrap_or_else(|error| panic!("{error}: {body}"));
     model
-        .fill(event, &body, &meta())
+        .fill(event, &body, &meta(), SourceTimes::default())
         .unwrap_or_else(|errors| panic!("{} {event}: {errors}", model.name))
 }
 

@@ -11,12 +11,12 @@
 //! ```
 //! and the rules of its events, of which `rules.rs` says how they are written.
 //!
-//! A type is `string`, `number`, `boolean`, `object`, the name of a shape, or `any`; the last three may end in `[]` for a
+//! A type is `string`, `date`, `datetime` and `phone` (texts in one form), `number`, `boolean`, `object`, the name of a shape, or `any`; the last three may end in `[]` for a
 //! list (`any` must). The fields of `object` and `object[]` follow, one level deeper. A value that is not required may be
 //! `null`, and a list that is required has at least one item. `in` names the only events that have the field. A `legacy` field may be given and is never filled in.
 
 use super::rules::Rules;
-use super::{Events, Field, Filling, Model, Scalar, Shape};
+use super::{Events, Field, Filling, Format, Model, Scalar, Shape};
 use std::collections::BTreeMap;
 
 /// What may stand behind a type.
@@ -112,7 +112,10 @@ fn fields(
             return Err(format!("a field needs a name and a type: `{line}`"));
         };
         let shape = match of_type {
-            "string" => Shape::Scalar(Scalar::String),
+            "string" => Shape::Scalar(Scalar::Text(Format::Any)),
+            "date" => Shape::Scalar(Scalar::Text(Format::Date)),
+            "datetime" => Shape::Scalar(Scalar::Text(Format::DateTime)),
+            "phone" => Shape::Scalar(Scalar::Text(Format::Phone)),
             "number" => Shape::Scalar(Scalar::Number),
             "boolean" => Shape::Scalar(Scalar::Boolean),
             "any[]" => Shape::ListOfAny,

@@ -73,7 +73,7 @@ fn paths(model: &Model, event: &str) -> Vec<String> {
             let path = format!("{prefix}{}", field.name);
             let (line, members) = match &field.shape {
                 Shape::Scalar(scalar) => {
-                    let name = format!("{scalar:?}").to_lowercase();
+                    let name = scalar.word();
                     (format!("{mark} {path} : {name}{null}"), None)
                 }
                 Shape::Object(members) => (format!("{mark} {path} : object"), Some((members, "."))),
@@ -163,7 +163,7 @@ fn the_events_differ_from_new() {
 #[test]
 fn what_is_left_out_is_filled_in() {
     let filled = scheduling()
-        .fill("New", &json(SMALLEST), &meta())
+        .fill("New", &json(SMALLEST), &meta(), SourceTimes::default())
         .expect("is complete");
     insta::assert_snapshot!(pretty(&filled));
 }
@@ -181,7 +181,12 @@ fn what_the_user_wrote_wins() {
         json(r#"{"Identifiers":[{"ID":"1"}],"Notes":["a",1]}"#),
     ));
     let filled = scheduling()
-        .fill("Cancel", &Json::object(body), &meta())
+        .fill(
+            "Cancel",
+            &Json::object(body),
+            &meta(),
+            SourceTimes::default(),
+        )
         .expect("is complete");
     let text = |path: &str| {
         let value = Filter::compile(path)
@@ -214,7 +219,7 @@ fn all_that_is_wrong_is_said_at_once_and_no_value_of_it() {
             "CancelReason":"SECRET"},"Vist":1}"#,
     );
     let errors = scheduling()
-        .fill("New", &body, &meta())
+        .fill("New", &body, &meta(), SourceTimes::default())
         .expect_err("is wrong");
     let said: Vec<String> = errors.0.iter().map(ToString::to_string).collect();
     assert!(!errors.to_string().contains("SECRET") && !errors.to_string().contains("424242"));
@@ -224,16 +229,30 @@ fn all_that_is_wrong_is_said_at_once_and_no_value_of_it() {
 #[test]
 fn an_unknown_event_is_refused() {
     let errors = scheduling()
-        .fill("Cancelled", &json(SMALLEST), &meta())
+        .fill(
+            "Cancelled",
+            &json(SMALLEST),
+            &meta(),
+            SourceTimes::default(),
+        )
         .expect_err("there is no such event");
     assert_eq!(
         errors.to_string(),
         "`Meta.EventType` is no event of Scheduling; did you mean `Cancel`?"
     );
-    assert!(scheduling().fill("New", &json("[]"), &meta()).is_err());
     assert!(
         scheduling()
-            .fill("New", &json(r#"{"Meta":1}"#), &meta())
+            .fill("New", &json("[]"), &meta(), SourceTimes::default())
+            .is_err()
+    );
+    assert!(
+        scheduling()
+            .fill(
+                "New",
+                &json(r#"{"Meta":1}"#),
+                &meta(),
+                SourceTimes::default()
+            )
             .is_err()
     );
 }

@@ -1,6 +1,6 @@
 //! A model as a tree of fields, for people: what each is, of which type, and where it must be.
 
-use super::{Events, Field, Model, Shape};
+use super::{Events, Field, Format, Model, Scalar, Shape};
 
 /// One field of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct FieldRow {
     pub name: &'static str,
     /// How many objects it stands in.
     pub depth: usize,
-    /// What its value is: `string`, `object[]`.
+    /// What its value is: `string`, `date-time`, `object[]`.
     pub kind: &'static str,
     /// The events that have it.
     pub events: Vec<&'static str>,
@@ -73,6 +73,9 @@ impl Walk<'_> {
 impl Shape {
     const fn word(&self) -> &'static str {
         match self {
+            Self::Scalar(Scalar::Text(Format::Date)) => "date",
+            Self::Scalar(Scalar::Text(Format::DateTime)) => "date-time",
+            Self::Scalar(Scalar::Text(Format::Phone)) => "phone",
             Self::Scalar(scalar) => scalar.word(),
             Self::Object(_) => "object",
             Self::ListOfObjects(_) => "object[]",
