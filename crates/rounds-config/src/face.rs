@@ -23,7 +23,7 @@ pub(crate) use action::{
 pub(crate) use authentication::{
     AuthKeys, LoginKeys, OAuth2Keys, SecretKeys, SessionTokenKeys, SmartBackendKeys,
 };
-pub(crate) use connection::{ConnectionKeys, InboundKeys, RateKeys};
+pub(crate) use connection::{ConnectionKeys, InboundKeys, PartyKeys, RateKeys};
 pub(crate) use connector::{ConnectorActionKeys, ConnectorKeys, SettingKeys};
 pub(crate) use cursor::{CursorKeys, LogEndKeys, QueueKeys, RecoverKeys};
 pub(crate) use destination::DestinationKeys;

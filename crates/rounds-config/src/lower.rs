@@ -12,6 +12,7 @@ mod connection;
 mod cursor;
 mod destination;
 mod feed;
+mod frames;
 mod inbound;
 mod log;
 mod lookups;
@@ -61,6 +62,7 @@ pub(crate) struct Known<'c> {
     used: BTreeSet<&'c str>,
     used_destinations: BTreeSet<&'c str>,
     translations: translations::Translations,
+    frames: frames::Frames,
     /// A name was not found: then it is likely that what seems unused was meant.
     missed: Missed,
 }
@@ -107,6 +109,7 @@ pub(crate) fn lower(files: &[ConfigKeys], findings: &mut Findings<'_>) -> Lowere
             .filter(|named| (named.value.as_ref()).is_some_and(|keys| !keys.connector.is_absent()))
             .map(|named| named.name.as_str())
             .collect(),
+        frames: frames::Frames::of(&connections, &destinations),
         ..Known::default()
     };
     let sets = merged(files, |file| &file.translations, findings);

@@ -1,7 +1,9 @@
 //! Identifiers.
 
 use crate::Ports;
-use rounds_domain::ContainerId;
+use jiff::Timestamp;
+use rounds_domain::{ContainerId, DeliveryId};
+use sha2::{Digest, Sha256};
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
@@ -20,6 +22,18 @@ pub(crate) fn new_container_id(ports: &Ports) -> ContainerId {
         })
         .collect();
     ContainerId::new(format!("{}{text}", ContainerId::PREFIX))
+}
+
+/// What an attempt at a delivery is called: made of what is kept of it, so that a receiver's record and ours name the same.
+pub fn attempt_id(delivery: &DeliveryId, started_at: Timestamp) -> String {
+    let mut hash = Sha256::new();
+    hash.update(delivery.notification.as_str());
+    hash.update([0]);
+    hash.update(delivery.destination.as_str());
+    hash.update(started_at.as_nanosecond().to_be_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.finalize()[..16]);
+    uuid(u128::from_be_bytes(bytes), Version::Custom)
 }
 
 /// What a UUID's bits come from (RFC 9562).

@@ -51,6 +51,7 @@ mod test_plan;
 pub use containers::{Fixture, FixtureOutcome, map_fixture};
 pub use delivery::test_message;
 pub use engine::{Drained, Engine};
+pub use ids::attempt_id;
 pub use observe::{Choice, ChosenRecord, Exchange};
 pub use poll::{PollError, PollMode, PollReport, poll};
 pub use ports::Ports;

@@ -1,9 +1,9 @@
 //! Pieces of a plan for unit tests.
 
 use rounds_domain::plan::{
-    Action, AnswerFormat, BodyRule, Cadence, CursorRule, Deletions, Feed, FeedRole, Links, Notify,
-    OrderBy, Paging, PagingRule, Payload, RequestRule, RetrySchedule, Schedule, Shape, Start,
-    Sweep, SweepScope, VersionRule,
+    Action, AnswerFormat, BodyRule, Cadence, CursorRule, Deletions, Feed, FeedRole, Frame, Links,
+    Notify, OrderBy, Paging, PagingRule, Payload, RequestRule, RetrySchedule, Schedule, Shape,
+    Start, Sweep, SweepScope, VersionRule,
 };
 use rounds_domain::{ActionName, ConnectionName, FeedName};
 use rounds_map::{Filter, Template};
@@ -72,6 +72,7 @@ pub(crate) fn action_every(name: &str, seconds: u64) -> Arc<Action> {
             shape: Shape::default(),
             payload: Payload::default(),
             topic: None,
+            frame: Frame::default(),
         },
         to: Vec::new(),
         retry: RetrySchedule::containers(),

@@ -281,9 +281,10 @@ pub struct Meta {
 }
 
 /// Whether data is real.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Traffic {
     /// Real patients: `Test` is false.
+    #[default]
     Production,
     /// Invented ones: `Test` is true.
     Test,

@@ -10,6 +10,7 @@ use crate::kinds::{
 };
 use crate::reading::keys;
 use rounds_domain::plan::AnswerFormat;
+use rounds_map::models::Traffic;
 
 keys! {
     /// One EHR instance: its base URL, authentication and limits. Every request to it goes through one gate.
@@ -32,6 +33,10 @@ keys! {
         optional answers: Many<AnswerKeys>,
         /// Requests that show what the EHR can be polled by, by name; `rounds probe` asks them.
         optional tests: Names<TestKeys>,
+        /// What messages of a data model call it: `Meta.Source`. Default: its name here.
+        optional known_as: PartyKeys,
+        /// Whether its patients are real: `production`, or `test`, which messages say (`Meta.Test`). Default production.
+        optional traffic: Traffic = "test",
         /// Where the EHR may push the few events that it has by itself.
         optional receive: InboundKeys,
         /// What the EHR allows.
@@ -42,6 +47,14 @@ keys! {
         optional connect_timeout: PositiveLength = "10s",
         /// How many bytes an answer may have after decompression. Default 64MiB.
         optional body_limit: Size = "64MiB",
+    }
+
+    /// What messages call one of their ends.
+    struct PartyKeys = "Party" {
+        /// Its identifier, such as a UUID.
+        optional id: Text = "7ce6f387-c33c-417d-8682-81e83628cbd9",
+        /// Its name.
+        optional name: Text = "RES General Hospital",
     }
 
     /// Where an EHR may push events: POST to `/CONNECTION/ACTION`, for actions that have `receive`. What was answered with 200 is on the disk.

@@ -1,6 +1,7 @@
 //! Where notifications go.
 
 use super::OAuth2Keys;
+use super::PartyKeys;
 use super::action::RetryKeys;
 use crate::kinds::{
     AddressRangeText, Count, HeaderValueSource, OneOrMany, Pairs, PositiveLength, Secret, WebUrl,
@@ -17,6 +18,8 @@ keys! {
         /// The Standard Webhooks secret, or several for rotation: `whsec_...` signs symmetrically (v1), `whsk_...` with ed25519 (v1a).
         /// `rounds keys webhook` makes one.
         optional signing_secret: OneOrMany<Secret> = "{\"env\": \"MY_APP_SECRET\"}",
+        /// What messages of a data model call it: one of `Meta.Destinations`. Default: its name here.
+        optional known_as: PartyKeys,
         /// Redox's verification token.
         optional verification_token: Secret = "{\"env\": \"MY_APP_TOKEN\"}",
         /// The token of `Authorization: Bearer`.

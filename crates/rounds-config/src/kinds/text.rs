@@ -222,6 +222,11 @@ words!(rounds_domain::DeliveryOrder {
     "destination" => Self::Destination,
 });
 
+words!(rounds_map::models::Traffic {
+    "production" => Self::Production,
+    "test" => Self::Test,
+});
+
 words!(rounds_map::models::FirstSeenOver {
     "silent" => Self::Silent,
     "tell" => Self::Tell,

@@ -97,13 +97,15 @@ pub(super) fn lower<'c>(
     };
     let to = subscriptions::lower(name, place, keys, about, known, findings);
     let retry = retry(&keys.retry, RetrySchedule::containers(), findings);
+    let (connection, to, mut notify) = (connection?, to.ok()?, notify?);
+    notify.frame = known.frames.frame(&connection, &to);
     Some(Action {
         name: ActionName::new(name),
         renamed_from: keys
             .renamed_from
             .value()
             .map(|former| ActionName::new(former.0.text.as_str())),
-        connection: connection?,
+        connection,
         setup: setup?,
         changes: Arc::new(changes?),
         also: also?,
@@ -111,8 +113,8 @@ pub(super) fn lower<'c>(
         receive: receive?,
         lookups: lookups.lookups,
         answers: answers?,
-        notify: notify?,
-        to: to.ok()?,
+        notify,
+        to,
         retry,
     })
 }

@@ -11,7 +11,7 @@ use crate::diagnostic::{Findings, Reported};
 use crate::face::NotifyKeys;
 use crate::kinds::{Marked, OneOrMany, Text};
 use crate::reading::{Given, Here};
-use rounds_domain::plan::{BodyRule, Notify, Only, OrderBy, Payload, Shape};
+use rounds_domain::plan::{BodyRule, Frame, Notify, Only, OrderBy, Payload, Shape};
 use rounds_map::Body;
 use rounds_map::models::Model;
 use std::collections::BTreeMap;
@@ -35,6 +35,7 @@ pub(super) fn lower(
                 shape: Shape::default(),
                 payload: Payload::default(),
                 topic: None,
+                frame: Frame::default(),
             });
         }
         Given::Wrong => return None,
@@ -59,6 +60,8 @@ pub(super) fn lower(
         shape: shape?,
         payload: keys.payload.or(Payload::default()),
         topic: keys.topic.value().map(|topic| topic.0.text.clone()),
+        // Known once it is known to whom it goes.
+        frame: Frame::default(),
         body: rule?,
         order_by: order_by?,
         only: only.ok()?,

@@ -4,7 +4,7 @@ use super::{
     AnswerRule, Feed, Modifier, Payload, RequestRule, RetrySchedule, Setup, Shape, Subscription,
 };
 use crate::{ActionName, ConnectionName, LookupName};
-use rounds_map::models::{Model, Ways};
+use rounds_map::models::{Model, Party, Traffic, Ways};
 use rounds_map::{Body, Filter};
 use std::sync::Arc;
 
@@ -127,6 +127,19 @@ pub struct Notify {
     pub payload: Payload,
     /// The canonical URL of its topic, in shapes that have one; None means one of Rounds' own.
     pub topic: Option<String>,
+    /// What a message of a data model says of itself.
+    pub frame: Frame,
+}
+
+/// What messages of data models call their ends.
+#[derive(Debug, Clone, Default)]
+pub struct Frame {
+    /// Whether their patients are real.
+    pub traffic: Traffic,
+    /// The connection.
+    pub source: Party,
+    /// The destinations of the action, in its order.
+    pub destinations: Vec<Party>,
 }
 
 /// How a notification's body is made. Expressions read `{record, previous, change, <lookups>}`.

@@ -28,7 +28,7 @@ mod subscription;
 mod sweep;
 
 pub use action::{
-    Action, Batch, BodyRule, EventRule, Expect, Lookup, Notify, Only, OrderBy, WhenMissing,
+    Action, Batch, BodyRule, EventRule, Expect, Frame, Lookup, Notify, Only, OrderBy, WhenMissing,
 };
 pub use answer::{After, AnswerRule, Meaning, StatusRange};
 pub use authentication::{

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rounds_domain::plan::{Action, BodyRule, CursorRule, DateField, Subscription};
 use rounds_domain::{Code, Container, DestinationName, Document, Gap, Notification};
-use rounds_map::models::{Meta, Model, Party, SourceTimes, Traffic};
+use rounds_map::models::{Meta, Model, SourceTimes};
 use rounds_map::{Body, Json, differences};
 use std::sync::Arc;
 use url::Url;
@@ -72,21 +72,14 @@ pub(super) async fn map(
 
 /// What a message says about itself.
 pub(super) fn meta(action: &Action, container: &Container, created_at: Timestamp) -> Meta {
-    let named = |name: String| Party {
-        id: None,
-        name: Some(name),
-    };
+    let frame = &action.notify.frame;
     Meta {
-        event_date_time: created_at.to_string(),
-        traffic: Traffic::Production,
-        source: named(action.connection.to_string()),
-        destinations: action
-            .to
-            .iter()
-            .map(|subscription| named(subscription.destination.to_string()))
-            .collect(),
+        event_date_time: created_at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
+        traffic: frame.traffic,
+        source: frame.source.clone(),
+        destinations: frame.destinations.clone(),
         log_id: container.id.notification_id().to_string(),
-        // The body is the same on every attempt, byte for byte.
+        // Each attempt puts its own in when it leaves.
         attempt_id: None,
     }
 }

@@ -5,13 +5,14 @@
 //! mark. The signature is made of what leaves, so a receiver sees nothing of this.
 
 use crate::containers::{NUMBER_MARK, source};
-use crate::ids::{Version, uuid};
+use crate::ids::attempt_id;
+use jiff::Timestamp;
 use memchr::memmem;
 use rounds_domain::plan::Shape;
 use rounds_domain::{DeliveryJob, Document};
 
-/// The body of one attempt. Chance is asked for only where it is needed.
-pub(super) fn stamped(job: &DeliveryJob, chance: impl FnOnce() -> u128) -> Document {
+/// The body of the attempt that begins now.
+pub(super) fn stamped(job: &DeliveryJob, started_at: Timestamp) -> Document {
     let id = job.id.notification.as_str();
     match job.shape {
         Shape::FhirSubscriptionR4 | Shape::FhirSubscriptionR5 => {
@@ -21,7 +22,7 @@ pub(super) fn stamped(job: &DeliveryJob, chance: impl FnOnce() -> u128) -> Docum
         Shape::Plain | Shape::CloudEvents | Shape::CloudEventsBinary => {
             let log = |attempt: &str| format!(r#"{{"ID":"{id}","AttemptID":{attempt}}}"#);
             replaced(&job.body, &log("null"), || {
-                log(&format!("\"{}\"", uuid(chance(), Version::Random)))
+                log(&format!("\"{}\"", attempt_id(&job.id, started_at)))
             })
         }
     }

@@ -195,11 +195,9 @@ impl Work for DeliveryWork {
     async fn process(&self, job: DeliveryJob) -> DeliverySettlement {
         let started_at = self.ports.clock.now();
         let began = self.ports.clock.monotonic();
-        let randomness = &self.ports.randomness;
-        let chance = || u128::from(randomness.next_u64()) << 64 | u128::from(randomness.next_u64());
         let message = Message {
             id: job.id.notification.clone(),
-            body: stamp::stamped(&job, chance),
+            body: stamp::stamped(&job, started_at),
             content_type: job.shape.content_type(),
             headers: stamp::headers(&job),
             gaps: job.gaps,

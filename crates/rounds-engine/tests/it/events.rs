@@ -1,9 +1,11 @@
 //! Events from states: what a receiver is told of a record that a poll only ever shows as it is.
 
 use crate::ehr::text_answer;
-use crate::world::{APPOINTMENTS, Received, World};
-use rounds_domain::ContainerState;
+use crate::world::{APPOINTMENTS, Received, World, refused};
 use rounds_domain::ports::{ContainerFilter, Operations, PageRequest};
+use rounds_domain::{AttemptOutcome, ContainerState, NotificationId};
+use rounds_engine::attempt_id;
+use serde_json::json;
 
 fn config(notify: &str) -> String {
     let (before, rest) = APPOINTMENTS
@@ -288,4 +290,75 @@ async fn a_time_that_cannot_be_read_parks_the_record_with_its_path_and_without_i
             "`notify.body` does not fit Scheduling New: `Visit.VisitDateTime` cannot be read as a date and time".to_owned()
         )]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_names_its_ends_as_they_are_known_and_each_attempt_by_itself() {
+    let (ehr, app) = (
+        "base_url: \"https://ehr.example/api\"",
+        "url: \"https://app.example/hooks\"",
+    );
+    let plain = config(MODEL);
+    assert!(plain.contains(ehr) && plain.contains(app));
+    let named = plain
+        .replace(
+            ehr,
+            &format!("{ehr}, known_as: {{ id: ehr-1, name: Mercy }}, traffic: test"),
+        )
+        .replace(app, &format!("{app}, known_as: {{ id: app-1 }}"));
+    for (yaml, test, source, destination) in [
+        (
+            plain,
+            false,
+            json!({ "ID": null, "Name": "ehr" }),
+            json!({ "ID": null, "Name": "app" }),
+        ),
+        (
+            named,
+            true,
+            json!({ "ID": "ehr-1", "Name": "Mercy" }),
+            json!({ "ID": "app-1", "Name": "app" }),
+        ),
+    ] {
+        let world = World::with(&yaml);
+        world.receiver.answers(|received| match received.attempt {
+            1 => refused(500),
+            _ => AttemptOutcome::Delivered { status: 200 },
+        });
+        let states = [("booked", "2026-05-11T09:00:00Z", "check-up")];
+        let mut tries = received(&world, &states).await;
+        world.run_for(600).await;
+        tries.extend(world.received());
+        let [first, second] = tries.as_slice() else {
+            panic!("{} tries", tries.len())
+        };
+        let meta = &first.body["Meta"];
+        assert_eq!(meta["Test"], test);
+        assert_eq!(meta["Source"], source);
+        assert_eq!(meta["Destinations"], json!([destination]));
+        let at = meta["EventDateTime"].as_str().expect("text");
+        assert!(
+            at.len() == "2026-05-01T10:00:00.000Z".len() && at.ends_with('Z'),
+            "{at}"
+        );
+        let log = |received: &Received| received.body["Meta"]["Logs"][0].clone();
+        assert_eq!(log(first)["ID"], log(second)["ID"]);
+        assert_ne!(log(first)["AttemptID"], log(second)["AttemptID"]);
+        // The same as in our record of them.
+        let id = NotificationId::new(first.id.as_str());
+        let kept = world
+            .store
+            .notification(&id)
+            .await
+            .expect("read")
+            .expect("is there");
+        let delivery = &kept.deliveries[0];
+        let ids: Vec<String> = (delivery.attempts.iter())
+            .map(|attempt| attempt_id(&delivery.summary.id, attempt.started_at))
+            .collect();
+        assert_eq!(
+            json!(ids),
+            json!([log(first)["AttemptID"], log(second)["AttemptID"]])
+        );
+    }
 }

@@ -12,7 +12,10 @@ use jiff::Timestamp;
 use rounds_domain::ports::{
     DeliveryDetail, NotificationDetail, NotificationFilter, NotificationSummary, Operations,
 };
-use rounds_domain::{ActionName, Attempt, AttemptOutcome, NotificationId, RecordId, plain};
+use rounds_domain::{
+    ActionName, Attempt, AttemptOutcome, DeliveryId, NotificationId, RecordId, plain,
+};
+use rounds_engine::attempt_id;
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -99,6 +102,8 @@ pub struct DeliveryAttempts {
 /// One attempt.
 #[derive(Debug, Serialize)]
 pub struct AttemptRow {
+    /// What it is called, in messages of a data model as well (`Meta.Logs[].AttemptID`).
+    pub attempt_id: String,
     /// When it began.
     pub started_at: Timestamp,
     /// How long it took.
@@ -207,13 +212,15 @@ impl From<&DeliveryDetail> for DeliveryAttempts {
     fn from(detail: &DeliveryDetail) -> Self {
         Self {
             delivery: DeliveryRow::from(&detail.summary),
-            tries: detail.attempts.iter().map(AttemptRow::from).collect(),
+            tries: (detail.attempts.iter())
+                .map(|attempt| AttemptRow::of(&detail.summary.id, attempt))
+                .collect(),
         }
     }
 }
 
-impl From<&Attempt> for AttemptRow {
-    fn from(attempt: &Attempt) -> Self {
+impl AttemptRow {
+    fn of(delivery: &DeliveryId, attempt: &Attempt) -> Self {
         let status = match &attempt.outcome {
             AttemptOutcome::Delivered { status } | AttemptOutcome::Refused { status, .. } => {
                 Some(*status)
@@ -222,6 +229,7 @@ impl From<&Attempt> for AttemptRow {
             AttemptOutcome::Unreachable { .. } | AttemptOutcome::Impossible { .. } => None,
         };
         Self {
+            attempt_id: attempt_id(delivery, attempt.started_at),
             started_at: attempt.started_at,
             took_ms: u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX),
             status,
