@@ -176,6 +176,21 @@ fn is_the_same(action: &Action, known: &KnownRecord) -> bool {
     })
 }
 
+/// What to do about the first action's edits.
+fn meant(first: &ActionName, edited: &[(&ActionName, Vec<Edit>)]) -> String {
+    let edits = edited.iter().find(|(action, _)| *action == first);
+    let mut edits = edits.iter().flat_map(|(_, edits)| edits);
+    // By another identity every record is another one: with the ledger kept each would be told once more.
+    if edits.any(|edit| edit.rule == ID) {
+        return format!(
+            "`rounds reset {first} --to now --ledger drop` takes what is there by then as known, `--to beginning --ledger drop` tells all of it once more under the new ids"
+        );
+    }
+    format!(
+        "`rounds reset {first} --to here` if it is the same EHR with the same records, `rounds reset {first} --to now|beginning|INSTANT` to begin anew"
+    )
+}
+
 fn refusal(first: &ActionName, edited: &[(&ActionName, Vec<Edit>)]) -> Problem {
     let mut words = Vec::new();
     for (action, edits) in edited {
@@ -194,7 +209,8 @@ fn refusal(first: &ActionName, edited: &[(&ActionName, Vec<Edit>)]) -> Problem {
         Ended::BadData,
         words.join("\n"),
         format!(
-            "put it back, or say what is meant: `rounds reset {first} --to here` if it is the same EHR with the same records, `rounds reset {first} --to now|beginning|INSTANT` to begin anew; `rounds explain {EDITED}` has each case"
+            "put it back, or say what is meant: {}; `rounds explain {EDITED}` has each case",
+            meant(first, edited)
         ),
     )
 }

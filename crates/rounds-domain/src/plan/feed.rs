@@ -1,6 +1,6 @@
 //! One query of an action: the request, its cursor, its pages, its records.
 
-use super::{Job, Log, Partitions, Queue, Records, RequestRule, Schedule, Sweep};
+use super::{Job, Log, Partitions, Queue, Records, RequestRule, Schedule, Sweep, Within};
 use crate::{FeedName, Partition, RecordId};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -56,6 +56,22 @@ pub enum FeedRole {
     Trailing,
     /// A slow look at everything, or at a range of dates: finds what the change query never shows.
     Reconcile,
+}
+
+impl Feed {
+    /// The FHIR type that it searches, if it searches one: `Appointment` of `/Appointment` and of `/Appointment/_search`.
+    pub fn searched_type(&self) -> Option<&str> {
+        if !matches!(self.records.within(), Within::Bundle(_))
+            || !self.request.path.roots().is_empty()
+        {
+            return None;
+        }
+        let path = self.request.path.text().trim_matches('/');
+        let path = path.strip_suffix("/_search").unwrap_or(path);
+        let is_type = path.starts_with(|first: char| first.is_ascii_uppercase())
+            && path.bytes().all(|byte| byte.is_ascii_alphabetic());
+        is_type.then_some(path)
+    }
 }
 
 /// Within what a record's identity is one record's.

@@ -287,7 +287,13 @@ impl Asking {
                 let read = self
                     .beside(move || {
                         let json = lookup.request.format.read(&answer.body)?;
-                        if let Some(doubt) = doubt(basis, &answer, &json) {
+                        let doubt = match (lookup.expect, basis) {
+                            (Expect::One, Basis::Status) => {
+                                document::doubt_single(answer.status, &json)
+                            }
+                            _ => doubt(basis, &answer, &json),
+                        };
+                        if let Some(doubt) = doubt {
                             return Ok(Err(doubt));
                         }
                         let identity = match lookup.expect {

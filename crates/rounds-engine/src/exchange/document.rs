@@ -69,6 +69,91 @@ pub(crate) fn doubt_page(
         .or_else(|| unexpected(records.within(), found, body))
 }
 
+/// What is wrong with records of which none has an identity, and each is what an error is told with.
+pub(crate) fn doubt_rows(rows: &[Json]) -> Option<Doubt> {
+    (!rows.is_empty() && rows.iter().all(is_message)).then(|| {
+        Doubt::wrong("the answer's records have no identity, and are messages of an error")
+    })
+}
+
+/// What is wrong with records of a search by type, of which none is of that type (R4, http, 3.1.0.1.8).
+pub(crate) fn doubt_types(kind: &str, rows: &[Json]) -> Option<Doubt> {
+    let is_another = |row: &Json| {
+        let own = text(row, "resourceType");
+        own.is_some_and(|own| own != kind)
+    };
+    (!rows.is_empty() && rows.iter().all(is_another)).then(|| {
+        Doubt::wrong(format!(
+            "the answer holds resources, and none of them is of the type that was asked for, {kind}"
+        ))
+    })
+}
+
+/// Whether an object holds nothing but what an error is told with, as `{"status": "error", "message": "try later"}`.
+fn is_message(value: &Json) -> bool {
+    const MESSAGE: &[&str] = &[
+        "message",
+        "msg",
+        "error",
+        "errors",
+        "errormessage",
+        "errorcode",
+        "exception",
+        "fault",
+        "detail",
+    ];
+    const BESIDE: &[&str] = &[
+        "code",
+        "status",
+        "statuscode",
+        "type",
+        "title",
+        "details",
+        "description",
+        "reason",
+        "timestamp",
+        "path",
+        "instance",
+        "success",
+        "ok",
+        "severity",
+        "traceid",
+        "requestid",
+        "correlationid",
+        "hint",
+        "help",
+    ];
+    let mut says = false;
+    value.kind() == JsonKind::Object
+        && value.members().all(|(name, _)| {
+            let plain = plain(name);
+            let is_message = MESSAGE.contains(&plain.as_str());
+            says |= is_message;
+            is_message || BESIDE.contains(&plain.as_str())
+        })
+        && says
+}
+
+/// What is wrong with an answer that should be one record.
+pub(crate) fn doubt_single(status: StatusCode, body: &Json) -> Option<Doubt> {
+    doubt_record(status, body).or_else(|| {
+        let holds_nothing = match body.kind() {
+            JsonKind::Object => body.members().all(|(_, value)| value.is_null()),
+            JsonKind::Null | JsonKind::Array => false,
+            JsonKind::String | JsonKind::Number | JsonKind::Boolean => {
+                return Some(Doubt::wrong(format!(
+                    "the answer is {}, where a record is needed",
+                    body.kind().with_article()
+                )));
+            }
+        };
+        if holds_nothing {
+            return Some(Doubt::wrong("the answer is an object with nothing in it"));
+        }
+        is_message(body).then(|| Doubt::wrong("the answer is the message of an error"))
+    })
+}
+
 /// What is wrong with an answer that should be a record, or hold some.
 pub(crate) fn doubt_record(status: StatusCode, body: &Json) -> Option<Doubt> {
     // What has an identifier is a record, whatever its members are called.
@@ -243,18 +328,27 @@ fn says_something(value: &Json) -> bool {
 fn unexpected(within: &Within, found: usize, body: &Json) -> Option<Doubt> {
     match within {
         Within::Bundle(kind) => unexpected_bundle(*kind, body),
-        Within::List { path, .. } if found == 0 => {
+        Within::List { path, .. } => {
             let at_path = path.optional(body).ok().flatten();
             let kind = at_path.as_ref().map_or(JsonKind::Null, Json::kind);
             let shown = path.text();
+            // The members of an object may be records as well; whoever has such an EHR says so in other words.
+            let otherwise = match kind {
+                JsonKind::Object if found > 0 => {
+                    format!(
+                        " (if it holds records by their ids, write `{shown} | to_entries[].value`)"
+                    )
+                }
+                _ => String::new(),
+            };
             (kind != JsonKind::Array).then(|| {
                 Doubt::wrong(format!(
-                    "the answer has {} at `{shown}`, where `records` takes them from a list",
+                    "the answer has {} at `{shown}`, where `records` takes them from a list{otherwise}",
                     kind.with_article()
                 ))
             })
         }
-        Within::List { .. } | Within::Unknown => None,
+        Within::Unknown => None,
     }
 }
 

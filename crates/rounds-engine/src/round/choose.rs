@@ -109,6 +109,9 @@ impl Round<'_> {
         ) {
             self.counts.undated += 1;
         }
+        if record.identity == Identity::Missing {
+            self.counts.unidentified += 1;
+        }
         self.advance.record(record.position, clock);
         match age(record.position, clock, self.settle) {
             Age::Unsettled => {
@@ -142,14 +145,15 @@ impl Round<'_> {
             _ => {}
         }
         let (resolution, choice) = self.resolve(&record, known);
-        if self.pending.put(record, resolution, read_at, self.ports) == Put::Merged {
-            return Choice::Superseded;
+        match self.pending.put(record, resolution, read_at, self.ports) {
+            Put::Added => {}
+            Put::Conflicting if is_again => return Choice::Ambiguous,
+            Put::Merged | Put::Conflicting => return Choice::Superseded,
         }
         match choice {
             Choice::Baselined => self.counts.baselined += 1,
-            Choice::Unidentified => self.counts.unidentified += 1,
-            // It is counted as undated.
-            Choice::Undated => {}
+            // They are counted as what is wrong with them.
+            Choice::Unidentified | Choice::Undated => {}
             _ => self.counts.changed += 1,
         }
         choice

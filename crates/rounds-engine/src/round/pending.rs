@@ -32,6 +32,8 @@ pub(super) enum Put {
     Added,
     /// It came before in this part, which is told once, with its later state.
     Merged,
+    /// Likewise, in another state, and no date says which is the later.
+    Conflicting,
 }
 
 /// What was taken back.
@@ -69,8 +71,13 @@ impl Pending {
             earlier.record = record.record;
             earlier.presence = record.presence;
             earlier.read_at = read_at;
+            let is_later = matches!((&*earlier_position, &position), (Position::At(known), Position::At(new)) if known < new);
             *earlier_position = position;
-            return Put::Merged;
+            return if is_later {
+                Put::Merged
+            } else {
+                Put::Conflicting
+            };
         }
         self.bytes += size;
         self.by_record.insert(record.id.clone(), self.changes.len());

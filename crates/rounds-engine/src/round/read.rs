@@ -10,6 +10,7 @@ use crate::Ports;
 use crate::exchange::Basis;
 use crate::exchange::claims::Claims;
 use crate::exchange::document::{self, Doubt};
+use http::StatusCode;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rounds_domain::plan::{
@@ -200,6 +201,17 @@ pub(super) fn pushed(
     records.collect()
 }
 
+/// What is wrong with a page that should hold these records.
+fn doubt_of(feed: &Feed, status: StatusCode, body: &Json, found: &[Json]) -> Option<Doubt> {
+    let has_identity = |row: &Json| {
+        let id = feed.id.optional(row).ok().flatten();
+        id.is_some_and(|id| id.scalar_text().is_some())
+    };
+    document::doubt_page(status, &feed.records, found.len(), body)
+        .or_else(|| document::doubt_types(feed.searched_type()?, found))
+        .or_else(|| document::doubt_rows(found).filter(|_| !found.iter().any(has_identity)))
+}
+
 /// Reads a page.
 fn page(
     action: &Action,
@@ -217,19 +229,19 @@ fn page(
             "`rounds poll ACTION --dry-run` shows the page; an error that comes with status 200 often has another shape",
         )
     };
-    let doubted = |found: usize| match basis {
+    let doubted = |found: &[Json]| match basis {
         Basis::Rule => None,
-        Basis::Status => document::doubt_page(response.status, &feed.records, found, &body),
+        Basis::Status => doubt_of(feed, response.status, &body, found),
     };
     let mut found = match feed.records.all(&body) {
         Ok(found) => found,
         // `.data[]` over an error's object fails; what it is says more than how.
-        Err(error) => match doubted(0) {
+        Err(error) => match doubted(&[]) {
             Some(doubt) => return Ok(PageContent::doubted(doubt, Bundle::of(&body))),
             None => return Err(failed("records", &error)),
         },
     };
-    let doubt = doubted(found.len());
+    let doubt = doubted(&found);
     let every = feed.records.shown(&body);
     let chosen = found.len();
     if let Some(skip) = &feed.skip {

@@ -502,3 +502,114 @@ async fn a_log_that_ends_before_the_cursor_fails_the_feed() {
     world.run_for(20).await;
     assert_eq!(code_of_failure(&world).await, Some("R0328"));
 }
+
+/// A JSON API whose answers are objects where a list should be, or rows that are messages.
+#[tokio::test(start_paused = true)]
+async fn what_an_object_holds_is_no_list_of_records_and_a_message_is_no_row() {
+    for (records, wrong) in [
+        (
+            ".[]?",
+            json!({ "message": { "id": "E17", "text": "try later" } }),
+        ),
+        (".data[]?", json!({ "data": { "message": { "id": "E1" } } })),
+        (".data | .[]", json!({ "data": { "7": { "id": 7 } } })),
+        (".[]", json!([{ "message": "try later" }])),
+        (
+            ".data[]",
+            json!({ "data": [{ "status": "error", "msg": "no" }, { "error": { "code": 5 } }] }),
+        ),
+    ] {
+        let world = World::with(&with(&[(
+            "      records: .[]\n",
+            &format!("      records: '{records}'\n"),
+        )]));
+        world
+            .ehr
+            .on("/api/appointments", move |_| json_answer(&wrong));
+        world.run_for(60).await;
+        assert_eq!(code_of_failure(&world).await, Some("R0325"), "{records}");
+        assert_eq!(world.told(), [""; 0], "{records}");
+    }
+    // What says that it holds records by their ids is read so.
+    let by_ids = (
+        "      records: .[]\n",
+        "      records: '.data | to_entries[].value'\n",
+    );
+    let world = World::with(&with(&[by_ids, ("start: now", "start: beginning")]));
+    let row = json!({ "id": 7, "patientID": "p", "status": "booked", "lastModified": "2026-05-01T09:00:00Z" });
+    world.ehr.on("/api/appointments", move |_| {
+        json_answer(&json!({ "data": { "7": row } }))
+    });
+    world.run_for(60).await;
+    assert_eq!(code_of_failure(&world).await, None);
+    assert_eq!(world.told(), ["7:booked"]);
+    // One row without an identity among others stops nobody, whatever it looks like.
+    let world = World::with(&with(&[("start: now", "start: beginning")]));
+    let rows = json!([
+        { "message": "a remark" },
+        { "id": 7, "patientID": "p", "status": "booked", "lastModified": "2026-05-01T09:00:00Z" },
+    ]);
+    world
+        .ehr
+        .on("/api/appointments", move |_| json_answer(&rows));
+    world.run_for(60).await;
+    assert_eq!(code_of_failure(&world).await, None);
+    assert_eq!(world.told(), ["7:booked"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_search_that_shows_resources_of_another_type_only_is_not_believed() {
+    let search = [
+        FHIR[0],
+        ("get: /appointments", "get: /Appointment"),
+        ("start: now", "start: beginning"),
+    ];
+    let resource = |kind: &str, id: &str| json!({ "resourceType": kind, "id": id, "patientID": "p", "status": "booked", "lastModified": "2026-05-01T09:00:00Z" });
+    for (records, code) in [
+        (vec![resource("Practitioner", "1")], Some("R0325")),
+        (vec![resource("Appointment", "1")], None),
+        // A server that marks no included resource: they are the mapping's to leave out.
+        (
+            vec![resource("Appointment", "1"), resource("Appointment", "2")],
+            None,
+        ),
+    ] {
+        let count = records.len();
+        let world = World::with(&with(&search));
+        let answer = bundle(&records, &[]);
+        world
+            .ehr
+            .on("/api/Appointment", move |_| json_answer(&answer));
+        world.run_for(60).await;
+        assert_eq!(code_of_failure(&world).await, code);
+        assert_eq!(world.told().len(), if code.is_some() { 0 } else { count });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lookup_answered_with_a_message_or_nothing_is_nobody() {
+    for (answer, is_told) in [
+        (json!({ "message": "try later" }), false),
+        (json!({ "status": "error", "message": "no" }), false),
+        (json!({ "data": null }), false),
+        (json!({}), false),
+        (json!("busy"), false),
+        (json!(7), false),
+        (json!({ "name": "P" }), true),
+        (json!({ "status": "active", "code": "A" }), true),
+        (
+            json!({ "message": "a record that has a message", "name": "P" }),
+            true,
+        ),
+    ] {
+        let world = World::usual();
+        world.run_for(1).await;
+        let shown = answer.clone();
+        (world.ehr).on("/api/patient/", move |_| json_answer(&shown));
+        world.clinic.put(1, "p", "booked", world.now());
+        world.run_for(20).await;
+        assert_eq!(world.told().len(), usize::from(is_told), "{answer}");
+        let parked = world.overview().await.actions[0].containers_parked;
+        assert_eq!(parked, u64::from(!is_told), "{answer}");
+    }
+}

@@ -130,3 +130,37 @@ async fn a_dry_run_says_what_it_found_and_keeps_nothing() {
     assert_eq!(found_by_poll, ["R0374", "R0375"]);
     assert_eq!(found(&world).await, [""; 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_has_no_identity_or_is_not_unique_is_seen_in_every_round_from_the_first() {
+    for start in ["now", "beginning"] {
+        let start = ("start: now", format!("start: {start}"));
+        let undated = ("overlap: 30s, field: .lastModified", "overlap: 30s");
+        let world = World::with(&appointments_with(&[
+            (start.0, &start.1),
+            undated,
+            ("      version: .version\n", ""),
+        ]));
+        let rows = shows(&world);
+        *rows.lock().expect("not poisoned") = vec![
+            json!({ "id": 1, "status": "a", "patientID": "p" }),
+            json!({ "id": 1, "status": "b", "patientID": "p" }),
+            json!({ "status": "c", "patientID": "p" }),
+        ];
+        world.run_for(5).await;
+        let codes = |findings: &[Finding]| -> Vec<&'static str> {
+            findings
+                .iter()
+                .map(|finding| finding.sighting.code.as_str())
+                .collect()
+        };
+        let first = world.feed("appointments").await.findings;
+        assert_eq!(codes(&first), ["R0370", "R0375"], "{start:?}");
+        world.run_for(60).await;
+        let later = world.feed("appointments").await.findings;
+        assert_eq!(codes(&later), ["R0370", "R0375"], "{start:?}");
+        for (first, later) in first.iter().zip(&later) {
+            assert!(later.last_seen_at > first.last_seen_at, "{later:?}");
+        }
+    }
+}

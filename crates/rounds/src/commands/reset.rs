@@ -9,8 +9,10 @@ use crate::commands::poll::unknown_action;
 use crate::edits::{self, Edit};
 use crate::output::{Report, Terminal, cursor_in_words, plural};
 use crate::problem::{NO_SUCH_PLACE, NOT_CONFIRMED};
+use crate::wiring::Surroundings;
 use crate::{Ended, Problem, configuration, data};
-use rounds_domain::plan::rules::{CURSOR, START, of_feed};
+use jiff::Timestamp;
+use rounds_domain::plan::rules::{CURSOR, ID, START, of_feed};
 use rounds_domain::plan::{Action, CursorRule, Feed, FeedRole, Start, rules_of};
 use rounds_domain::ports::{ActionReset, FeedPlace, LedgerFate, Operations, Upkeep};
 use rounds_domain::{ActionName, Cursor, Phi, QueueState};
@@ -129,6 +131,7 @@ fn moves<'a>(
     edits: &[Edit],
 ) -> Result<Vec<(&'a Feed, FeedPlace)>, Problem> {
     let feeds: Vec<&Feed> = action.feeds().map(|feed| &**feed).collect();
+    let latest = (!options.yes).then(|| Surroundings::real().clock.now());
     let named: Vec<&Feed> = match &options.feed {
         Some(name) => feeds
             .iter()
@@ -160,15 +163,20 @@ fn moves<'a>(
             Some(_) if options.feed.is_none() && feed.role != FeedRole::Changes => None,
             to => to,
         };
-        if let Some(place) = place(feed, to, edits)? {
+        if let Some(place) = place(feed, to, edits, latest)? {
             moves.push((feed, place));
         }
     }
     Ok(moves)
 }
 
-/// Where one feed goes; None where it stays.
-fn place(feed: &Feed, to: Option<&str>, edits: &[Edit]) -> Result<Option<FeedPlace>, Problem> {
+/// Where one feed goes; None where it stays. An instant after `latest` is not meant.
+fn place(
+    feed: &Feed,
+    to: Option<&str>,
+    edits: &[Edit],
+    latest: Option<Timestamp>,
+) -> Result<Option<FeedPlace>, Problem> {
     let refused = |why: String, help: String| Problem::new(NO_SUCH_PLACE, Ended::Usage, why, help);
     let has_another_cursor = (edits.iter()).any(|edit| edit.rule == of_feed(feed, CURSOR));
     Ok(Some(match (to, &feed.cursor) {
@@ -200,6 +208,14 @@ fn place(feed: &Feed, to: Option<&str>, edits: &[Edit]) -> Result<Option<FeedPla
                         .to_owned(),
                 )
             })?;
+            if latest.is_some_and(|latest| at > latest) {
+                return Err(refused(
+                    format!(
+                        "`--to {text}` lies in the future: what changes until then would not be told"
+                    ),
+                    "check the year; if it is meant, say `--yes` as well".to_owned(),
+                ));
+            }
             FeedPlace::Start(Start::Instant(at))
         }
         (Some(text), CursorRule::Number(_)) => {
@@ -253,6 +269,10 @@ impl Report for ResetReport {
         }
         let records = plural(self.records, "record");
         match self.ledger {
+            "kept" if self.edits.iter().any(|edit| edit.rule == ID) => writeln!(
+                out,
+                "the ledger with {records} {is} kept, and knows none of them by the new `id`: each is told once more when it is shown; `--ledger drop` with `--to now` takes what is there as known"
+            )?,
             "kept" => writeln!(
                 out,
                 "the ledger with {records} {is} kept: what was told stays told"

@@ -8,7 +8,7 @@ use super::Round;
 use crate::exchange::{Counted, Exchanger, Outcome, Retries};
 use http::{HeaderMap, Method};
 use rounds_domain::RecordId;
-use rounds_domain::plan::{Feed, Within};
+use rounds_domain::plan::Feed;
 use rounds_domain::ports::{Access, EhrRequest, Turn};
 use rounds_map::{Escape, Json};
 
@@ -76,16 +76,8 @@ pub(super) async fn look(round: &mut Round<'_>, id: &RecordId) -> Looked {
     }
 }
 
-/// The FHIR type that a feed searches, if it searches one.
+/// The FHIR type that a feed searches, if what the user reads as the identity is the logical id.
 fn resource_type(feed: &Feed) -> Option<&str> {
-    if !matches!(feed.records.within(), Within::Bundle(_)) || !feed.request.path.roots().is_empty()
-    {
-        return None;
-    }
-    let path = feed.request.path.text().trim_matches('/');
-    let path = path.strip_suffix("/_search").unwrap_or(path);
-    let is_type = path.starts_with(|first: char| first.is_ascii_uppercase())
-        && path.bytes().all(|byte| byte.is_ascii_alphabetic());
-    // What the user reads as the identity must be the logical id.
-    (is_type && feed.id.text().trim() == ".id").then_some(path)
+    feed.searched_type()
+        .filter(|_| feed.id.text().trim() == ".id")
 }
