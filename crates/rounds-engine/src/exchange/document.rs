@@ -182,7 +182,14 @@ pub(crate) fn doubt_receipt(format: AnswerFormat, response: &EhrResponse) -> Opt
     }
     let body = format.read(body).ok()?;
     // A server may say in an OperationOutcome what it made.
-    in_line(&body).or_else(|| in_envelope(&body))
+    let says_error = in_line(&body).is_some();
+    let outcome = says_error.then(|| {
+        let kinds = issues(&body);
+        Doubt::wrong(format!(
+            "the EHR answered with an OperationOutcome of an error{kinds}"
+        ))
+    });
+    outcome.or_else(|| in_envelope(&body))
 }
 
 fn is_page_for_people(response: &EhrResponse, body: &[u8]) -> bool {
@@ -297,8 +304,13 @@ fn in_envelope(body: &Json) -> Option<Doubt> {
             "error" | "errors" | "exception" | "fault" if says_something(&value) => {
                 return Some(Doubt::wrong(format!("the answer has `{plain}` in it")));
             }
-            "success" | "succeeded" | "ok" | "issuccess" if value.as_bool() == Some(false) => {
+            "success" | "succeeded" | "ok" | "issuccess" if is_said(&value, &["false"]) => {
                 return Some(Doubt::wrong(format!("the answer says `{plain}: false`")));
+            }
+            "status" | "result" | "outcome" if is_said(&value, FAILED) => {
+                return Some(Doubt::wrong(format!(
+                    "the answer says by `{plain}` that it failed"
+                )));
             }
             "partial" | "ispartial" | "incomplete" | "incompleteresults" | "partialresults"
             | "timedout"
@@ -310,6 +322,22 @@ fn in_envelope(body: &Json) -> Option<Doubt> {
         }
     }
     None
+}
+
+/// How an answer says of itself that it failed.
+const FAILED: &[&str] = &["error", "failed", "failure", "fail"];
+
+/// Whether a member is one of these words; in XML all values are texts.
+fn is_said(value: &Json, words: &[&str]) -> bool {
+    let text = match value.kind() {
+        JsonKind::Boolean | JsonKind::String => value.scalar_text(),
+        _ => None,
+    };
+    text.is_some_and(|text| {
+        words
+            .iter()
+            .any(|word| text.trim().eq_ignore_ascii_case(word))
+    })
 }
 
 /// Whether a member that tells of errors tells of any.
@@ -489,6 +517,9 @@ mod tests {
             r#"{"data":[],"errors":[{"message":"x"}]}"#,
             r#"{"data":[{"id":1}],"error":"x"}"#,
             r#"{"success":false,"data":[]}"#,
+            r#"{"success":"false","data":[]}"#,
+            r#"{"status":"error","data":[]}"#,
+            r#"{"Result":"Failed","data":[]}"#,
         ] {
             assert_eq!(doubted(".data[]", answer), Some("wrong"), "{answer}");
         }
@@ -504,6 +535,8 @@ mod tests {
             r#"{"data":[],"error":null}"#,
             r#"{"data":[],"success":true,"error":""}"#,
             r#"{"data":[],"error":0}"#,
+            r#"{"data":[],"status":"ok","success":"true"}"#,
+            r#"{"data":[],"status":200}"#,
         ] {
             assert_eq!(doubted(".data[]", answer), None, "{answer}");
         }

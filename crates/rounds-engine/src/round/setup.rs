@@ -186,7 +186,11 @@ async fn believed(
         .await;
     match looked {
         Ok(None) => Ok(()),
-        Ok(Some(doubt)) => Err(doubt.failure(what)),
+        Ok(Some(doubt)) => Err(failure(
+            SETUP_FAILED,
+            format!("{what}: {}", doubt.words()),
+            HINT,
+        )),
         Err(error) => Err(failure::not_evaluated(what, error)),
     }
 }

@@ -69,7 +69,9 @@ async fn answers_that_were_had_are_not_asked_again_when_a_parked_container_is_tr
     world.run_for(1).await;
     world.clinic.put(1, "p", "booked", world.now());
     world.run_for(20).await;
-    world.ehr.on("/api/clinic/", |_| json_answer(&json!({ "name": "c" })));
+    world
+        .ehr
+        .on("/api/clinic/", |_| json_answer(&json!({ "name": "c" })));
     world.run_for(60).await;
     assert_eq!(world.told().len(), 1);
     assert_eq!(world.ehr.asked("/api/patient/"), 1);

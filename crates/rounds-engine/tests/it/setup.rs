@@ -92,6 +92,7 @@ async fn a_setup_that_is_answered_with_another_document_was_not_made() {
     let not_made = [
         json_answer(&outcome("error")),
         json_answer(&json!({ "success": false })),
+        json_answer(&json!({ "status": "error", "message": "not subscribed" })),
         json_answer(&json!({ "error": "not subscribed" })),
         text_answer(page),
     ];

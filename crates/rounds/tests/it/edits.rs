@@ -68,6 +68,16 @@ async fn another_identity_is_refused_and_one_that_gives_the_same_is_not() {
         said.contains("R0719") && said.contains("told as a new one"),
         "{said}"
     );
+    assert!(
+        said.contains("--to now --ledger drop") && !said.contains("--to here"),
+        "{said}"
+    );
+    let kept = ["reset", "appointments", "--to", "here", "--dry-run"];
+    let kept = office.say(&kept).await.stdout;
+    assert!(
+        kept.contains("told once more") && !kept.contains("stays told"),
+        "{kept}"
+    );
     // It is meant: everything is forgotten, and what is there from now on is the baseline.
     let words = ["reset", "appointments", "--to", "now", "--ledger", "drop"];
     let reset = office.say(&words).await;
@@ -140,6 +150,15 @@ async fn a_reset_without_a_place_says_what_it_would_do_and_asks() {
 #[tokio::test]
 async fn what_was_told_stays_told_however_far_back_is_asked() {
     let office = Office::open().await;
+    // A year that was mistyped would leave out what changes until then.
+    let mistyped = ["reset", "appointments", "--to", "2222-05-10T09:00:00Z"];
+    let said = office.say(&mistyped).await;
+    assert_eq!(said.code, Some(64), "{}", said.whole());
+    assert!(
+        said.stderr.contains("lies in the future"),
+        "{}",
+        said.whole()
+    );
     for place in ["beginning", "2022-05-10T09:00:00Z"] {
         let reset = office.say(&["reset", "appointments", "--to", place]).await;
         assert_eq!(reset.code, Some(0), "{}", reset.whole());
