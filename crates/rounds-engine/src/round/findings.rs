@@ -164,10 +164,14 @@ fn of_records(counts: &RoundCounts) -> Vec<Sighting> {
         }
     });
     let signs = counts.mended_signs;
+    let said = match signs {
+        1 => "1 sign in the answers is no character; it".to_owned(),
+        _ => format!("{signs} signs in the answers are no characters; each"),
+    };
     let mended = (signs > 0).then(|| Sighting {
         code: MENDED,
         records: 0,
-        message: format!("{signs} signs in the answers are no characters; each is read as U+FFFD"),
+        message: format!("{said} is read as U+FFFD"),
         hint: "tell the EHR's operator: its answers are not all UTF-8".to_owned(),
     });
     records.chain(mended).collect()
