@@ -39,10 +39,3 @@ pub struct FindingUpdate {
     /// What is not so any more.
     pub gone: Vec<Code>,
 }
-
-impl FindingUpdate {
-    /// Whether it brings nothing.
-    pub const fn is_empty(&self) -> bool {
-        self.seen.is_empty() && self.gone.is_empty()
-    }
-}

@@ -20,6 +20,7 @@ use crate::Ports;
 use crate::observe::{Exchange, Observer};
 use crate::round::failure;
 use classify::Class;
+use document::Doubt;
 use jiff::Timestamp;
 use rounds_domain::plan::{Action, AnswerFormat, AnswerRule, Connection, RequestRule};
 use rounds_domain::ports::{Clock, Ehr, EhrRequest, EhrResponse, Transience};
@@ -85,6 +86,16 @@ pub(crate) enum Basis {
     Status,
 }
 
+impl Basis {
+    /// What speaks against an answer, unless a rule says that it is good.
+    pub(crate) fn doubt(self, judge: impl FnOnce() -> Option<Doubt>) -> Option<Doubt> {
+        match self {
+            Self::Rule => None,
+            Self::Status => judge(),
+        }
+    }
+}
+
 /// Whether the same request may go better a little later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MayPass {
@@ -103,6 +114,16 @@ pub(crate) struct Failed {
 }
 
 impl Failed {
+    /// Nothing is known of a wait, and there is no answer that says more.
+    const fn of(failure: RoundFailure, may_pass: MayPass) -> Self {
+        Self {
+            failure,
+            may_pass,
+            after: None,
+            response: None,
+        }
+    }
+
     /// Whether it is this very request that the EHR does not bear, so that a smaller one may go better.
     pub(crate) fn is_of_the_request(&self) -> bool {
         let is_answered = self.response.is_some() || self.failure.code == BODY_LIMIT;
@@ -193,35 +214,22 @@ impl<'a> Exchanger<'a> {
         let response = match answer {
             Ok(response) => response,
             Err(error) => {
-                return Ok(Tried::Failed(Failed {
-                    failure: failure::no_answer(&error, what),
-                    may_pass: match error.transience {
-                        Transience::Passing => MayPass::Yes,
-                        Transience::Lasting => MayPass::No,
-                    },
-                    after: None,
-                    response: None,
-                }));
+                let may_pass = match error.transience {
+                    Transience::Passing => MayPass::Yes,
+                    Transience::Lasting => MayPass::No,
+                };
+                let failure = failure::no_answer(&error, what);
+                return Ok(Tried::Failed(Failed::of(failure, may_pass)));
             }
         };
         // An evaluation that was given up says nothing of the answer, and would take its time at each try.
         let class = self.classify(&response, what, sent_at).await;
-        let class = class.map_err(|failure| Failed {
-            failure,
-            may_pass: MayPass::Yes,
-            after: None,
-            response: None,
-        })?;
+        let class = class.map_err(|failure| Failed::of(failure, MayPass::Yes))?;
         Ok(match class {
             Class::Good(basis) => Tried::Done(Outcome::Good(response, basis)),
             Class::Empty => Tried::Done(Outcome::Empty(response)),
             Class::Gone => Tried::Done(Outcome::Gone(response)),
-            Class::SessionEnded(failure) => Tried::SessionEnded(Failed {
-                failure,
-                may_pass: MayPass::Yes,
-                after: None,
-                response: None,
-            }),
+            Class::SessionEnded(failure) => Tried::SessionEnded(Failed::of(failure, MayPass::Yes)),
             Class::Bad {
                 failure,
                 may_pass,

@@ -159,3 +159,15 @@ pub fn say_panics_without_their_message() {
         tracing::error!(panic.place = %place, "a defect of Rounds: it panicked at {place}; please report this place");
     }));
 }
+
+/// Help for a name that there is not: the nearest of those that there are, or what to do otherwise.
+pub fn nearest_or<'n>(
+    asked: &str,
+    names: impl Iterator<Item = &'n str>,
+    otherwise: &str,
+) -> String {
+    match rounds_map::nearest(asked, names) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => otherwise.to_owned(),
+    }
+}

@@ -22,7 +22,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use jiff::Timestamp;
 use rounds_domain::plan::{Action, Connection, Expect, Lookup, WhenMissing};
-use rounds_domain::ports::{Access, BodyPiece, EhrRequest, EhrResponse, Turn};
+use rounds_domain::ports::{Access, BodyPiece, EhrRequest, Turn};
 use rounds_domain::{ActionName, Code, Container, Document, LookupName};
 use rounds_map::{EvaluateError, Json};
 use std::collections::HashMap;
@@ -287,12 +287,10 @@ impl Asking {
                 let read = self
                     .beside(move || {
                         let json = lookup.request.format.read(&answer.body)?;
-                        let doubt = match (lookup.expect, basis) {
-                            (Expect::One, Basis::Status) => {
-                                document::doubt_single(answer.status, &json)
-                            }
-                            _ => doubt(basis, &answer, &json),
-                        };
+                        let doubt = basis.doubt(|| match lookup.expect {
+                            Expect::One => document::doubt_single(answer.status, &json),
+                            Expect::Many => document::doubt_record(answer.status, &json),
+                        });
                         if let Some(doubt) = doubt {
                             return Ok(Err(doubt));
                         }
@@ -360,14 +358,6 @@ impl Asking {
     ) -> Result<T, Trouble> {
         let done = self.ports.evaluator.run(work).await;
         done.map_err(|error| Trouble::not_evaluated(&self.what, error))
-    }
-}
-
-/// Why an answer to a lookup is not believed.
-fn doubt(basis: Basis, response: &EhrResponse, body: &Json) -> Option<Doubt> {
-    match basis {
-        Basis::Rule => None,
-        Basis::Status => document::doubt_record(response.status, body),
     }
 }
 

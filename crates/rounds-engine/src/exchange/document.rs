@@ -182,8 +182,7 @@ pub(crate) fn doubt_receipt(format: AnswerFormat, response: &EhrResponse) -> Opt
     }
     let body = format.read(body).ok()?;
     // A server may say in an OperationOutcome what it made.
-    let says_error = in_line(&body).is_some();
-    let outcome = says_error.then(|| {
+    let outcome = is_grave_outcome(&body).then(|| {
         let kinds = issues(&body);
         Doubt::wrong(format!(
             "the EHR answered with an OperationOutcome of an error{kinds}"
@@ -233,8 +232,7 @@ fn in_fhir(body: &Json) -> Option<Doubt> {
 }
 
 fn in_line(line: &Json) -> Option<Doubt> {
-    let is_outcome = text(line, "resourceType").as_deref() == Some("OperationOutcome");
-    (is_outcome && items(line, "issue").any(|issue| is_grave(&issue))).then(|| {
+    is_grave_outcome(line).then(|| {
         Doubt::partial(format!(
             "an OperationOutcome among the records says that they are not all{}",
             issues(line)
@@ -258,6 +256,12 @@ fn in_entry(bundle: &Json, entry: &Json) -> Option<Doubt> {
     let is_search = text(bundle, "type").is_none_or(|kind| kind == "searchset");
     (is_search && resource.is_none() && entry.get("request").is_none())
         .then(|| Doubt::partial("an entry of the Bundle has no resource"))
+}
+
+/// Whether a resource is an outcome of which an issue says that something is missing.
+fn is_grave_outcome(resource: &Json) -> bool {
+    text(resource, "resourceType").as_deref() == Some("OperationOutcome")
+        && items(resource, "issue").any(|issue| is_grave(&issue))
 }
 
 /// Whether an issue says that something is missing (R4, issue-severity and issue-type): trouble of the server, not a remark.

@@ -1,7 +1,7 @@
 //! One question of a probe, and what its answer shows.
 
 use super::{Found, Prober, Works};
-use crate::exchange::document::{self, Doubt};
+use crate::exchange::document;
 use crate::exchange::{Basis, Dialect, Exchanger, Outcome, Retries};
 use crate::observe::{Exchange, Observer};
 use crate::request;
@@ -164,7 +164,9 @@ impl<'a> Asking<'a> {
         let works = test.works.clone();
         let looked = self.prober.evaluator.run(move || {
             let body = format.read(&answer.response.body).ok()?;
-            if let Some(doubt) = answer.doubt(|status| document::doubt_record(status, &body)) {
+            let status = answer.response.status;
+            let doubt = (answer.basis).doubt(|| document::doubt_record(status, &body));
+            if let Some(doubt) = doubt {
                 return Some(Err(doubt));
             }
             Some(Ok(
@@ -223,23 +225,14 @@ impl<'a> Asking<'a> {
         let looked = self.prober.evaluator.run(move || {
             let body = Json::parse(&answer.response.body)
                 .map_err(|error| format!("the answer is {error}"))?;
-            let doubt = answer.doubt(|status| document::doubt_bundle(status, kind, &body));
+            let status = answer.response.status;
+            let doubt = (answer.basis).doubt(|| document::doubt_bundle(status, kind, &body));
             if let Some(doubt) = doubt {
                 return Err(doubt.words().to_owned());
             }
             Bundle::of(&body).ok_or_else(|| "the answer is no Bundle".to_owned())
         });
         looked.await.unwrap_or_else(|error| Err(error.to_string()))
-    }
-}
-
-impl Answer {
-    /// What speaks against it, unless a rule says that it is good.
-    fn doubt(&self, judge: impl FnOnce(StatusCode) -> Option<Doubt>) -> Option<Doubt> {
-        match self.basis {
-            Basis::Rule => None,
-            Basis::Status => judge(self.response.status),
-        }
     }
 }
 

@@ -229,10 +229,7 @@ fn page(
             "`rounds poll ACTION --dry-run` shows the page; an error that comes with status 200 often has another shape",
         )
     };
-    let doubted = |found: &[Json]| match basis {
-        Basis::Rule => None,
-        Basis::Status => doubt_of(feed, response.status, &body, found),
-    };
+    let doubted = |found: &[Json]| basis.doubt(|| doubt_of(feed, response.status, &body, found));
     let mut found = match feed.records.all(&body) {
         Ok(found) => found,
         // `.data[]` over an error's object fails; what it is says more than how.

@@ -158,10 +158,10 @@ async fn send(
         .exchange(request, WHAT, Retries::AtOnce, &mut NoObserver)
         .await;
     let answered = match outcome {
-        Ok(Outcome::Good(response, Basis::Status)) => {
-            believed(ports, rule.format, response, WHAT).await
+        Ok(Outcome::Good(response, basis)) => {
+            believed(ports, rule.format, response, basis, WHAT).await
         }
-        Ok(Outcome::Good(_, Basis::Rule) | Outcome::Empty(_)) => Ok(()),
+        Ok(Outcome::Empty(_)) => Ok(()),
         Ok(Outcome::Gone(response)) => Err(failure::status(&response, WHAT)),
         Err(failed) => Err(failed.into()),
     };
@@ -174,15 +174,16 @@ async fn send(
     })
 }
 
-/// Whether an answer with a good status says that the setup was made, or at least nothing else.
+/// Whether a good answer says that the setup was made, or at least nothing else.
 async fn believed(
     ports: &Ports,
     format: AnswerFormat,
     response: EhrResponse,
+    basis: Basis,
     what: &str,
 ) -> Result<(), RoundFailure> {
     let looked = (ports.evaluator)
-        .run(move || document::doubt_receipt(format, &response))
+        .run(move || basis.doubt(|| document::doubt_receipt(format, &response)))
         .await;
     match looked {
         Ok(None) => Ok(()),

@@ -1,6 +1,7 @@
 //! What a person should look at is kept with its feed until it is gone.
 
 use crate::ehr::{json_answer, modified, parameter};
+use crate::versions::shows;
 use crate::world::{World, appointments_with};
 use jiff::ToSpan;
 use jiff::civil::DateTime;
@@ -8,7 +9,6 @@ use jiff::tz::TimeZone;
 use rounds_domain::Finding;
 use rounds_engine::{PollMode, poll};
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
 
 /// The findings of the change query, as code and words.
 async fn found(world: &World) -> Vec<String> {
@@ -19,16 +19,6 @@ async fn found(world: &World) -> Vec<String> {
 fn shown(finding: &Finding) -> String {
     let sighting = &finding.sighting;
     format!("{} {}", sighting.code, sighting.message)
-}
-
-/// An EHR that always shows these rows.
-fn shows(world: &World) -> Arc<Mutex<Vec<Value>>> {
-    let rows: Arc<Mutex<Vec<Value>>> = Arc::default();
-    let shown = Arc::clone(&rows);
-    world.ehr.on("/api/appointments", move |_| {
-        json_answer(&Value::Array(shown.lock().expect("not poisoned").clone()))
-    });
-    rows
 }
 
 #[tokio::test(start_paused = true)]

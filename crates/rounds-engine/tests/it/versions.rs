@@ -14,7 +14,7 @@ fn row(id: u64, status: &str, at: Timestamp, version: u64) -> Value {
 }
 
 /// An EHR that always shows these rows.
-fn shows(world: &World) -> Arc<Mutex<Vec<Value>>> {
+pub(crate) fn shows(world: &World) -> Arc<Mutex<Vec<Value>>> {
     let rows: Arc<Mutex<Vec<Value>>> = Arc::default();
     let shown = Arc::clone(&rows);
     world.ehr.on("/api/appointments", move |_| {

@@ -2,11 +2,11 @@
 
 use crate::cli::ModelsCommand;
 use crate::output::{Align, Columns, RawDocument, Report, Terminal, indented};
-use crate::problem::UNKNOWN_MODEL;
+use crate::problem::{UNKNOWN_MODEL, nearest_or};
 use crate::{Ended, Problem};
 use rounds_domain::Document;
+use rounds_map::Json;
 use rounds_map::models::{FieldRow, Model};
-use rounds_map::{Json, nearest};
 use serde::{Serialize, Serializer};
 use std::io::{self, Write};
 
@@ -118,7 +118,7 @@ pub fn perform(command: &ModelsCommand, terminal: &mut Terminal) -> Result<Ended
 
 fn find(asked: &str) -> Result<&'static Model, Problem> {
     Model::named(asked).ok_or_else(|| {
-        let hint = hint(asked, Model::names(), "`rounds models list` lists them");
+        let hint = nearest_or(asked, Model::names(), "`rounds models list` lists them");
         let message = format!("there is no data model `{asked}`");
         Problem::new(UNKNOWN_MODEL, Ended::Usage, message, hint)
     })
@@ -129,20 +129,13 @@ fn has(model: &Model, asked: &str) -> Result<(), Problem> {
         return Ok(());
     }
     let known: Vec<&str> = model.events().collect();
-    let hint = hint(
+    let hint = nearest_or(
         asked,
         known.iter().copied(),
         &format!("it has {}", known.join(", ")),
     );
     let message = format!("{} has no event `{asked}`", model.name());
     Err(Problem::new(UNKNOWN_MODEL, Ended::Usage, message, hint))
-}
-
-fn hint<'n>(asked: &str, names: impl Iterator<Item = &'n str>, otherwise: &str) -> String {
-    match nearest(asked, names) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => otherwise.to_owned(),
-    }
 }
 
 impl From<FieldRow> for ModelField {

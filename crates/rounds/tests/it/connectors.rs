@@ -1,6 +1,6 @@
 //! What is known of EHRs' APIs, as the program and the docs show it.
 
-use crate::support::Folder;
+use crate::support::{Folder, made_page};
 use rounds_config::{ActionFacts, ConnectorFacts, Sources, Strategy, connectors, load};
 use rounds_domain::plan::{
     CursorRule, PagingRule, SweepScope, TimeFormat, TimeSource, VersionRule,
@@ -219,16 +219,7 @@ fn page() -> String {
 
 #[test]
 fn the_page_of_the_docs_is_made_of_the_files_and_their_stories() {
-    let path = root().join("docs/connectors.md");
-    let expected = page();
-    if std::env::var_os("ROUNDS_RENEW_DOCS").is_some() {
-        fs::write(&path, &expected).expect("the page is written");
-    }
-    let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        committed == expected,
-        "docs/connectors.md is old; renew it: ROUNDS_RENEW_DOCS=1 cargo test -p rounds --test it connectors"
-    );
+    made_page("docs/connectors.md", &page(), "connectors");
 }
 
 #[test]

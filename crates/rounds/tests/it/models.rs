@@ -1,10 +1,8 @@
 //! `rounds models`: what the models hold, and the page of the docs that is made of their files.
 
-use crate::support::Folder;
+use crate::support::{Folder, made_page};
 use rounds_map::models::{FieldRow, Model};
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
 
 /// The page, from the models.
 fn page() -> String {
@@ -58,16 +56,7 @@ fn row(field: &FieldRow, all: usize) -> String {
 
 #[test]
 fn the_page_of_the_docs_is_made_of_the_models() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/models.md");
-    let expected = page();
-    if std::env::var_os("ROUNDS_RENEW_DOCS").is_some() {
-        fs::write(&path, &expected).expect("the page is written");
-    }
-    let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        committed == expected,
-        "docs/models.md is old; renew it: ROUNDS_RENEW_DOCS=1 cargo test -p rounds --test it models"
-    );
+    made_page("docs/models.md", &page(), "models");
 }
 
 #[test]

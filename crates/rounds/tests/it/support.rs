@@ -96,3 +96,18 @@ pub(crate) fn snapshots(test: impl FnOnce()) {
     settings.add_filter(r", (\d+ ms|\d+\.\d s)\n", ", [took]\n");
     settings.bind(test);
 }
+
+/// Whether a page of the docs is as it is made, from the root of the repository; renewed where that is asked for.
+pub(crate) fn made_page(page: &str, expected: &str, test: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(page);
+    if std::env::var_os("ROUNDS_RENEW_DOCS").is_some() {
+        fs::write(&path, expected).expect("the page is written");
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == expected,
+        "{page} is old; renew it: ROUNDS_RENEW_DOCS=1 cargo test -p rounds --test it {test}"
+    );
+}

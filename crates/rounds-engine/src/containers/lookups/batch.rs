@@ -8,7 +8,7 @@
 //! several is asked for alone before it counts as missing: an answer that was cut off looks the same.
 
 use super::{Asking, Basis, Doubt, Looked, NOT_ASKABLE, Trouble};
-use crate::exchange::document::items;
+use crate::exchange::document::{self, items};
 use crate::exchange::{Failed, Outcome};
 use crate::round::failure::{self, failure};
 use futures_util::FutureExt;
@@ -286,7 +286,8 @@ fn read(
 ) -> Result<Read, Unread> {
     let body = lookup.request.format.read(&response.body);
     let body = body.map_err(|error| Unread::Words(error.to_string()))?;
-    if let Some(doubt) = super::doubt(basis, response, &body) {
+    let doubt = basis.doubt(|| document::doubt_record(response.status, &body));
+    if let Some(doubt) = doubt {
         return Err(Unread::Doubt(doubt));
     }
     let records = batch.records.all(&body);

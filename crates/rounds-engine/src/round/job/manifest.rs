@@ -44,9 +44,8 @@ pub(super) async fn read(
 fn of(feed: &Feed, response: &EhrResponse, basis: Basis) -> Result<Manifest, RoundFailure> {
     let manifest = Json::parse(&response.body).map_err(|error| unusable(&error.to_string()))?;
     // Of its own `error` a manifest speaks as of a list of links, so only what FHIR has for trouble counts.
-    if basis == Basis::Status
-        && let Some(doubt) = document::doubt_fhir(response.status, &manifest)
-    {
+    let doubt = basis.doubt(|| document::doubt_fhir(response.status, &manifest));
+    if let Some(doubt) = doubt {
         return Err(doubt.failure(ASKING));
     }
     let links = |key: &str| -> Vec<String> {

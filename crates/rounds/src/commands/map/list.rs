@@ -1,10 +1,10 @@
 //! `rounds map list` and `show`: the maps that there are.
 
 use crate::output::{Align, Columns, Report, Terminal};
+use crate::problem::nearest_or;
 use crate::{Ended, Problem};
 use rounds_config::codes::UNKNOWN_MAP;
 use rounds_config::maps;
-use rounds_map::nearest;
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -50,10 +50,7 @@ pub(super) fn show(name: &str, terminal: &mut Terminal) -> Result<Ended, Problem
     let known = maps();
     let Some(found) = known.iter().find(|facts| facts.name == name) else {
         let names = known.iter().map(|facts| facts.name.as_str());
-        let hint = match nearest(name, names) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "`rounds map list` lists them".to_owned(),
-        };
+        let hint = nearest_or(name, names, "`rounds map list` lists them");
         let message = format!("there is no map `{name}`");
         return Err(Problem::new(UNKNOWN_MAP, Ended::Usage, message, hint));
     };
