@@ -30,7 +30,9 @@ pub(crate) use secret::{Auth, Command, EnvironmentName, HeaderValueSource, Secre
 pub(crate) use text::{
     BodyTree, DeletionsWord, LiteralText, OrderWord, Reference, Text, Words, read_word,
 };
-pub(crate) use time::{CronFields, DaysText, InstantText, StartWord, WindowText, Zone};
+pub(crate) use time::{
+    BaselineWord, CronFields, DaysText, InstantText, StartWord, WindowText, Zone,
+};
 pub(crate) use told::Told;
 pub(crate) use web::{
     AddressRangeText, HeaderName, ListenAddress, WebUrl, header_name, header_value, is_public,

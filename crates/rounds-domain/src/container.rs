@@ -28,6 +28,41 @@ impl ChangeKind {
     }
 }
 
+/// What is known of the past of a record that the ledger does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// It came into being since its feed began, or everything that is there is told: it is new to the receiver.
+    #[default]
+    New,
+    /// It was there before its feed began, and has changed since.
+    Earlier,
+    /// One of the two.
+    Unknown,
+}
+
+/// What is known of a record's state before the one that is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Former {
+    /// There was none: the record is new.
+    None,
+    /// It was seen.
+    #[default]
+    Known,
+    /// It was not seen: the record was there before its feed began, or may have been.
+    Unknown,
+}
+
+impl Former {
+    /// `none`, `known` or `unknown`: what expressions read as `.change.former`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Known => "known",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// What a round found: a record with a version that the ledger does not have.
 #[derive(Debug, Clone)]
 pub struct Change {
@@ -43,11 +78,26 @@ pub struct Change {
     pub record: Document,
     /// Whether the record is there.
     pub presence: Presence,
+    /// What is known of its past if the ledger does not know it.
+    pub origin: Origin,
     /// When it was asked for, by our clock. If another feed of the action has told of the record since, this may be the
     /// older state, so the commit leaves it alone.
     pub read_at: Timestamp,
     /// What the commit does with it.
     pub resolution: Resolution,
+}
+
+impl Change {
+    /// What happened to the record, and what is known of its state before, by whether that was seen.
+    pub const fn kind(&self, was_seen: bool) -> (ChangeKind, Former) {
+        match (self.presence, was_seen, self.origin) {
+            (Presence::Gone, ..) => (ChangeKind::Deleted, Former::Known),
+            (Presence::There, true, _) => (ChangeKind::Updated, Former::Known),
+            (Presence::There, false, Origin::New) => (ChangeKind::Created, Former::None),
+            (Presence::There, false, Origin::Earlier) => (ChangeKind::Updated, Former::Unknown),
+            (Presence::There, false, Origin::Unknown) => (ChangeKind::Created, Former::Unknown),
+        }
+    }
 }
 
 /// Whether a record is there.
@@ -121,6 +171,8 @@ pub struct Container {
     pub version: Version,
     /// First seen, or changed.
     pub kind: ChangeKind,
+    /// What is known of its state before.
+    pub former: Former,
     /// Whose order it keeps.
     pub ordering_key: OrderingKey,
     /// The record.

@@ -1,7 +1,7 @@
 //! One notification owed to one destination, and the tries at it.
 
 use crate::plan::Shape;
-use crate::{ActionName, Code, DeliveryId, DestinationName, Document, Gap};
+use crate::{ActionName, Code, DeliveryId, DestinationName, Document, Former, Gap};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -56,6 +56,8 @@ pub struct DeliveryJob {
     pub number: u64,
     /// What is missing in it.
     pub gaps: Vec<Gap>,
+    /// What is known of the record's state before.
+    pub former: Former,
     /// The paths of the body that are not as they were.
     pub changed: Vec<String>,
     /// How many attempts were made since it was last made due by a person or by its creation.

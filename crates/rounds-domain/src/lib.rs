@@ -30,8 +30,8 @@ mod round;
 
 pub use code::Code;
 pub use container::{
-    Change, ChangeKind, Container, ContainerSettlement, ContainerState, LookupAnswer, Presence,
-    Resolution,
+    Change, ChangeKind, Container, ContainerSettlement, ContainerState, Former, LookupAnswer,
+    Origin, Presence, Resolution,
 };
 pub use cursor::{Cursor, QueueState};
 pub use delivery::{

@@ -2,8 +2,8 @@
 
 use crate::plan::Shape;
 use crate::{
-    ActionName, ChangeKind, ContainerId, DestinationName, Document, LookupName, NotificationId,
-    OrderingKey, RecordId, Version,
+    ActionName, ChangeKind, ContainerId, DestinationName, Document, Former, LookupName,
+    NotificationId, OrderingKey, RecordId, Version,
 };
 use jiff::Timestamp;
 
@@ -31,6 +31,8 @@ pub struct Notification {
     pub version: Version,
     /// First seen, or changed.
     pub kind: ChangeKind,
+    /// What is known of its state before.
+    pub former: Former,
     /// What it is called, `Scheduling.New` or the action's name: no patient data.
     pub event: String,
     /// Whose order it keeps.

@@ -41,6 +41,8 @@ pub struct FeedState {
     pub held_back: u64,
     /// What a person should look at, of a feed as a whole; none of a single partition.
     pub findings: Vec<Finding>,
+    /// When its first successful round began, by our clock; None until there was one, and of feeds that are older than this note.
+    pub began_at: Option<Timestamp>,
     /// Where it begins, if a person said so after its beginning; None: as the configuration says.
     pub start: Option<Start>,
 }

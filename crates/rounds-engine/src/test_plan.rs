@@ -35,6 +35,8 @@ pub(crate) fn action_every(name: &str, seconds: u64) -> Arc<Action> {
             deletions: Deletions::Ignored,
         }),
         start: Start::Now,
+        baseline: rounds_domain::plan::Baseline::None,
+        created: None,
         paging: Paging {
             rule: PagingRule::Single,
             more: None,

@@ -5,8 +5,9 @@ use super::paging::PagingKeys;
 use super::request::RequestBodyKeys;
 use crate::codes;
 use crate::kinds::{
-    Condition, Count, CronFields, DaysText, DeletionsWord, Expression, ForEach, InstantText, Many,
-    OneOrMany, Pairs, Percent, PositiveLength, StartWord, TemplateText, Text, WindowText, Zone,
+    BaselineWord, Condition, Count, CronFields, DaysText, DeletionsWord, Expression, ForEach,
+    InstantText, Many, OneOrMany, Pairs, Percent, PositiveLength, StartWord, TemplateText, Text,
+    WindowText, Zone,
 };
 use crate::reading::keys;
 use rounds_domain::plan::{AnswerFormat, Ids, Job};
@@ -37,6 +38,9 @@ keys! {
         optional dates: DatesKeys = "{\"from\": \"-1d\", \"to\": \"60d\", \"field\": \".start\"}",
         /// Where the first round starts: `now` (what is there is not told), `beginning` (everything is told), or an instant.
         required start: StartWord = "now",
+        /// With a `time` cursor and `start: now`: how far back the first round looks, silently, so that what was there before is known and its
+        /// next change is no new record: a duration, or `all`. Default: no further than any round.
+        optional baseline: BaselineWord = "all",
         /// How an answer is continued. Default: one page.
         optional paging: PagingKeys,
         /// How many pages a round may have before it fails. Default 1000.
@@ -50,6 +54,9 @@ keys! {
         /// With `for_each`: whether an identity is one record's in all partitions together, `shared`, or in each of them,
         /// `per_partition`. Default shared.
         optional ids: Ids = "per_partition",
+        /// jq from a record to when it was made. Written as the cursor's times, or as RFC 3339; with it a record that is seen first is told as
+        /// new only if it was made since the feed began.
+        optional created: Expression = ".createdAt",
         /// jq from a record to its version. Left out, the fingerprint of its content.
         optional version: Expression = ".meta.versionId",
         /// jq paths that are left out of the fingerprint.

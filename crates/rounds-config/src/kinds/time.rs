@@ -1,12 +1,12 @@
 //! Times of the day and the week: cron fields, windows, zones, and where a feed starts.
 
-use super::{Parse, Problem, parsed};
+use super::{Parse, PositiveLength, Problem, parsed};
 use crate::codes;
 use jiff::Timestamp;
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 use rounds_domain::Code;
-use rounds_domain::plan::{Start, WeekdayRange, Window};
+use rounds_domain::plan::{Baseline, Start, WeekdayRange, Window};
 use serde_json::{Value, json};
 
 /// Five cron fields.
@@ -25,6 +25,10 @@ pub(crate) struct WindowText(pub(crate) Window);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StartWord(pub(crate) Start);
 
+/// How far back a silent first round looks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BaselineWord(pub(crate) Baseline);
+
 /// An instant; a date alone is its midnight in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InstantText(pub(crate) Timestamp);
@@ -38,6 +42,7 @@ parsed!(
     Zone,
     WindowText,
     StartWord,
+    BaselineWord,
     InstantText,
     DaysText
 );
@@ -311,6 +316,22 @@ impl Parse for StartWord {
 
     fn pattern() -> Value {
         json!({ "anyOf": [{ "enum": ["now", "beginning"] }, { "type": "string", "format": "date-time" }] })
+    }
+}
+
+impl Parse for BaselineWord {
+    const EXPECTED: &'static str = "`all`, or a duration such as `90d`";
+    const CODE: Code = codes::BAD_DURATION;
+
+    fn parse(text: &str) -> Result<Self, Problem> {
+        if text == "all" {
+            return Ok(Self(Baseline::Everything));
+        }
+        PositiveLength::parse(text).map(|length| Self(Baseline::Back(length.0)))
+    }
+
+    fn pattern() -> Value {
+        json!({ "anyOf": [{ "const": "all" }, PositiveLength::pattern()] })
     }
 }
 

@@ -8,10 +8,12 @@ use crate::diagnostic::Findings;
 use crate::face::{ChangesKeys, CursorKeys, PagingKeys};
 use crate::kinds::{DeletionsWord, OrderWord};
 use crate::reading::{Given, Here};
+use jiff::tz::TimeZone;
 use rounds_domain::FeedName;
 use rounds_domain::plan::{
-    CursorRule, Feed, FeedRole, Ids, Job, Missed, Paging, PagingRule, Partitions, Records,
-    Schedule, Start, Sweep, SweepScope, TimeCursor, TimeSource, VersionRule,
+    Baseline, CursorRule, DateField, Feed, FeedRole, Ids, Job, Missed, Paging, PagingRule,
+    Partitions, Records, Schedule, Start, Sweep, SweepScope, TimeCursor, TimeFormat, TimeSource,
+    VersionRule,
 };
 use rounds_map::Filter;
 
@@ -57,6 +59,7 @@ pub(super) fn lower(
         Given::Here(here) => cursor::lower(here, keys, request.rule.as_ref(), findings),
     };
     let start = start(keys, findings);
+    let baseline = baseline(keys, findings);
     paging::check_uses(&keys.paging, &request.uses, request.uses_known, findings);
     let paging = paging_of(
         &keys.paging,
@@ -94,8 +97,10 @@ pub(super) fn lower(
         job,
         partitions,
         dated_by: cursor::dated_by(&keys.cursor, &cursor),
+        created: created(keys, &cursor),
         cursor,
         start: start?,
+        baseline: baseline?,
         paging: paging?,
         records,
         skip: keys.skip.value().map(|skip| skip.filter.clone()),
@@ -451,6 +456,55 @@ fn start(keys: &ChangesKeys, findings: &mut Findings<'_>) -> Option<Start> {
         return None;
     }
     Some(start.value.0)
+}
+
+/// Only who starts from now may look back silently, and only by time one can say how far.
+fn baseline(keys: &ChangesKeys, findings: &mut Findings<'_>) -> Option<Baseline> {
+    let here = match &keys.baseline {
+        Given::Absent => return Some(Baseline::None),
+        Given::Wrong => return None,
+        Given::Here(here) => here,
+    };
+    let starts_now = keys.start.value().is_none_or(|start| start.0 == Start::Now);
+    let by_time = match &keys.cursor {
+        Given::Absent => false,
+        Given::Wrong => true,
+        Given::Here(cursor) => !cursor.value.time.is_absent(),
+    };
+    if starts_now && by_time {
+        return Some(here.value.0);
+    }
+    let finding = findings.error(
+        codes::MISMATCHED_KEYS,
+        here.key,
+        if starts_now {
+            "`baseline` without a `time` cursor"
+        } else {
+            "`baseline` without `start: now`"
+        },
+    );
+    if starts_now {
+        finding.help(
+            "leave it out: without one the first round reads what is there, and does so silently",
+        );
+    } else {
+        finding.help("leave it out: what lies after the start is told, and what lies before it is not asked for");
+    }
+    None
+}
+
+/// How a record says when it was made: as the cursor's times are written.
+fn created(keys: &ChangesKeys, cursor: &CursorRule) -> Option<DateField> {
+    let field = keys.created.value()?.filter.clone();
+    let (format, zone) = match cursor {
+        CursorRule::Time(time) => (time.format.clone(), time.zone.clone()),
+        _ => (TimeFormat::Rfc3339, TimeZone::UTC),
+    };
+    Some(DateField {
+        field,
+        format,
+        zone,
+    })
 }
 
 fn version(keys: &ChangesKeys, findings: &mut Findings<'_>) -> Option<VersionRule> {

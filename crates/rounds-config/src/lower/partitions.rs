@@ -9,8 +9,8 @@ use crate::kinds::{ForEach, LiteralText, Many};
 use crate::reading::{Given, Here};
 use crate::source::Place;
 use rounds_domain::plan::{
-    CursorRule, Deletions, Feed, FeedRole, Ids, Paging, PartitionQuery, Partitions, Records,
-    Schedule, Start, Sweep, SweepScope, VersionRule,
+    Baseline, CursorRule, Deletions, Feed, FeedRole, Ids, Paging, PartitionQuery, Partitions,
+    Records, Schedule, Start, Sweep, SweepScope, VersionRule,
 };
 use rounds_domain::{FeedName, Partition};
 use std::collections::BTreeMap;
@@ -106,6 +106,8 @@ fn asked(
             deletions: Deletions::Ignored,
         }),
         start: Start::Beginning,
+        baseline: Baseline::None,
+        created: None,
         paging: paging?,
         records: Records::of(keys.records.value()?.filter.clone()),
         skip: keys.skip.value().map(|skip| skip.filter.clone()),

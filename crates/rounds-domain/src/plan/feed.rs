@@ -28,6 +28,10 @@ pub struct Feed {
     pub cursor: CursorRule,
     /// Where its first round starts.
     pub start: Start,
+    /// How far back a first round that starts from now looks, silently.
+    pub baseline: Baseline,
+    /// When a record says that it was made; None where it does not.
+    pub created: Option<DateField>,
     /// How an answer is continued.
     pub paging: Paging,
     /// From a page's body to its records.
@@ -194,6 +198,19 @@ pub enum Start {
     Beginning,
     /// From an instant. Only for time cursors.
     Instant(Timestamp),
+}
+
+/// How far back a first round by time looks that starts from now. What it finds is not told, but it is known from then on: its next
+/// change is told as one, with what it was before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Baseline {
+    /// It looks no further than any round.
+    #[default]
+    None,
+    /// At what has changed in this time.
+    Back(Duration),
+    /// At everything.
+    Everything,
 }
 
 /// As the configuration writes it, and the store keeps it.

@@ -40,8 +40,8 @@ pub use destination::{
     AddressRange, Challenge, ClientCertificate, Destination, DestinationTimeouts, HeaderSource,
 };
 pub use feed::{
-    CursorRule, DateField, Feed, FeedRole, Ids, Links, Paging, PagingRule, Rows, Start, TimeCursor,
-    TimeFormat, TimeSource, VersionRule,
+    Baseline, CursorRule, DateField, Feed, FeedRole, Ids, Links, Paging, PagingRule, Rows, Start,
+    TimeCursor, TimeFormat, TimeSource, VersionRule,
 };
 pub use header::is_framing_header;
 pub use inbound::{Inbound, InboundProof};

@@ -1,6 +1,6 @@
 //! Sending to destinations.
 
-use crate::{AttemptOutcome, Code, DestinationName, Document, Gap, NotificationId};
+use crate::{AttemptOutcome, Code, DestinationName, Document, Former, Gap, NotificationId};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -31,6 +31,8 @@ pub struct Message {
     pub headers: Vec<(&'static str, String)>,
     /// What is missing in it.
     pub gaps: Vec<Gap>,
+    /// What is known of the record's state before.
+    pub former: Former,
     /// The paths of the body that are not as they were.
     pub changed: Vec<String>,
     /// Which attempt this is, from 1.

@@ -6,7 +6,7 @@
 use super::{DestinationState, StoreError};
 use crate::{
     ActionName, Attempt, ChangeKind, ContainerId, ContainerState, DeliveryId, DeliveryState,
-    DestinationName, Document, FeedKey, FeedState, Gap, NotificationId, RecordId, Version,
+    DestinationName, Document, FeedKey, FeedState, Former, Gap, NotificationId, RecordId, Version,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -334,6 +334,8 @@ pub struct NotificationDetail {
     pub version: Version,
     /// What is missing in it.
     pub gaps: Vec<Gap>,
+    /// What is known of the record's state before.
+    pub former: Former,
     /// The paths of its body that are not as they were.
     pub changed: Vec<String>,
     /// The destinations that did not want it, by the rules of their subscriptions.

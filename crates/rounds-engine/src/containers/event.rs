@@ -6,8 +6,9 @@
 use super::mapping::failed;
 use super::scope::Scope;
 use super::{Silence, Trouble};
+use jiff::Timestamp;
 use rounds_domain::plan::{BodyRule, EventRule, Notify, Only};
-use rounds_domain::{ChangeKind, Code};
+use rounds_domain::{ChangeKind, Code, Former};
 use rounds_map::models::{Derived, Happened, Observed, StateChange};
 use rounds_map::{Filter, Json, touches};
 
@@ -21,6 +22,8 @@ const RULED_OUT: Code = Code::new("R0411");
 /// What is known of a change once its body is rendered.
 pub(super) struct Seen<'s> {
     pub(super) kind: ChangeKind,
+    pub(super) former: Former,
+    pub(super) at: Timestamp,
     pub(super) now: &'s Json,
     pub(super) before: Option<&'s Json>,
     pub(super) changed: &'s [String],
@@ -118,11 +121,13 @@ fn derive(rule: &BodyRule, seen: &Seen<'_>, scope: &Scope) -> Result<Option<Deri
         None => None,
     };
     let observed = Observed {
-        happened: match seen.kind {
-            ChangeKind::Created => Happened::First,
-            ChangeKind::Updated => Happened::Changed,
-            ChangeKind::Deleted => Happened::Gone,
+        happened: match (seen.kind, seen.former) {
+            (ChangeKind::Created, Former::Unknown) => Happened::PerhapsFirst,
+            (ChangeKind::Created, Former::None | Former::Known) => Happened::First,
+            (ChangeKind::Updated, _) => Happened::Changed,
+            (ChangeKind::Deleted, _) => Happened::Gone,
         },
+        at: seen.at,
         now: seen.now,
         before: seen.before,
         status: status.as_ref().map(|(now, before)| (now, before)),

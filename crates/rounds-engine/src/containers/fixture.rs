@@ -8,8 +8,8 @@ use super::scope::Scope;
 use jiff::Timestamp;
 use rounds_domain::plan::Action;
 use rounds_domain::{
-    ChangeKind, Container, ContainerId, Document, LookupAnswer, LookupName, OrderingKey, RecordId,
-    Version,
+    ChangeKind, Container, ContainerId, Document, Former, LookupAnswer, LookupName, OrderingKey,
+    RecordId, Version,
 };
 
 /// What stands for the notification's id.
@@ -78,6 +78,11 @@ pub fn map_fixture(action: &Action, fixture: Fixture) -> FixtureOutcome {
         record_id: RecordId::new("test"),
         version: Version([0; 16]),
         kind: fixture.kind,
+        former: match (fixture.kind, &fixture.previous) {
+            (ChangeKind::Created, _) => Former::None,
+            (ChangeKind::Updated, None) => Former::Unknown,
+            (ChangeKind::Updated | ChangeKind::Deleted, _) => Former::Known,
+        },
         ordering_key: OrderingKey::new("test"),
         record: fixture.record,
         previous: fixture.previous,

@@ -57,6 +57,7 @@ pub(super) async fn map(
         record_id: container.record_id.clone(),
         version: container.version,
         kind: container.kind,
+        former: container.former,
         event: written.event,
         ordering_key: container.ordering_key.clone(),
         body: written.body,
@@ -136,6 +137,8 @@ pub(super) fn write(
         .map_or_else(Vec::new, |before| differences(&now, before));
     let seen = event::Seen {
         kind: container.kind,
+        former: container.former,
+        at: container.detected_at,
         now: &now,
         before: before.as_ref(),
         changed: &changed,

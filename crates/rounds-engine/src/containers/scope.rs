@@ -124,6 +124,7 @@ impl Scope {
 fn change(container: &Container) -> Json {
     Json::object([
         ("kind", Json::string(container.kind.as_str())),
+        ("former", Json::string(container.former.as_str())),
         ("id", Json::string(container.id.notification_id().as_str())),
         ("action", Json::string(container.action.as_str())),
         (

@@ -3,7 +3,7 @@
 use crate::ids::{Version, uuid};
 use jiff::Timestamp;
 use rounds_domain::ports::Message;
-use rounds_domain::{DestinationName, Document, NotificationId};
+use rounds_domain::{DestinationName, Document, Former, NotificationId};
 use rounds_map::Json;
 
 /// A test for a destination: in the frame of a Redox message, which says of itself that it is none (`Meta.Test`).
@@ -35,6 +35,7 @@ pub fn test_message(destination: &DestinationName, sent_at: Timestamp, chance: u
         content_type: "application/json",
         headers: Vec::new(),
         gaps: Vec::new(),
+        former: Former::None,
         changed: Vec::new(),
         attempt: 1,
         sent_at,

@@ -201,6 +201,7 @@ impl Work for DeliveryWork {
             content_type: job.shape.content_type(),
             headers: stamp::headers(&job),
             gaps: job.gaps,
+            former: job.former,
             changed: job.changed,
             attempt: job.attempts + 1,
             sent_at: started_at,

@@ -10,9 +10,9 @@ use rounds_domain::ports::{
     Store, StoreError,
 };
 use rounds_domain::{
-    ActionName, Change, ChangeKind, CommitReceipt, ConnectionName, Container, ContainerSettlement,
-    DeliveryJob, DeliverySettlement, DestinationName, Document, FeedKey, FeedState, InstanceId,
-    Knowledge, MissedRecord, Partition, Presence, RecordId, Resolution, RoundCommit, Version,
+    ActionName, Change, CommitReceipt, ConnectionName, Container, ContainerSettlement, DeliveryJob,
+    DeliverySettlement, DestinationName, Document, FeedKey, FeedState, InstanceId, Knowledge,
+    MissedRecord, Partition, RecordId, Resolution, RoundCommit, Version,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -50,24 +50,24 @@ impl Rehearsal {
             .changes
             .iter()
             .filter(|(change, ..)| change.resolution == Resolution::Tell);
-        told.map(|(change, partition, previous)| Container {
-            id: change.container.clone(),
-            action: action.name.clone(),
-            round: 0,
-            partition: partition.clone(),
-            record_id: change.record_id.clone(),
-            version: change.version,
-            kind: match (change.presence, previous) {
-                (Presence::Gone, _) => ChangeKind::Deleted,
-                (Presence::There, Some(_)) => ChangeKind::Updated,
-                (Presence::There, None) => ChangeKind::Created,
-            },
-            ordering_key: change.ordering_key.clone(),
-            record: change.record.clone(),
-            previous: previous.clone(),
-            detected_at,
-            attempts: 0,
-            answers: Vec::new(),
+        told.map(|(change, partition, previous)| {
+            let (kind, former) = change.kind(previous.is_some());
+            Container {
+                id: change.container.clone(),
+                action: action.name.clone(),
+                round: 0,
+                partition: partition.clone(),
+                record_id: change.record_id.clone(),
+                version: change.version,
+                kind,
+                former,
+                ordering_key: change.ordering_key.clone(),
+                record: change.record.clone(),
+                previous: previous.clone(),
+                detected_at,
+                attempts: 0,
+                answers: Vec::new(),
+            }
         })
         .collect()
     }

@@ -250,6 +250,7 @@ impl Round<'_> {
                     ordering_key: record.ordering_key,
                     record: record.record,
                     presence: Presence::Gone,
+                    origin: rounds_domain::Origin::default(),
                     read_at: self.started_at,
                     resolution: Resolution::Tell,
                 },

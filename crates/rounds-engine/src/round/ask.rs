@@ -10,7 +10,7 @@ use crate::moment::{earlier, later};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use rounds_domain::plan::{
-    CursorRule, DateRange, Feed, FeedRole, Recover, Start, Sweep, SweepScope, TimeCursor,
+    Baseline, CursorRule, DateRange, Feed, FeedRole, Recover, Start, Sweep, SweepScope, TimeCursor,
 };
 use rounds_domain::{Cursor, RoundFailure};
 use rounds_map::Json;
@@ -156,7 +156,12 @@ fn ask_by_time(
         }
         (Some(Cursor::Time(cursor)), ..) => earlier(*cursor, rule.overlap),
         // A trailing sweep looks back one horizon at first: what is older was late before it was there.
-        (_, FeedRole::Trailing, _) | (_, _, Start::Now) => earlier(until, rule.overlap),
+        (_, FeedRole::Trailing, _) => earlier(until, rule.overlap),
+        (_, _, Start::Now) => match feed.baseline {
+            Baseline::None => earlier(until, rule.overlap),
+            Baseline::Back(back) => earlier(until, back.max(rule.overlap)),
+            Baseline::Everything => Timestamp::UNIX_EPOCH,
+        },
         (_, _, Start::Beginning) => Timestamp::UNIX_EPOCH,
         (_, _, Start::Instant(start)) => just_before(start),
     };

@@ -14,7 +14,7 @@ use super::{Interruption, Round, heard};
 use crate::observe::{Choice, ChosenRecord};
 use jiff::Timestamp;
 use rounds_domain::plan::{CursorRule, Deletions, FeedRole, Start};
-use rounds_domain::{Code, Cursor, Knowledge, Presence, RecordId, Resolution, Version};
+use rounds_domain::{Code, Cursor, Knowledge, Origin, Presence, RecordId, Resolution, Version};
 
 /// The code of a container whose record has no identity.
 const UNIDENTIFIED: Code = Code::new("R0401");
@@ -44,11 +44,13 @@ impl Round<'_> {
             .await?;
         let formers = self.formers(&records, &known).await?;
         let views = self.views(&ids).await?;
+        let origins = (self.past)
+            .origins(self.ports, self.feed, &records, &known)
+            .await?;
         let marks_shown = self.marks_shown();
         let mut found = Vec::new();
-        for (((record, known), former), view) in
-            records.into_iter().zip(known).zip(formers).zip(views)
-        {
+        let known = known.into_iter().zip(formers).zip(views).zip(origins);
+        for (record, (((known, former), view), origin)) in records.into_iter().zip(known) {
             let id = (record.identity == Identity::Given).then(|| record.id.clone());
             let is_there = record.presence == Presence::There;
             if let Some(id) = id.as_ref().filter(|_| marks_shown && is_there) {
@@ -56,7 +58,13 @@ impl Round<'_> {
             }
             let (document, position) = (record.record.clone(), record.position);
             let relation = self.relation(&record, known, former, clock);
-            let choice = self.choose_one(record, known, relation, view, clock, read_at);
+            let beside = Beside {
+                known,
+                origin,
+                relation,
+                view,
+            };
+            let choice = self.choose_one(record, beside, clock, read_at);
             self.counts.ambiguous += u64::from(choice == Choice::Ambiguous);
             if let (Some(id), Position::At(at)) = (&id, position)
                 && self.feed.role != FeedRole::Changes
@@ -97,12 +105,16 @@ impl Round<'_> {
     fn choose_one(
         &mut self,
         mut record: ReadRecord,
-        known: Knowledge,
-        relation: Relation,
-        view: View,
+        beside: Beside,
         clock: SourceClock,
         read_at: Timestamp,
     ) -> Choice {
+        let Beside {
+            known,
+            origin,
+            relation,
+            view,
+        } = beside;
         if matches!(
             record.position,
             Position::Undated | Position::Placeholder(_)
@@ -145,7 +157,7 @@ impl Round<'_> {
             _ => {}
         }
         let (resolution, choice) = self.resolve(&record, known);
-        match self.pending.put(record, resolution, read_at, self.ports) {
+        match (self.pending).put(record, origin, resolution, read_at, self.ports) {
             Put::Added => {}
             Put::Conflicting if is_again => return Choice::Ambiguous,
             Put::Merged | Put::Conflicting => return Choice::Superseded,
@@ -176,7 +188,7 @@ impl Round<'_> {
             Knowledge::Presumed(_) => Resolution::Presume,
             _ => Resolution::Baseline,
         };
-        _ = self.pending.put(record, resolution, read_at, self.ports);
+        _ = (self.pending).put(record, Origin::default(), resolution, read_at, self.ports);
         Choice::Rekeyed
     }
 
@@ -279,6 +291,16 @@ impl Round<'_> {
             _ => false,
         }
     }
+}
+
+/// What is known beside a record.
+#[derive(Debug, Clone, Copy)]
+struct Beside {
+    known: Knowledge,
+    /// Where it comes from if it is not known.
+    origin: Origin,
+    relation: Relation,
+    view: View,
 }
 
 /// What a change query showed last of a record.

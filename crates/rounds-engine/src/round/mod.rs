@@ -28,6 +28,7 @@ mod job;
 mod late;
 mod log;
 mod newest;
+mod origin;
 mod pages;
 mod partitions;
 mod pending;
@@ -48,6 +49,7 @@ use findings::Zone;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use newest::Newest;
+use origin::Past;
 use pages::{Maker, Pages};
 pub(crate) use partitions::PartitionLists;
 use pending::Pending;
@@ -143,6 +145,7 @@ pub(crate) async fn run(
         advance: Advance::new(feed, known),
         settle: settle_of(action, feed),
         passed: late::passed_before(ports, action, feed, partition).await?,
+        past: Past::of(ports, action, feed, states.first(), partition).await?,
         source_clock: None,
         asked_dates: None,
         started_at: ports.clock.now(),
@@ -223,6 +226,8 @@ struct Round<'a> {
     settle: Duration,
     /// Up to where the faster feeds have looked.
     passed: Option<Timestamp>,
+    /// What is known of the time before the feed.
+    past: Past,
     /// The source's clock when the round began, as far as it is believed.
     source_clock: Option<Timestamp>,
     asked_dates: Option<(Date, Date)>,

@@ -5,7 +5,7 @@ use super::read::ReadRecord;
 use crate::Ports;
 use crate::ids::new_container_id;
 use jiff::Timestamp;
-use rounds_domain::{Change, RecordId, Resolution, Version};
+use rounds_domain::{Change, Origin, RecordId, Resolution, Version};
 use std::collections::HashMap;
 
 /// A drain is committed in parts of at most this many changes...
@@ -50,6 +50,7 @@ impl Pending {
     pub(super) fn put(
         &mut self,
         record: ReadRecord,
+        origin: Origin,
         resolution: Resolution,
         read_at: Timestamp,
         ports: &Ports,
@@ -88,6 +89,7 @@ impl Pending {
             ordering_key: record.ordering_key,
             record: record.record,
             presence: record.presence,
+            origin,
             read_at,
             resolution,
         };

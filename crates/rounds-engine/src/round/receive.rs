@@ -8,6 +8,7 @@
 //! poll that still shows the state before a push (a search index that lags) does not tell it again.
 
 use super::cursor::Position;
+use super::origin::Past;
 use super::pending::Pending;
 use super::read::{self, ReadRecord};
 use super::{Interruption, feed_key, gone};
@@ -101,15 +102,20 @@ async fn commit(
     let versions = store.known_versions(name, &ids).await?;
     let shown = store.versions_shown(&key, &ids).await?;
     let known = store.known_records(name, &ids).await?;
+    // A push says nothing of what was there before; the change query's beginning does.
+    let main = store
+        .feed_states(&[feed_key(action, &action.changes)])
+        .await?;
+    let past = Past::of(ports, action, feed, main.first(), None).await?;
+    let origins = past.origins(ports, feed, &records, &versions).await?;
     let now = ports.clock.now();
     let mut counts = RoundCounts {
         records: u64::try_from(records.len()).unwrap_or(u64::MAX),
         ..RoundCounts::default()
     };
     let mut pending = Pending::default();
-    for (((record, version), shown), known) in
-        records.into_iter().zip(versions).zip(shown).zip(known)
-    {
+    let beside = versions.into_iter().zip(shown).zip(known).zip(origins);
+    for (record, (((version, shown), known), origin)) in records.into_iter().zip(beside) {
         let is_known = version == Knowledge::Known(record.version) || shown == Some(record.version);
         if is_known || is_older(feed, &record, known.as_ref()) {
             counts.unchanged += 1;
@@ -117,7 +123,7 @@ async fn commit(
         }
         counts.changed += 1;
         pending.view(record.id.clone(), record.version);
-        pending.put(record, Resolution::Tell, now, ports);
+        pending.put(record, origin, Resolution::Tell, now, ports);
     }
     let views: Vec<(RecordId, Version)> = pending.take_views();
     let (changes, _) = pending.take();

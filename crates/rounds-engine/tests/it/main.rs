@@ -22,6 +22,7 @@ mod jobs;
 mod lookup_identity;
 mod more_pages;
 mod moving;
+mod origin;
 mod paging;
 mod partitions;
 mod poll;

@@ -11,7 +11,7 @@ use rounds_domain::ports::{
     ChallengeFailure, Clock, Destinations, Message, Operations, Overview, Randomness, Store,
 };
 use rounds_domain::{
-    ActionName, AttemptOutcome, Cursor, DestinationName, FeedKey, FeedName, FeedState,
+    ActionName, AttemptOutcome, Cursor, DestinationName, FeedKey, FeedName, FeedState, Former,
 };
 use rounds_engine::{Drained, Engine, Ports};
 use rounds_map::Evaluator;
@@ -110,6 +110,7 @@ pub(crate) struct Received {
     pub(crate) body: Value,
     pub(crate) text: String,
     pub(crate) missing: Vec<String>,
+    pub(crate) former: Former,
     pub(crate) changed: Vec<String>,
     pub(crate) content_type: &'static str,
     pub(crate) headers: Vec<(&'static str, String)>,
@@ -160,6 +161,7 @@ impl Destinations for Receiver {
                 .iter()
                 .map(|gap| gap.lookup.to_string())
                 .collect(),
+            former: message.former,
             changed: message.changed,
             content_type: message.content_type,
             headers: message.headers,

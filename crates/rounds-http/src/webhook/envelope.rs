@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
+use rounds_domain::Former;
 use rounds_domain::plan::{Destination, HeaderSource, SecretReference, is_framing_header};
 use rounds_domain::ports::Message;
 use secrecy::{ExposeSecret, SecretString};
@@ -20,6 +21,8 @@ const VERIFICATION_TOKEN: HeaderName = HeaderName::from_static("verification-tok
 const ROUNDS_MISSING: HeaderName = HeaderName::from_static("rounds-missing");
 /// The paths of the body that are not as they were, separated by commas.
 const ROUNDS_CHANGED: HeaderName = HeaderName::from_static("rounds-changed");
+/// `unknown` where the record was there before the feed began, or may have been, and what it was then was not seen.
+const ROUNDS_FORMER: HeaderName = HeaderName::from_static("rounds-former");
 /// How long that list gets at most: receivers bound their headers.
 const MOST_CHANGED_BYTES: usize = 1024;
 /// Which attempt it is, from 1.
@@ -35,6 +38,7 @@ pub(super) fn is_ours(name: &HeaderName) -> bool {
             WEBHOOK_TIMESTAMP,
             WEBHOOK_SIGNATURE,
             ROUNDS_CHANGED,
+            ROUNDS_FORMER,
             ROUNDS_MISSING,
             ROUNDS_ATTEMPT,
         ]
@@ -92,6 +96,10 @@ impl Envelope {
         if !missing.is_empty() {
             let value = header(&ROUNDS_MISSING, &missing.join(", "))?;
             envelope.headers.insert(ROUNDS_MISSING, value);
+        }
+        if message.former == Former::Unknown {
+            let value = HeaderValue::from_static(Former::Unknown.as_str());
+            envelope.headers.insert(ROUNDS_FORMER, value);
         }
         if let Some(value) = changed(&message.changed) {
             envelope.headers.insert(ROUNDS_CHANGED, value);

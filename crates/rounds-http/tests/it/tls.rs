@@ -4,7 +4,7 @@ use crate::server::until;
 use crate::{CONFIDENTIAL, assert_discreet, clock, secrets};
 use rounds_domain::plan::{Connection, Destination};
 use rounds_domain::ports::{Destinations, Ehr, Message, Transience};
-use rounds_domain::{AttemptOutcome, Document, NotificationId};
+use rounds_domain::{AttemptOutcome, Document, Former, NotificationId};
 use rounds_http::{EhrClient, WebhookClient};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -91,6 +91,7 @@ async fn a_destination_that_nobody_vouches_for_gets_no_notification() {
         id: NotificationId::new("ntf_1"),
         body: Document::new("{}"),
         gaps: Vec::new(),
+        former: Former::None,
         changed: Vec::new(),
         content_type: "application/json",
         headers: Vec::new(),

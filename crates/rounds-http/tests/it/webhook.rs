@@ -14,7 +14,8 @@ use rounds_domain::plan::{
 };
 use rounds_domain::ports::{Destinations, Message};
 use rounds_domain::{
-    AttemptOutcome, DeliveryOrder, DestinationName, Document, Gap, LookupName, NotificationId,
+    AttemptOutcome, DeliveryOrder, DestinationName, Document, Former, Gap, LookupName,
+    NotificationId,
 };
 use rounds_http::{Secrets, WebhookClient};
 use std::sync::Arc;
@@ -88,6 +89,7 @@ fn message() -> Message {
         id: NotificationId::new("ntf_0198abc"),
         body: Document::new(format!(r#"{{"Patient":"{CONFIDENTIAL}","é":1.50}}"#)),
         gaps: Vec::new(),
+        former: Former::None,
         changed: Vec::new(),
         content_type: "application/json",
         headers: Vec::new(),

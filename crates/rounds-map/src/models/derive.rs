@@ -5,7 +5,11 @@ use super::path::is_empty;
 use super::rules::{Condition, Rule, Rules, Verdict, word};
 use crate::Json;
 use crate::values_at;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
+
+/// What began longer ago than this is past.
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// How a user's records say it, where it differs from the model's own rules.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,8 +33,10 @@ pub enum FirstSeenOver {
 /// What happened to the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Happened {
-    /// It was not known.
+    /// It was not known, and is new.
     First,
+    /// It was not known, and is new, or was there before unseen.
+    PerhapsFirst,
     /// It was known otherwise.
     Changed,
     /// It was known and is not there any more.
@@ -42,6 +48,8 @@ pub enum Happened {
 pub struct Observed<'o> {
     /// What happened.
     pub happened: Happened,
+    /// When that was found.
+    pub at: Timestamp,
     /// The body as it is now; as it was last seen if the record is gone.
     pub now: &'o Json,
     /// The body as it was before; None where nothing was known.
@@ -93,7 +101,7 @@ pub(super) fn derive(model: &'static Model, observed: Observed<'_>, ways: &Ways)
     let now = state(Some(observed.now), observed.status.map(|(now, _)| now));
     let before = state(observed.before, observed.status.map(|(_, before)| before));
     let seen = match observed.happened {
-        Happened::First => Seen {
+        Happened::First | Happened::PerhapsFirst => Seen {
             observed,
             is: now,
             was: None,
@@ -166,7 +174,12 @@ impl Seen<'_> {
         let has =
             |body: &Json, path: &str| values_at(body, path).iter().any(|value| !is_empty(value));
         match condition {
-            Condition::First => self.observed.happened == Happened::First,
+            Condition::First => matches!(
+                self.observed.happened,
+                Happened::First | Happened::PerhapsFirst
+            ),
+            Condition::Unsure => self.observed.happened == Happened::PerhapsFirst,
+            Condition::Past(path) => self.is_past(path),
             Condition::Gone => self.observed.happened == Happened::Gone,
             Condition::Is(states) => among(self.is, states),
             Condition::Was(states) => among(self.was, states),
@@ -178,6 +191,16 @@ impl Seen<'_> {
                 has(self.observed.now, path) && !had
             }
         }
+    }
+
+    /// Whether an instant lies so far back that nobody waits for it any more.
+    fn is_past(&self, path: &str) -> bool {
+        let instants = values_at(self.observed.now, path);
+        let instants = instants
+            .iter()
+            .filter_map(|value| value.as_str()?.parse().ok());
+        let since = |at: Timestamp| self.observed.at.duration_since(at);
+        instants.max().is_some_and(|at| since(at) > A_DAY)
     }
 
     fn moved(&self, path: &str) -> bool {

@@ -10,7 +10,8 @@
 //! fhir GROUP                what the events are called in FHIR messages
 //!   EVENT CODE
 //! ```
-//! Conditions: `first` (the record was not known), `gone` (it is not there any more), `is STATE...`, `was STATE...`,
+//! Conditions: `first` (the record was not known), `unsure` (nor is it known whether it was there before), `past PATH` (an instant more
+//! than a day before the change was found), `gone` (it is not there any more), `is STATE...`, `was STATE...`,
 //! `moved PATH...` (one of them had a value, has one, and not the same), `has PATH`, `lacks PATH`, `gained PATH` (it had no value,
 //! or no items, and has). Of a record that is gone, `was` is the state that was last seen, and `is` never holds. `silent` is
 //! not told; `quiet` is not told unless the user asks for it. What follows `;` is put into the message. A path goes through
@@ -50,6 +51,8 @@ pub(super) enum Verdict {
 #[derive(Debug)]
 pub(super) enum Condition {
     First,
+    Unsure,
+    Past(&'static str),
     Gone,
     Is(Vec<&'static str>),
     Was(Vec<&'static str>),
@@ -129,6 +132,8 @@ impl Rules {
         };
         Some(match (name, given.as_slice()) {
             ("first", []) => Condition::First,
+            ("unsure", []) => Condition::Unsure,
+            ("past", [path]) => Condition::Past(path),
             ("gone", []) => Condition::Gone,
             ("is", _) => Condition::Is(states(given)?),
             ("was", _) => Condition::Was(states(given)?),

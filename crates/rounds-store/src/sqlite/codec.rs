@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use rounds_domain::plan::Shape;
-use rounds_domain::{ChangeKind, Code, ContainerState, DeliveryState, Version};
-use rusqlite::ToSql;
+use rounds_domain::{ChangeKind, Code, ContainerState, DeliveryState, Former, Version};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::{Row, ToSql};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -137,6 +137,14 @@ words! {
     }
 }
 words! {
+    /// What is known of a record's state before.
+    FormerWord(Former) {
+        Former::None => "none",
+        Former::Known => "known",
+        Former::Unknown => "unknown",
+    }
+}
+words! {
     /// The state of a container.
     ContainerWord(ContainerState) {
         ContainerState::Waiting => "waiting",
@@ -155,6 +163,16 @@ words! {
         DeliveryState::Dead => "dead",
         DeliveryState::Dropped => "dropped",
     }
+}
+
+/// What a row says of the state before, or what its kind says where it is older than that note.
+pub(crate) fn former_of(row: &Row<'_>) -> rusqlite::Result<Former> {
+    let noted = row.get::<_, Option<FormerWord>>("former")?;
+    Ok(match (noted, row.get::<_, KindWord>("kind")?.0) {
+        (Some(noted), _) => noted.0,
+        (None, ChangeKind::Created) => Former::None,
+        (None, ChangeKind::Updated | ChangeKind::Deleted) => Former::Known,
+    })
 }
 
 /// A stable code as its text.

@@ -1,6 +1,6 @@
 //! Containers: claimed, filled by the engine, settled.
 
-use super::codec::{At, CodeText, ContainerWord, KindWord, VersionBytes, lease_end};
+use super::codec::{At, CodeText, ContainerWord, KindWord, VersionBytes, former_of, lease_end};
 use super::error::Result;
 use super::names::Names;
 use super::{bodies, claim, notifications, order};
@@ -51,7 +51,7 @@ pub(crate) fn claim(
 fn load(connection: &Connection, sequence: i64) -> Result<Container> {
     let mut statement = connection.prepare_cached(
         "SELECT c.id, a.name, c.round, c.record_id, c.version, c.kind, c.ordering_key, c.record_body,
-                c.previous_body, c.detected_at, c.attempts, c.partition
+                c.previous_body, c.detected_at, c.attempts, c.partition, c.former
          FROM containers c JOIN actions a ON a.id = c.action WHERE c.sequence = ?1",
     )?;
     let (container, record, previous) = statement.query_row([sequence], |row| {
@@ -63,6 +63,7 @@ fn load(connection: &Connection, sequence: i64) -> Result<Container> {
             record_id: RecordId::new(row.get::<_, String>(3)?),
             version: row.get::<_, VersionBytes>(4)?.0,
             kind: row.get::<_, KindWord>(5)?.0,
+            former: former_of(row)?,
             ordering_key: OrderingKey::new(row.get::<_, String>(6)?),
             record: Document::new(Vec::new()),
             previous: None,

@@ -1,7 +1,7 @@
 //! Deliveries: claimed, attempted by the engine, settled.
 
 use super::attempts;
-use super::codec::{At, CodeText, DeliveryWord, ShapeWord, lease_end, paths};
+use super::codec::{At, CodeText, DeliveryWord, ShapeWord, former_of, lease_end, paths};
 use super::error::Result;
 use super::names::Names;
 use super::{bodies, claim, destinations, notifications, order};
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rounds_domain::ports::Claimed;
 use rounds_domain::{
     ActionName, Attempt, DeliveryId, DeliveryJob, DeliverySettlement, DeliveryState,
-    DestinationName, NextStep, NotificationId, OrderingKey,
+    DestinationName, Former, NextStep, NotificationId, OrderingKey,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
@@ -69,10 +69,11 @@ fn load(
         event: String,
         shape: ShapeWord,
         number: u64,
+        former: Former,
     }
     let mut statement = connection.prepare_cached(
         "SELECT n.sequence, n.id, a.name, n.body, d.attempts, n.detected_at, n.changed, n.event,
-                n.shape, d.number
+                n.shape, d.number, n.former, n.kind
          FROM deliveries d
          JOIN notifications n ON n.sequence = d.notification
          JOIN actions a ON a.id = n.action
@@ -90,6 +91,7 @@ fn load(
             event: row.get(7)?,
             shape: row.get(8)?,
             number: row.get(9)?,
+            former: former_of(row)?,
         })
     })?;
     Ok(DeliveryJob {
@@ -104,6 +106,7 @@ fn load(
         number: row.number,
         gaps: notifications::gaps(connection, row.notification)?,
         changed: paths(&row.changed),
+        former: row.former,
         attempts: row.attempts,
         detected_at: row.detected_at.0,
     })

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 const COLUMNS: &str = "cursor_kind, cursor_value, last_started_at, last_succeeded_at, failures_in_a_row, \
      failure_code, failure_message, failure_hint, missed_ticks, rounds, future_dated, name, round, \
-     late, longest_late, undeclared, deleted, held_back, partitions, failing, start";
+     late, longest_late, undeclared, deleted, held_back, partitions, failing, start, began_at";
 
 /// The value that marks a queue among the feeds without a position of ours.
 const QUEUE: &str = "queue";
@@ -82,6 +82,9 @@ pub(crate) fn record(connection: &Connection, action: i64, commit: &RoundCommit)
     match &commit.end {
         RoundEnd::Unfinished => {}
         RoundEnd::Succeeded => {
+            if state.rounds == 0 {
+                state.began_at = Some(commit.started_at);
+            }
             state.last_succeeded_at = Some(commit.committed_at);
             state.failures_in_a_row = 0;
             state.failure = None;
@@ -292,6 +295,7 @@ fn read(row: &Row<'_>) -> Result<Stored> {
                     Trouble::corrupt("a feed's start is neither a word nor a time")
                 })?),
             },
+            began_at: instant(21)?,
         },
         round: row.get(12)?,
     })
@@ -360,9 +364,9 @@ fn write(
                  (action, name, partition, cursor_kind, cursor_value, round, last_started_at, last_succeeded_at,
                   failures_in_a_row, failure_code, failure_message, failure_hint,
                   missed_ticks, rounds, future_dated, late, longest_late, undeclared, deleted, held_back,
-                  partitions, failing, start)
+                  partitions, failing, start, began_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-                  ?21, ?22, ?23)",
+                  ?21, ?22, ?23, ?24)",
         )?
         .execute(params![
             action,
@@ -388,6 +392,7 @@ fn write(
             state.partitions,
             state.failing_partitions,
             state.start.map(|start| start.to_string()),
+            state.began_at.map(At),
         ])?;
     Ok(())
 }

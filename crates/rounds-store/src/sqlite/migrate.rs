@@ -61,6 +61,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "findings",
         sql: include_str!("../../migrations/0011_findings.sql"),
     },
+    Migration {
+        name: "origin",
+        sql: include_str!("../../migrations/0012_origin.sql"),
+    },
 ];
 
 /// `Roun` in ASCII: what the header of our databases says that they are (`SQLite`'s `application_id`).

@@ -1,6 +1,6 @@
 //! Notifications and what is owed of them.
 
-use super::codec::{At, DeliveryWord, KindWord, PathList, VersionBytes};
+use super::codec::{At, DeliveryWord, FormerWord, KindWord, PathList, VersionBytes};
 use super::error::Result;
 use super::names::Names;
 use super::{bodies, order};
@@ -28,8 +28,8 @@ pub(crate) fn insert(
         .prepare_cached(
             "INSERT INTO notifications
                  (id, container, action, record_id, version, kind, event, body, detected_at, created_at, finished_at,
-                  changed, filtered, shape)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                  changed, filtered, shape, former)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(params![
             notification.id.as_str(),
@@ -46,6 +46,7 @@ pub(crate) fn insert(
             PathList(&notification.changed),
             PathList(&filtered),
             notification.shape.as_str(),
+            FormerWord(notification.former),
         ])?;
     let sequence = connection.last_insert_rowid();
     insert_gaps(connection, sequence, &notification.gaps)?;

@@ -5,14 +5,13 @@
 //! record is contested: nobody can say which of the two states is the newer, so it is left alone, and a cursor that would
 //! pass it stays where it is.
 
-use super::codec::{At, CodeText, ContainerWord, KindWord, VersionBytes};
+use super::codec::{At, CodeText, ContainerWord, FormerWord, KindWord, VersionBytes};
 use super::error::Result;
 use super::ledger::{self, Absence, Entry, NewEntry, Standing};
 use super::names::Names;
 use super::{bodies, feeds, order, views};
 use rounds_domain::{
-    Change, ChangeKind, CommitReceipt, ContainerState, Cursor, Partition, Presence, Resolution,
-    RoundCommit,
+    Change, CommitReceipt, ContainerState, Cursor, Partition, Presence, Resolution, RoundCommit,
 };
 use rusqlite::{Connection, params};
 use std::collections::HashSet;
@@ -257,17 +256,13 @@ fn insert_container(
     change: &Change,
     made: &Made<'_>,
 ) -> Result<()> {
-    let kind = match (change.presence, made.previous) {
-        (Presence::Gone, _) => ChangeKind::Deleted,
-        (Presence::There, Some(_)) => ChangeKind::Updated,
-        (Presence::There, None) => ChangeKind::Created,
-    };
+    let (kind, former) = change.kind(made.previous.is_some());
     connection
         .prepare_cached(
             "INSERT INTO containers
                  (id, action, lane, round, record_id, version, kind, ordering_key, record_body, previous_body,
-                  state, due_at, reason_code, reason, detected_at, partition)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?12, ?15)",
+                  state, due_at, reason_code, reason, detected_at, partition, former)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?12, ?15, ?16)",
         )?
         .execute(params![
             change.container.as_str(),
@@ -285,6 +280,7 @@ fn insert_container(
             made.reason.map(|(code, _)| code),
             made.reason.map(|(_, words)| words),
             made.partition.map(Partition::expose),
+            FormerWord(former),
         ])?;
     Ok(())
 }

@@ -5,8 +5,8 @@ use rounds_domain::ports::{Claimed, Store};
 use rounds_domain::{
     ActionName, Attempt, AttemptOutcome, Change, Code, ConnectionName, Container, ContainerId,
     ContainerSettlement, DeliveryId, DeliveryJob, DeliveryOrder, DeliverySettlement,
-    DestinationName, Document, FeedKey, FeedName, NextStep, Notification, OrderingKey, Owed,
-    Presence, RecordId, Resolution, RoundCommit, RoundEnd, Version,
+    DestinationName, Document, FeedKey, FeedName, NextStep, Notification, OrderingKey, Origin,
+    Owed, Presence, RecordId, Resolution, RoundCommit, RoundEnd, Version,
 };
 use std::time::Duration;
 
@@ -61,6 +61,7 @@ pub(crate) fn keyed_change(name: &str, number: u8, key: &str) -> Change {
         ordering_key: OrderingKey::new(key),
         record: state(name, number),
         presence: Presence::There,
+        origin: Origin::New,
         // After everything that a story may have committed: nothing is contested.
         read_at: at(1_000_000),
         resolution: Resolution::Tell,
@@ -94,6 +95,7 @@ pub(crate) fn notification(container: &Container, seconds: i64) -> Notification 
         record_id: container.record_id.clone(),
         version: container.version,
         kind: container.kind,
+        former: container.former,
         event: "Scheduling.Test".to_owned(),
         ordering_key: container.ordering_key.clone(),
         body: container.record.clone(),

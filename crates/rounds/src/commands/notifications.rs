@@ -13,7 +13,7 @@ use rounds_domain::ports::{
     DeliveryDetail, NotificationDetail, NotificationFilter, NotificationSummary, Operations,
 };
 use rounds_domain::{
-    ActionName, Attempt, AttemptOutcome, DeliveryId, NotificationId, RecordId, plain,
+    ActionName, Attempt, AttemptOutcome, DeliveryId, Former, NotificationId, RecordId, plain,
 };
 use rounds_engine::attempt_id;
 use serde::Serialize;
@@ -70,6 +70,8 @@ pub struct NotificationPage {
     pub version: String,
     /// Lookups whose record was not there, with the EHR's status.
     pub gaps: Vec<GapRow>,
+    /// What is known of the record's state before: `none` (it is new), `known`, or `unknown`.
+    pub former: &'static str,
     /// The paths of the body that are not as they were, however many changes lie in between.
     pub changed: Vec<String>,
     /// The destinations that did not want it, by the rules of their subscriptions.
@@ -196,6 +198,7 @@ impl From<NotificationDetail> for NotificationPage {
             container: detail.container.to_string(),
             version: detail.version.to_string(),
             gaps: detail.gaps.iter().map(gap).collect(),
+            former: detail.former.as_str(),
             changed: detail.changed,
             filtered: detail.filtered.iter().map(ToString::to_string).collect(),
             body: RawDocument::from(&detail.body),
@@ -281,6 +284,12 @@ impl Report for NotificationPage {
             "made          {}, from container {}",
             row.created_at, self.container
         )?;
+        if self.former == Former::Unknown.as_str() {
+            writeln!(
+                out,
+                "before        not seen: the record was there before the rounds began, or may have been"
+            )?;
+        }
         if !self.changed.is_empty() {
             let paths = self
                 .changed

@@ -13,6 +13,7 @@ fn container(action: &str, round: u64) -> Container {
         record_id: RecordId::new("1"),
         version: Version([0; 16]),
         kind: ChangeKind::Created,
+        former: rounds_domain::Former::None,
         ordering_key: OrderingKey::new("record:1"),
         record: Document::new("{}"),
         previous: None,

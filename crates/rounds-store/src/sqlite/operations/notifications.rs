@@ -1,7 +1,7 @@
 //! Notifications, for people.
 
 use super::{Conditions, deliveries};
-use crate::sqlite::codec::{At, DeliveryWord, KindWord, VersionBytes, paths};
+use crate::sqlite::codec::{At, DeliveryWord, KindWord, VersionBytes, former_of, paths};
 use crate::sqlite::error::Result;
 use crate::sqlite::{bodies, notifications};
 use rounds_domain::ports::{
@@ -13,7 +13,7 @@ use rounds_domain::{
 use rusqlite::{Connection, Row};
 
 const SELECT: &str = "SELECT n.sequence, n.id, a.name AS action_name, n.record_id, n.kind, n.event, n.detected_at, \
-     n.created_at, n.container, n.version, n.body, n.changed, n.filtered \
+     n.created_at, n.container, n.version, n.body, n.changed, n.filtered, n.former \
      FROM notifications n JOIN actions a ON a.id = n.action";
 
 /// Notifications, newest first.
@@ -60,6 +60,7 @@ pub(crate) fn detail(
         container: ContainerId::new(row.get::<_, String>("container")?),
         version: row.get::<_, VersionBytes>("version")?.0,
         gaps: notifications::gaps(connection, sequence)?,
+        former: former_of(row)?,
         changed: paths(&row.get::<_, String>("changed")?),
         filtered: paths(&row.get::<_, String>("filtered")?)
             .into_iter()

@@ -220,7 +220,16 @@ pub(crate) async fn the_end_of_a_round_shows_in_its_feed(backend: &impl Backend)
     expected.failure = None;
     expected.missed_ticks = 6;
     expected.rounds = 1;
+    expected.began_at = Some(at(30));
     assert_eq!(feed_state(&store).await, expected);
+
+    let next = RoundCommit {
+        cursor: Some(Cursor::Sweep),
+        ..ended(40, RoundEnd::Succeeded)
+    };
+    commit(&store, next).await;
+    let began_at = feed_state(&store).await.began_at;
+    assert_eq!(began_at, Some(at(30)), "it begins once");
 }
 
 pub(crate) async fn findings_stay_until_they_are_gone(backend: &impl Backend) {

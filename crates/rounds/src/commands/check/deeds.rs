@@ -4,9 +4,9 @@ use crate::output::duration_in_words;
 use jiff::Timestamp;
 use rounds_config::ConnectorUse;
 use rounds_domain::plan::{
-    Action, BodyRule, Cadence, Connection, CursorRule, Deletions, Expect, Feed, FeedRole, Links,
-    Log, LogOrder, Meaning, OrderBy, Paging, PagingRule, Partitions, Queue, Schedule, Start, Sweep,
-    SweepScope, TimeCursor, TimeFormat, TimeSource, VersionRule, WhenMissing, Window,
+    Action, Baseline, BodyRule, Cadence, Connection, CursorRule, Deletions, Expect, Feed, FeedRole,
+    Links, Log, LogOrder, Meaning, OrderBy, Paging, PagingRule, Partitions, Queue, Schedule, Start,
+    Sweep, SweepScope, TimeCursor, TimeFormat, TimeSource, VersionRule, WhenMissing, Window,
 };
 use rounds_domain::{FeedKey, InstanceId};
 use serde::Serialize;
@@ -150,7 +150,7 @@ impl ActionDeeds {
             }),
             partitions: changes.partitions.as_ref().map(partitions),
             cursor: cursor(&changes.cursor),
-            start: start(changes.start),
+            start: start(action),
             pages: pages(&changes.paging),
             also: action.also.iter().map(|feed| also(feed)).collect(),
             sweeps: action.sweeps.iter().map(|feed| sweep(feed)).collect(),
@@ -422,9 +422,27 @@ fn cadence(schedule: &Schedule) -> String {
     }
 }
 
-fn start(start: Start) -> String {
-    match start {
-        Start::Now => "from now: what is there already is not told".to_owned(),
+fn start(action: &Action) -> String {
+    let changes = &action.changes;
+    match changes.start {
+        Start::Now => {
+            let not_told = "from now: what is there already is not told";
+            match (&changes.cursor, changes.baseline) {
+                (CursorRule::Time(_), Baseline::Everything) => format!("{not_told}, but read once"),
+                (CursorRule::Time(_), Baseline::Back(back)) => format!(
+                    "{not_told}, but read once, as far as it changed in the last {}",
+                    duration_in_words(back)
+                ),
+                (CursorRule::Time(_), Baseline::None)
+                    if changes.created.is_none() && action.sweeps.is_empty() =>
+                {
+                    format!(
+                        "{not_told}; nor is it read, so its first change is told as new (`baseline: all` reads it)"
+                    )
+                }
+                _ => not_told.to_owned(),
+            }
+        }
         Start::Beginning => "from the beginning: everything is told".to_owned(),
         Start::Instant(instant) => format!("from {instant}"),
     }
