@@ -88,6 +88,8 @@ codes! {
     BAD_SIZE = "R0224";
     /// A challenge without the token that goes with it.
     CHALLENGE_WITHOUT_TOKEN = "R0225";
+    /// A schema of the user's that cannot be read as one.
+    BAD_SCHEMA = "R0248";
     /// A data model that there is not.
     UNKNOWN_MODEL = "R0226";
     /// An event that the data model does not have.

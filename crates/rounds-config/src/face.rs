@@ -18,7 +18,7 @@ mod subscription;
 use crate::kinds::{Names, PositiveLength};
 use crate::reading::keys;
 pub(crate) use action::{
-    ActionKeys, BatchKeys, LookupKeys, NotifyKeys, ReceiveKeys, RetryKeys, SetupKeys,
+    ActionKeys, BatchKeys, LookupKeys, NotifyKeys, OwnModelKeys, ReceiveKeys, RetryKeys, SetupKeys,
 };
 pub(crate) use authentication::{
     AuthKeys, LoginKeys, OAuth2Keys, SecretKeys, SessionTokenKeys, SmartBackendKeys,

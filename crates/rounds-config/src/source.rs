@@ -15,6 +15,8 @@ pub const MAX_FILES: usize = 1_000;
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     files: Vec<Source>,
+    /// What the texts name, where it is no file on the disk.
+    beside: Vec<Source>,
 }
 
 #[derive(Debug, Clone)]
@@ -72,6 +74,12 @@ pub enum ReadError {
         /// The folder.
         path: PathBuf,
     },
+    /// Something that is no file, where one is named.
+    #[error("`{}` is no file", path.display())]
+    NoFile {
+        /// What was named.
+        path: PathBuf,
+    },
     /// A file with too many bytes.
     #[error("the configuration `{}` is larger than {MAX_FILE_BYTES} bytes", path.display())]
     TooLarge {
@@ -93,7 +101,9 @@ impl ReadError {
     pub const fn code(&self) -> Code {
         match self {
             Self::TooLarge { .. } | Self::TooMany { .. } => crate::codes::TOO_LARGE,
-            Self::Io { .. } | Self::Empty { .. } | Self::NotText { .. } => crate::codes::UNREADABLE,
+            Self::Io { .. } | Self::Empty { .. } | Self::NoFile { .. } | Self::NotText { .. } => {
+                crate::codes::UNREADABLE
+            }
         }
     }
 
@@ -104,6 +114,7 @@ impl ReadError {
             Self::Empty { .. } => {
                 "put a file such as `rounds.yaml` there; files in folders below are not read"
             }
+            Self::NoFile { .. } => "name a file that this user may read",
             Self::TooMany { .. } => "put several actions into one file",
             Self::TooLarge { .. } => "split it into several files and give their folder",
             Self::NotText { .. } => "save it as UTF-8",
@@ -121,6 +132,7 @@ impl Sources {
         if !std::fs::metadata(path).map_err(io)?.is_dir() {
             return Ok(Self {
                 files: vec![read_file(path)?],
+                beside: Vec::new(),
             });
         }
         let mut paths = Vec::new();
@@ -145,6 +157,7 @@ impl Sources {
         let files = paths.iter().map(|path| read_file(path));
         Ok(Self {
             files: files.collect::<Result<_, _>>()?,
+            beside: Vec::new(),
         })
     }
 
@@ -161,6 +174,34 @@ impl Sources {
             text: text.into(),
         });
         self
+    }
+
+    /// Adds a file that a text may name, as a file beside it would be.
+    #[must_use]
+    pub fn with_file(mut self, path: impl Into<String>, text: impl Into<String>) -> Self {
+        self.beside.push(Source {
+            name: path.into(),
+            text: text.into(),
+        });
+        self
+    }
+
+    /// The text of a file that one of the texts names: from the folder of that text on, unless the path is absolute.
+    pub(crate) fn beside(&self, file: usize, path: &str) -> Result<String, ReadError> {
+        if let Some(given) = self.beside.iter().find(|given| given.name == path) {
+            return Ok(given.text.clone());
+        }
+        let folder = Path::new(self.name(file)).parent();
+        let path = folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path));
+        let io = |source| ReadError::Io {
+            path: path.clone(),
+            source,
+        };
+        // Reading from a pipe would wait for ever.
+        if !std::fs::metadata(&path).map_err(io)?.is_file() {
+            return Err(ReadError::NoFile { path });
+        }
+        read_file(&path).map(|source| source.text)
     }
 
     /// How many texts there are.

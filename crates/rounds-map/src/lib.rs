@@ -49,6 +49,7 @@ mod identify;
 mod json;
 pub mod models;
 mod nearest;
+mod own_model;
 mod template;
 
 pub use body::{Body, BodyError};
@@ -60,4 +61,5 @@ pub use filter::{Filter, Limits};
 pub use identify::Needs;
 pub use json::{Json, JsonKind, MAX_NESTING, MAX_NUMBER_BYTES};
 pub use nearest::nearest;
+pub use own_model::{OwnModel, OwnModelError};
 pub use template::{Escape, Piece, Template};

@@ -31,6 +31,7 @@ use std::sync::LazyLock;
 
 pub use derive::{Derived, FirstSeenOver, Happened, Observed, StateChange, Ways};
 pub use formats::{Reader, SourceTimes};
+pub(crate) use formats::{date, date_time};
 pub use tree::FieldRow;
 pub use validate::{Validated, validate};
 
@@ -335,6 +336,18 @@ pub enum ModelProblem {
         event: String,
         /// The nearest field that there is.
         nearest: Option<String>,
+    },
+    /// A schema of the user's has no such member there.
+    #[error("is not in the schema{}", did_you_mean(nearest.as_deref()))]
+    NotInSchema {
+        /// The nearest member that there is.
+        nearest: Option<String>,
+    },
+    /// A schema of the user's says otherwise.
+    #[error("does not fit the schema's `{rule}`")]
+    Against {
+        /// The keyword, and what the schema says there.
+        rule: String,
     },
     /// The value is of another type.
     #[error("is {found} where {needed} is needed{}", hint(needed, found))]

@@ -4,9 +4,9 @@ use super::feed::{AlsoKeys, ChangesKeys, TrailingKeys};
 use super::request::{AnswerKeys, RequestBodyKeys};
 use crate::codes;
 use crate::kinds::{
-    BodyTree, Condition, Count, CronFields, Expression, Length, LiteralText, Many, Marked, Names,
-    OneOrMany, Pairs, Percent, PositiveLength, Reconcile, Reference, TemplateText, Text, Told,
-    WindowText, Zone,
+    BodyTree, Condition, Count, CronFields, Expression, Length, LiteralText, Many, Marked,
+    ModelWord, Names, OneOrMany, Pairs, Percent, PositiveLength, Reconcile, Reference,
+    TemplateText, Text, Told, WindowText, Zone,
 };
 use crate::reading::keys;
 use rounds_domain::plan::{AnswerFormat, Expect, Payload, Shape, WhenMissing};
@@ -135,12 +135,18 @@ keys! {
         optional most: Count = "50",
     }
 
+    /// A data model of your own.
+    struct OwnModelKeys = "OwnModel" {
+        /// The file of its JSON Schema, beside this one: what must be there is completed, and what does not fit is not sent.
+        required schema: Text = "./visit.schema.json",
+    }
+
     /// What is told of a change.
     struct NotifyKeys = "Notify" {
         /// A map that this begins with: its model, its body and its lookups. What is written here comes over it, leaf by leaf.
         optional map: Text = "fhir-r4/scheduling",
-        /// A data model that completes the body.
-        optional model: Text = "Scheduling",
+        /// A data model that completes the body: the name of one, or a JSON Schema of your own.
+        optional model: ModelWord = "Scheduling",
         /// The model's event: a literal, or jq marked with `=` that gives its name, or null to tell nothing; `.change.event` is what the
         /// model's own rules say. Default: what they say.
         optional event: Marked = "= if .record.walkIn then \"New\" else .change.event end",

@@ -2,6 +2,7 @@
 
 mod event;
 pub(super) mod modifiers;
+mod own;
 mod shape;
 
 use super::lookups::CONTAINER;
@@ -9,7 +10,7 @@ use super::{Known, body};
 use crate::codes;
 use crate::diagnostic::{Findings, Reported};
 use crate::face::NotifyKeys;
-use crate::kinds::{Marked, OneOrMany, Text};
+use crate::kinds::{Marked, ModelWord, OneOrMany, Text};
 use crate::reading::{Given, Here};
 use rounds_domain::plan::{BodyRule, Frame, Notify, Only, OrderBy, Payload, Shape};
 use rounds_map::Body;
@@ -50,7 +51,10 @@ pub(super) fn lower(
     let order_by = order_by(&keys.order_by, findings);
     let rule = match keys.model.here() {
         None => without_model(keys, &roots, findings),
-        Some(model) => with_model(keys, &model.value.0, &roots, findings),
+        Some(model) => match &model.value {
+            ModelWord::Named(name) => with_model(keys, &name.0, &roots, findings),
+            ModelWord::Own(own) => own::lower(keys, own, &roots, findings),
+        },
     };
     let only = only(&keys.only, rule.as_ref(), findings);
     let shape = shape::wrapping(keys, findings).ok();

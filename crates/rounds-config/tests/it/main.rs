@@ -7,6 +7,7 @@ mod connectors;
 mod cost;
 mod folder;
 mod maps;
+mod own_models;
 mod plan;
 mod schema;
 mod tour;

@@ -952,6 +952,7 @@ fn the_tour_visits_every_code_but_those_of_files() {
         codes::UNKNOWN_MAP,
         codes::MAP_OVER_ITSELF,
         codes::BAD_TRANSLATION,
+        codes::BAD_SCHEMA,
     ]);
     let missed: Vec<_> = codes::ALL
         .iter()

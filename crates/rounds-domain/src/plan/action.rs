@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{ActionName, ConnectionName, LookupName};
 use rounds_map::models::{Model, Party, Traffic, Ways};
-use rounds_map::{Body, Filter};
+use rounds_map::{Body, Filter, OwnModel};
 use std::sync::Arc;
 
 /// One API action that is polled, with its own interval.
@@ -162,6 +162,25 @@ pub enum BodyRule {
         /// The user's leaves.
         body: Body,
     },
+    /// As the user wrote it, completed and judged by a schema of their own.
+    Own {
+        /// The schema.
+        model: Arc<OwnModel>,
+        /// What a change is called; derived, it is the kind of change.
+        event: EventRule,
+        /// The user's leaves.
+        body: Body,
+    },
+}
+
+impl BodyRule {
+    /// What the user wrote, if it is not the container as it is.
+    pub const fn template(&self) -> Option<&Body> {
+        match self {
+            Self::Whole => None,
+            Self::Free(body) | Self::Model { body, .. } | Self::Own { body, .. } => Some(body),
+        }
+    }
 }
 
 /// Which event of a data model a change is.

@@ -44,7 +44,7 @@ pub(super) fn decide(
     seen: &Seen<'_>,
     scope: &mut Scope,
 ) -> Result<Result<Decision, Silence>, Trouble> {
-    let BodyRule::Model { event, .. } = &notify.body else {
+    let (BodyRule::Model { event, .. } | BodyRule::Own { event, .. }) = &notify.body else {
         scope.mark_event(seen.changed, None);
         return Ok(match unwanted(notify, seen, None) {
             Some(silence) => Err(silence),
@@ -70,7 +70,8 @@ pub(super) fn decide(
         EventRule::Derived => match derived {
             Some(Derived::Event { name, .. }) => name.to_owned(),
             Some(Derived::Silent { was, is }) => return silent(NO_EVENT, silence(seen, was, is)),
-            None => return silent(NO_EVENT, "the model has no rules".to_owned()),
+            // A schema has no rules.
+            None => seen.kind.as_str().to_owned(),
         },
         EventRule::Expression(expression) => {
             let given = expression

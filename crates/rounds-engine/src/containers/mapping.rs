@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rounds_domain::plan::{Action, BodyRule, CursorRule, DateField, Subscription};
 use rounds_domain::{Code, Container, DestinationName, Document, Gap, Notification};
-use rounds_map::models::{Meta, Model, SourceTimes};
+use rounds_map::models::{Meta, ModelErrors, SourceTimes};
 use rounds_map::{Body, Json, differences};
 use std::sync::Arc;
 use url::Url;
@@ -110,7 +110,7 @@ pub(super) fn write(
 ) -> Result<Result<Written, Silence>, Trouble> {
     let rule = &action.notify.body;
     let before_scope = scope.before();
-    let (mut now, before) = match template(rule) {
+    let (rendered, before) = match rule.template() {
         Some(body) => (
             render(body, &scope)?,
             before_scope
@@ -125,13 +125,13 @@ pub(super) fn write(
     let source = SourceForm::of(action);
     let read = |text: &str| source.read(text);
     let times = source.times(&read);
-    if let BodyRule::Model { model, .. } = rule {
-        now = model.formed(&now, times);
-    }
-    let before = before.map(|before| match rule {
-        BodyRule::Model { model, .. } => model.formed(&before, times),
-        BodyRule::Whole | BodyRule::Free(_) => before,
-    });
+    let formed = |body: Json| match rule {
+        BodyRule::Model { model, .. } => model.formed(&body, times),
+        BodyRule::Own { model, .. } => model.formed(&body, times),
+        BodyRule::Whole | BodyRule::Free(_) => body,
+    };
+    let mut now = formed(rendered);
+    let before = before.map(formed);
     let changed = before
         .as_ref()
         .map_or_else(Vec::new, |before| differences(&now, before));
@@ -149,16 +149,17 @@ pub(super) fn write(
         Err(silence) => return Ok(Err(silence)),
     };
     // What reads the decision could not be known before it.
-    if let Some(body) = template(rule).filter(|body| body.mentions("change")) {
+    if let Some(body) = rule.template().filter(|body| body.mentions("change")) {
         now = render(body, &scope)?;
     }
     let event = match rule {
         BodyRule::Whole | BodyRule::Free(_) => action.name.to_string(),
         BodyRule::Model { model, .. } => format!("{}.{}", model.name(), decision.event),
+        BodyRule::Own { model, .. } => format!("{}.{}", model.name(), decision.event),
     };
     let body = match rule {
         BodyRule::Whole => scope.json().clone(),
-        BodyRule::Free(_) => now,
+        BodyRule::Free(_) | BodyRule::Own { .. } => now,
         BodyRule::Model { model, .. } => {
             model.carry(&decision.event, &now, before.as_ref(), &decision.constants)
         }
@@ -171,8 +172,12 @@ pub(super) fn write(
     let body = match rule {
         // Of a FHIR message the model gives the event only.
         BodyRule::Model { model, .. } if !action.notify.shape.is_fhir() => {
-            complete(model, &decision.event, &body, meta, times)?
+            (model.fill(&decision.event, &body, meta, times)).map_err(|errors| {
+                refused(&format!("{} {}", model.name(), decision.event), &errors)
+            })?
         }
+        BodyRule::Own { model, .. } if !action.notify.shape.is_fhir() => (model.fill(&body, times))
+            .map_err(|errors| refused(&format!("the schema `{}`", model.name()), &errors))?,
         _ => body,
     };
     let wanted = if action.to.iter().all(Subscription::is_for_all) {
@@ -190,7 +195,7 @@ pub(super) fn write(
         event: &event,
         fhir_code: &match rule {
             BodyRule::Model { model, .. } => model.fhir_code(&decision.event),
-            BodyRule::Whole | BodyRule::Free(_) => {
+            BodyRule::Whole | BodyRule::Free(_) | BodyRule::Own { .. } => {
                 format!("{}-event-{}", action.name, container.kind.as_str())
             }
         },
@@ -204,14 +209,6 @@ pub(super) fn write(
         changed,
         wanted,
     }))
-}
-
-/// What the user wrote, if it is not the container as it is.
-fn template(rule: &BodyRule) -> Option<&Body> {
-    match rule {
-        BodyRule::Whole => None,
-        BodyRule::Free(body) | BodyRule::Model { body, .. } => Some(body),
-    }
 }
 
 /// What of a whole container can differ from what was known.
@@ -256,21 +253,10 @@ impl<'a> SourceForm<'a> {
     }
 }
 
-fn complete(
-    model: &Model,
-    event: &str,
-    body: &Json,
-    meta: &Meta,
-    times: SourceTimes<'_>,
-) -> Result<Json, Trouble> {
-    model
-        .fill(event, body, meta, times)
-        .map_err(|error| Trouble {
-            code: MODEL_REFUSED,
-            reason: format!(
-                "`notify.body` does not fit {} {event}: {error}",
-                model.name()
-            ),
-            retry_after: None,
-        })
+fn refused(by: &str, errors: &ModelErrors) -> Trouble {
+    Trouble {
+        code: MODEL_REFUSED,
+        reason: format!("`notify.body` does not fit {by}: {errors}"),
+        retry_after: None,
+    }
 }

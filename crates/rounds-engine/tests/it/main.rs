@@ -23,6 +23,7 @@ mod lookup_identity;
 mod more_pages;
 mod moving;
 mod origin;
+mod own_model;
 mod paging;
 mod partitions;
 mod poll;

@@ -120,7 +120,7 @@ impl Walk<'_> {
 }
 
 /// An instant in UTC, or what little is known of it.
-fn date_time(text: &str, times: SourceTimes<'_>) -> Option<String> {
+pub(crate) fn date_time(text: &str, times: SourceTimes<'_>) -> Option<String> {
     if let Some(instant) = instant(text) {
         return Some(utc(instant));
     }
@@ -137,7 +137,7 @@ fn date_time(text: &str, times: SourceTimes<'_>) -> Option<String> {
 }
 
 /// A day, or as much of it as is known.
-fn date(text: &str) -> Option<String> {
+pub(crate) fn date(text: &str) -> Option<String> {
     partial_date(text).or_else(|| {
         // The day as it is written, whatever the offset behind it.
         let is_time = instant(text).is_some() || local(text).is_some();

@@ -71,18 +71,23 @@ pub(in crate::lower) fn path(
     rule: Option<&BodyRule>,
     findings: &mut Findings<'_>,
 ) -> Result<String, Reported> {
-    match rule {
-        Some(BodyRule::Model { model, .. }) if !model.has_path(&scalar.text) => {
+    let unknown_to = match rule {
+        Some(BodyRule::Model { model, .. }) if !model.has_path(&scalar.text) => Some(model.name()),
+        Some(BodyRule::Own { model, .. }) if !model.has_path(&scalar.text) => Some(model.name()),
+        _ => None,
+    };
+    match unknown_to {
+        Some(model) => {
             let shown = crate::reading::shortened(&scalar.text);
             findings
                 .error(
                     codes::BODY_SHAPE,
                     scalar.place,
-                    format!("`{shown}` is no path of {}", model.name()),
+                    format!("`{shown}` is no path of {model}"),
                 )
                 .expected("expected one such as `Visit.Location.Department` or `Orders[].Status`");
             Err(Reported)
         }
-        _ => Ok(scalar.text.clone()),
+        None => Ok(scalar.text.clone()),
     }
 }

@@ -50,33 +50,47 @@ pub(super) fn check(
                 continue;
             }
             told.push(error.path.clone());
-            let place = place_of(&error.path, &error.problem, places).unwrap_or(otherwise);
-            let diagnostic = findings.error(
-                codes::BODY_SHAPE,
-                place,
-                format!("`{}` {}", error.path, words(&error.problem)),
-            );
-            if let ModelProblem::UnknownField {
-                nearest: Some(near),
-                ..
-            } = &error.problem
-            {
-                diagnostic.help(format!("did you mean `{near}`?"));
-            }
-            if let ModelProblem::WrongType {
-                needed: "a string",
-                found: "a number" | "a boolean",
-            } = &error.problem
-            {
-                diagnostic.help("put it into quotes");
-            }
-            if matches!(error.problem, ModelProblem::Missing) {
-                diagnostic.help(format!(
-                    "{} needs it: give it a literal, or jq marked with `=`",
-                    model.name()
-                ));
-            }
+            tell(error, model.name(), places, otherwise, findings);
         }
+    }
+}
+
+/// Tells of one thing that is wrong with a body.
+pub(super) fn tell(
+    error: &ModelError,
+    model: &str,
+    places: &BTreeMap<String, body::Places>,
+    otherwise: Place,
+    findings: &mut Findings<'_>,
+) {
+    let place = place_of(&error.path, &error.problem, places).unwrap_or(otherwise);
+    let diagnostic = findings.error(
+        codes::BODY_SHAPE,
+        place,
+        format!("`{}` {}", error.path, words(&error.problem)),
+    );
+    match &error.problem {
+        ModelProblem::UnknownField {
+            nearest: Some(near),
+            ..
+        }
+        | ModelProblem::NotInSchema {
+            nearest: Some(near),
+        } => {
+            diagnostic.help(format!("did you mean `{near}`?"));
+        }
+        ModelProblem::WrongType {
+            needed: "a string",
+            found: "a number" | "a boolean",
+        } => {
+            diagnostic.help("put it into quotes");
+        }
+        ModelProblem::Missing => {
+            diagnostic.help(format!(
+                "{model} needs it: give it a literal, or jq marked with `=`"
+            ));
+        }
+        _ => {}
     }
 }
 
@@ -94,7 +108,7 @@ fn place_of(
 ) -> Option<Place> {
     if let Some(found) = places.get(path) {
         return Some(match problem {
-            ModelProblem::UnknownField { .. } => found.key,
+            ModelProblem::UnknownField { .. } | ModelProblem::NotInSchema { .. } => found.key,
             _ => found.value,
         });
     }

@@ -117,14 +117,28 @@ pub(in crate::lower) fn telling<'f>(
         | BodyRule::Model {
             event: EventRule::Derived,
             ..
+        }
+        | BodyRule::Own {
+            event: EventRule::Derived,
+            ..
         } => true,
         BodyRule::Free(body)
         | BodyRule::Model {
             event: EventRule::Fixed(_),
             body,
             ..
+        }
+        | BodyRule::Own {
+            event: EventRule::Fixed(_),
+            body,
+            ..
         } => reads_change(body),
         BodyRule::Model {
+            event: EventRule::Expression(event),
+            body,
+            ..
+        }
+        | BodyRule::Own {
             event: EventRule::Expression(event),
             body,
             ..

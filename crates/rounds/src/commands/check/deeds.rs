@@ -175,6 +175,9 @@ impl ActionDeeds {
                 }
                 BodyRule::Free(_) => "the body as you wrote it".to_owned(),
                 BodyRule::Model { model, .. } => format!("{} messages", model.name()),
+                BodyRule::Own { model, .. } => {
+                    format!("the body as your schema `{}` has it", model.name())
+                }
             },
             order: match &action.notify.order_by {
                 OrderBy::Record => "in order for each record",

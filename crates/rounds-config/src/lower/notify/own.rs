@@ -1,0 +1,125 @@
+//! A data model of the user's own: a JSON Schema beside the configuration.
+
+use super::shape;
+use crate::codes;
+use crate::diagnostic::{Findings, Reported};
+use crate::face::{NotifyKeys, OwnModelKeys};
+use crate::kinds::Marked;
+use crate::lower::body;
+use crate::reading::{Given, Here};
+use crate::source::ReadError;
+use crate::tree::Scalar;
+use rounds_domain::plan::{BodyRule, EventRule};
+use rounds_map::{Body, OwnModel};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub(super) fn lower(
+    keys: &NotifyKeys,
+    own: &OwnModelKeys,
+    roots: &[&str],
+    findings: &mut Findings<'_>,
+) -> Option<BodyRule> {
+    let file = &own.schema.value()?.0;
+    let model = read(file, findings);
+    let (lowered, place) = match keys.body.here() {
+        Some(here) => (body::lower(&here.value.0, roots, findings), here.key),
+        None => (
+            body::Lowered {
+                body: Some(Body::Object(Vec::new())),
+                places: BTreeMap::new(),
+            },
+            file.place,
+        ),
+    };
+    let is_plain = refuse_rules(keys, findings);
+    let event = event(&keys.event, roots, findings);
+    let (model, body) = (model.ok()?, lowered.body?);
+    if matches!(keys.body, Given::Wrong) || is_plain.is_err() {
+        return None;
+    }
+    let put = keys.put.value().into_iter().flat_map(|pairs| &pairs.pairs);
+    let put: Vec<&str> = put.map(|pair| pair.key.text.as_str()).collect();
+    for error in model.check_shape(&body) {
+        if !put.contains(&error.path.as_str()) {
+            shape::tell(&error, model.name(), &lowered.places, place, findings);
+        }
+    }
+    Some(BodyRule::Own {
+        model: Arc::new(model),
+        event: event?,
+        body,
+    })
+}
+
+/// Reads the schema. A model is called as its file is, without what files of schemas end with.
+fn read(file: &Scalar, findings: &mut Findings<'_>) -> Result<OwnModel, Reported> {
+    let shown = crate::reading::shortened(&file.text);
+    let name = file.text.rsplit('/').next().unwrap_or_default();
+    let name = name.strip_suffix(".json").unwrap_or(name);
+    let name = name.strip_suffix(".schema").unwrap_or(name);
+    let read = findings.sources.beside(file.place.file, &file.text);
+    let (what, hint) = match read {
+        Ok(text) => match OwnModel::read(name, text.as_bytes()) {
+            Ok(model) => return Ok(model),
+            Err(error) => (format!("`{shown}` {error}"), None),
+        },
+        Err(ReadError::Io { source, .. }) => (
+            format!("`{shown}` cannot be read: {source}"),
+            Some("a path that does not begin with `/` starts at the folder of this file"),
+        ),
+        Err(error) => (error.to_string(), Some(error.hint())),
+    };
+    let diagnostic = findings.error(codes::BAD_SCHEMA, file.place, what);
+    diagnostic.expected("expected the file of a JSON Schema, beside this one");
+    if let Some(hint) = hint {
+        diagnostic.help(hint);
+    }
+    Err(Reported)
+}
+
+/// What a change is called. A schema has no rules for events, so without a word it is the kind of change.
+fn event(given: &Given<Marked>, roots: &[&str], findings: &mut Findings<'_>) -> Option<EventRule> {
+    match given {
+        Given::Wrong => None,
+        Given::Absent => Some(EventRule::Derived),
+        Given::Here(Here {
+            value: Marked::Expression(compiled),
+            ..
+        }) => {
+            compiled.check_reads(roots, findings);
+            Some(EventRule::Expression(compiled.filter.clone()))
+        }
+        Given::Here(Here {
+            value: Marked::Literal(scalar),
+            ..
+        }) => Some(EventRule::Fixed(scalar.text.clone())),
+    }
+}
+
+/// The keys of rules that a schema does not have.
+fn refuse_rules(keys: &NotifyKeys, findings: &mut Findings<'_>) -> Result<(), Reported> {
+    let of_rules = [
+        ("status", keys.status.here().map(|here| here.key)),
+        ("statuses", keys.statuses.here().map(|here| here.key)),
+        (
+            "first_seen_over",
+            keys.first_seen_over.here().map(|here| here.key),
+        ),
+    ];
+    let mut outcome = Ok(());
+    for (name, place) in of_rules {
+        if let Some(place) = place {
+            findings
+                .error(
+                    codes::MISMATCHED_KEYS,
+                    place,
+                    format!("`{name}` with a schema of your own"),
+                )
+                .expected("a schema has no rules by which an event follows from a status")
+                .help("say what a change is called with `event: = ...`, which may give null for what is not to be told");
+            outcome = Err(Reported);
+        }
+    }
+    outcome
+}

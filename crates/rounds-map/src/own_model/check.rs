@@ -1,0 +1,142 @@
+//! What is wrong with a body before there is a record.
+
+use super::tree::{Node, Others, Type};
+use crate::body::{Body, Path};
+use crate::models::{ModelError, ModelProblem};
+use crate::nearest::nearest;
+use crate::{Json, JsonKind};
+
+pub(super) fn check(tree: &Node, body: &Body) -> Vec<ModelError> {
+    let mut checker = Checker {
+        path: Path::default(),
+        errors: Vec::new(),
+    };
+    checker.body(tree, body);
+    checker.errors
+}
+
+struct Checker {
+    path: Path,
+    errors: Vec<ModelError>,
+}
+
+impl Checker {
+    fn error(&mut self, problem: ModelProblem) {
+        self.errors.push(ModelError {
+            path: self.path.shown(),
+            problem,
+        });
+    }
+
+    fn body(&mut self, node: &Node, body: &Body) {
+        match body {
+            Body::Expression(_) => {}
+            Body::Literal(value) => self.literal(node, value),
+            Body::Array(items) => {
+                if self.is_of(node, JsonKind::Array) {
+                    for (index, item) in items.iter().enumerate() {
+                        let step = self.path.enter_item(index);
+                        if let Some(of_items) = &node.items {
+                            self.body(of_items, item);
+                        }
+                        self.path.back(step);
+                    }
+                }
+            }
+            Body::Object(members) => {
+                if self.is_of(node, JsonKind::Object) {
+                    self.members(node, members, Self::body);
+                }
+            }
+        }
+    }
+
+    fn literal(&mut self, node: &Node, value: &Json) {
+        // What is null is left out where the schema has no null.
+        if value.is_null() || !self.is_of(node, value.kind()) {
+            return;
+        }
+        match (value.kind(), &node.items) {
+            (JsonKind::Object, _) => {
+                let members = value.members();
+                let members: Vec<(String, Json)> = members
+                    .map(|(name, member)| (name.to_owned(), member))
+                    .collect();
+                self.members(node, &members, Self::literal);
+            }
+            (JsonKind::Array, Some(of_items)) => {
+                for (index, item) in value.items().enumerate() {
+                    let step = self.path.enter_item(index);
+                    self.literal(of_items, &item);
+                    self.path.back(step);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn is_of(&mut self, node: &Node, kind: JsonKind) -> bool {
+        let fits = node.may_be(Type::of(kind));
+        if !fits {
+            self.error(ModelProblem::WrongType {
+                needed: node.needed(),
+                found: kind.with_article(),
+            });
+        }
+        fits
+    }
+
+    fn members<T>(
+        &mut self,
+        node: &Node,
+        members: &[(String, T)],
+        check: fn(&mut Self, &Node, &T),
+    ) {
+        for (name, member) in members {
+            let step = self.path.enter_member(name);
+            match node.property(name) {
+                Some(property) => check(self, property, member),
+                None if node.others == Others::Refused => {
+                    let known = node.properties.iter().map(|(known, _)| known.as_str());
+                    let nearest = nearest(name, known).map(str::to_owned);
+                    self.error(ModelProblem::NotInSchema { nearest });
+                }
+                None => {}
+            }
+            self.path.back(step);
+        }
+        for (name, property) in &node.properties {
+            if members.iter().any(|(known, _)| known == name) || !node.required.contains(name) {
+                continue;
+            }
+            let step = self.path.enter_member(name);
+            self.missing(property);
+            self.path.back(step);
+        }
+        // What must be there and is described nowhere.
+        for name in &node.required {
+            let is_known =
+                node.property(name).is_some() || members.iter().any(|(known, _)| known == name);
+            if !is_known {
+                let step = self.path.enter_member(name);
+                self.error(ModelProblem::Missing);
+                self.path.back(step);
+            }
+        }
+    }
+
+    /// What must be there and is not written: completed, if it can be.
+    fn missing(&mut self, node: &Node) {
+        let is_said = node.constant.is_some() || node.default.is_some() || node.says_null();
+        let is_empty_list =
+            node.types.iter().eq([&Type::Array]) && node.least == super::tree::Least::None;
+        if is_said || is_empty_list {
+            return;
+        }
+        if node.is_object() {
+            self.members::<Body>(node, &[], Self::body);
+        } else {
+            self.error(ModelProblem::Missing);
+        }
+    }
+}

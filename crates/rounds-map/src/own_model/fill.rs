@@ -1,0 +1,132 @@
+//! Laying a body over a schema.
+
+use super::tree::{Form, Least, Node, Type};
+use crate::body::Path;
+use crate::models::{ModelError, ModelProblem, SourceTimes, date, date_time};
+use crate::{Json, JsonKind};
+
+/// The body, completed, and what could not be read in it.
+pub(super) fn filled(tree: &Node, body: &Json, times: SourceTimes<'_>) -> (Json, Vec<ModelError>) {
+    let mut filler = Filler {
+        times,
+        missing: Missing::Filled,
+        path: Path::default(),
+        errors: Vec::new(),
+    };
+    let filled = filler.given(tree, body);
+    (filled, filler.errors)
+}
+
+/// The body with its dates and times in the schema's form, and nothing added.
+pub(super) fn formed(tree: &Node, body: &Json, times: SourceTimes<'_>) -> Json {
+    let mut filler = Filler {
+        times,
+        missing: Missing::LeftOut,
+        path: Path::default(),
+        errors: Vec::new(),
+    };
+    filler.given(tree, body)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Filled,
+    LeftOut,
+}
+
+struct Filler<'f> {
+    times: SourceTimes<'f>,
+    missing: Missing,
+    path: Path,
+    errors: Vec<ModelError>,
+}
+
+impl Filler<'_> {
+    fn given(&mut self, node: &Node, value: &Json) -> Json {
+        match value.kind() {
+            JsonKind::Object => self.object(node, value),
+            JsonKind::Array => {
+                let Some(items) = &node.items else {
+                    return value.clone();
+                };
+                let filled: Vec<Json> = (value.items().enumerate())
+                    .map(|(index, item)| {
+                        let step = self.path.enter_item(index);
+                        let filled = self.given(items, &item);
+                        self.path.back(step);
+                        filled
+                    })
+                    .collect();
+                Json::array(filled)
+            }
+            JsonKind::String => self.text(node.form, value),
+            JsonKind::Null | JsonKind::Boolean | JsonKind::Number => value.clone(),
+        }
+    }
+
+    /// The members in the order of the schema, then those that it does not name.
+    fn object(&mut self, node: &Node, value: &Json) -> Json {
+        let mut members: Vec<(String, Json)> = Vec::new();
+        for (name, property) in &node.properties {
+            let step = self.path.enter_member(name);
+            let given = value.get(name);
+            // An expression that finds nothing gives null, which the schema may not have there: then it is as if it were left out.
+            let is_given = |given: &Json| !given.is_null() || property.may_be(Type::Null);
+            let member = match (given, self.missing) {
+                (Some(given), Missing::LeftOut) => Some(self.given(property, &given)),
+                (None, Missing::LeftOut) => None,
+                (Some(given), Missing::Filled) if is_given(&given) => {
+                    Some(self.given(property, &given))
+                }
+                (_, Missing::Filled) => self.absent(property, node.required.contains(name)),
+            };
+            self.path.back(step);
+            members.extend(member.map(|member| (name.clone(), member)));
+        }
+        let others = value
+            .members()
+            .filter(|(name, _)| node.property(name).is_none());
+        members.extend(others.map(|(name, member)| (name.to_owned(), member)));
+        Json::object(members)
+    }
+
+    /// What is there where nothing was given.
+    fn absent(&mut self, node: &Node, is_required: bool) -> Option<Json> {
+        if node.default.is_some() {
+            return node.default.clone();
+        }
+        if node.constant.is_some() && is_required {
+            return node.constant.clone();
+        }
+        if node.says_null() {
+            return Some(Json::null());
+        }
+        if !is_required {
+            return None;
+        }
+        if node.is_object() {
+            return Some(self.object(node, &Json::object::<String>([])));
+        }
+        let is_list = node.types.iter().eq([&Type::Array]);
+        (is_list && node.least == Least::None).then(|| Json::array([]))
+    }
+
+    fn text(&mut self, form: Form, value: &Json) -> Json {
+        let text = value.as_str().map_or("", str::trim);
+        let (formed, needed) = match form {
+            Form::Any => return value.clone(),
+            Form::Date => (date(text), "a date"),
+            Form::DateTime => (date_time(text, self.times), "a date and time"),
+        };
+        formed.map_or_else(
+            || {
+                self.errors.push(ModelError {
+                    path: self.path.shown(),
+                    problem: ModelProblem::Unreadable { needed },
+                });
+                value.clone()
+            },
+            Json::string,
+        )
+    }
+}

@@ -1,0 +1,342 @@
+//! A JSON Schema as a tree of what may be where, so far as it is written down plainly.
+
+use super::MOST_NODES;
+use crate::{Json, JsonKind};
+use std::collections::BTreeSet;
+
+/// A place of the schema.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Node {
+    /// What may be there; all if it is empty.
+    pub(super) types: BTreeSet<Type>,
+    /// In the order of the schema.
+    pub(super) properties: Vec<(String, Node)>,
+    /// Which of them must be there.
+    pub(super) required: BTreeSet<String>,
+    /// Whether there may be others.
+    pub(super) others: Others,
+    /// What the items of a list are.
+    pub(super) items: Option<Box<Node>>,
+    /// Whether a list may be empty.
+    pub(super) least: Least,
+    /// What is there if nothing else is.
+    pub(super) default: Option<Json>,
+    /// What is always there.
+    pub(super) constant: Option<Json>,
+    pub(super) form: Form,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Type {
+    Null,
+    Boolean,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+/// Whether an object may have members that are not among its properties.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Others {
+    #[default]
+    Allowed,
+    Refused,
+}
+
+/// How few items a list may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Least {
+    #[default]
+    None,
+    Some,
+}
+
+/// In which form a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Form {
+    #[default]
+    Any,
+    Date,
+    DateTime,
+}
+
+impl Type {
+    pub(super) const fn of(kind: JsonKind) -> Self {
+        match kind {
+            JsonKind::Null => Self::Null,
+            JsonKind::Boolean => Self::Boolean,
+            JsonKind::Number => Self::Number,
+            JsonKind::String => Self::String,
+            JsonKind::Array => Self::Array,
+            JsonKind::Object => Self::Object,
+        }
+    }
+
+    fn named(word: &str) -> Option<Self> {
+        Some(match word {
+            "null" => Self::Null,
+            "boolean" => Self::Boolean,
+            "integer" | "number" => Self::Number,
+            "string" => Self::String,
+            "array" => Self::Array,
+            "object" => Self::Object,
+            _ => return None,
+        })
+    }
+
+    pub(super) const fn with_article(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean => "a boolean",
+            Self::Number => "a number",
+            Self::String => "a string",
+            Self::Array => "an array",
+            Self::Object => "an object",
+        }
+    }
+}
+
+impl Node {
+    pub(super) fn of(schema: &Json) -> Self {
+        let mut reader = Reader {
+            root: schema,
+            under_way: Vec::new(),
+            left: MOST_NODES,
+        };
+        reader.node(schema)
+    }
+
+    pub(super) fn may_be(&self, wanted: Type) -> bool {
+        self.types.is_empty() || self.types.contains(&wanted)
+    }
+
+    pub(super) fn may_be_object(&self) -> bool {
+        self.may_be(Type::Object)
+    }
+
+    /// Whether it says that there may be null, and not only that there may be anything.
+    pub(super) fn says_null(&self) -> bool {
+        self.types.contains(&Type::Null)
+    }
+
+    /// Whether it is an object, or null.
+    pub(super) fn is_object(&self) -> bool {
+        self.types.contains(&Type::Object) || (self.types.is_empty() && !self.properties.is_empty())
+    }
+
+    /// What it must be, if that is one thing besides null.
+    pub(super) fn needed(&self) -> &'static str {
+        let mut types = self.types.iter().filter(|of| **of != Type::Null);
+        match (types.next(), types.next()) {
+            (Some(only), None) => only.with_article(),
+            _ => "another type",
+        }
+    }
+
+    pub(super) fn property(&self, name: &str) -> Option<&Self> {
+        let found = self.properties.iter().find(|(known, _)| known == name);
+        found.map(|(_, node)| node)
+    }
+
+    pub(super) fn has_path(&self, path: &str) -> bool {
+        let mut here = self;
+        for step in path.split('.') {
+            let (name, is_list) = match step.strip_suffix("[]") {
+                Some(name) => (name, true),
+                None => (step, false),
+            };
+            let Some(next) = here.property(name) else {
+                return here.others == Others::Allowed && here.may_be_object();
+            };
+            here = match (&next.items, is_list) {
+                (Some(items), true) => items,
+                (None, true) => return next.may_be(Type::Array),
+                (_, false) => next,
+            };
+        }
+        true
+    }
+
+    /// Adds what another schema of the same place says.
+    fn and(&mut self, other: Self) {
+        if self.types.is_empty() {
+            self.types = other.types;
+        } else if !other.types.is_empty() {
+            self.types = self.types.intersection(&other.types).copied().collect();
+        }
+        for (name, node) in other.properties {
+            match self.properties.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, known)) => known.and(node),
+                None => self.properties.push((name, node)),
+            }
+        }
+        self.required.extend(other.required);
+        // Each closes the object for itself, and the tree knows only their sum: the validator says what is refused.
+        self.others = Others::Allowed;
+        self.items = self.items.take().or(other.items);
+        if other.least == Least::Some {
+            self.least = Least::Some;
+        }
+        self.default = self.default.take().or(other.default);
+        self.constant = self.constant.take().or(other.constant);
+        if self.form == Form::Any {
+            self.form = other.form;
+        }
+    }
+}
+
+struct Reader<'s> {
+    root: &'s Json,
+    /// The references that are being followed: one that leads back to itself is not followed again.
+    under_way: Vec<String>,
+    left: usize,
+}
+
+impl Reader<'_> {
+    fn node(&mut self, schema: &Json) -> Node {
+        self.left = self.left.saturating_sub(1);
+        if self.left == 0 || schema.kind() != JsonKind::Object {
+            return Node::default();
+        }
+        let mut node = self.own(schema);
+        if let Some(reference) = schema
+            .get("$ref")
+            .and_then(|it| it.as_str().map(str::to_owned))
+        {
+            node.and_also(self.referred(&reference));
+        }
+        for part in schema.get("allOf").iter().flat_map(Json::items) {
+            let part = self.node(&part);
+            node.and(part);
+        }
+        for alternatives in ["anyOf", "oneOf"] {
+            let Some(alternatives) = schema.get(alternatives) else {
+                continue;
+            };
+            self.either(&mut node, &alternatives);
+        }
+        if ["if", "patternProperties", "dependentSchemas", "$dynamicRef"]
+            .iter()
+            .any(|key| schema.get(key).is_some())
+        {
+            node.others = Others::Allowed;
+        }
+        node
+    }
+
+    fn own(&mut self, schema: &Json) -> Node {
+        let properties = schema.get("properties");
+        let properties = properties.iter().flat_map(Json::members);
+        let properties = properties.map(|(name, schema)| (name.to_owned(), self.node(&schema)));
+        let properties: Vec<(String, Node)> = properties.collect();
+        let refuses = |key: &str| schema.get(key).and_then(|it| it.as_bool()) == Some(false);
+        let least = schema.get("minItems").and_then(|least| least.scalar_text());
+        Node {
+            types: types(schema),
+            properties,
+            required: (schema.get("required").iter())
+                .flat_map(Json::items)
+                .filter_map(|name| name.as_str().map(str::to_owned))
+                .collect(),
+            others: if refuses("additionalProperties") || refuses("unevaluatedProperties") {
+                Others::Refused
+            } else {
+                Others::Allowed
+            },
+            items: schema.get("items").map(|items| Box::new(self.node(&items))),
+            least: if least.is_none_or(|least| least == "0") {
+                Least::None
+            } else {
+                Least::Some
+            },
+            default: schema.get("default"),
+            constant: schema.get("const"),
+            form: match schema.get("format").as_ref().and_then(Json::as_str) {
+                Some("date") => Form::Date,
+                Some("date-time") => Form::DateTime,
+                _ => Form::Any,
+            },
+        }
+    }
+
+    fn referred(&mut self, reference: &str) -> Node {
+        if self.under_way.iter().any(|known| known == reference) {
+            return Node::default();
+        }
+        let Some(schema) = at_pointer(self.root, reference) else {
+            return Node::default();
+        };
+        self.under_way.push(reference.to_owned());
+        let node = self.node(&schema);
+        self.under_way.pop();
+        node
+    }
+
+    /// Of alternatives, those that say "this, or null" can be followed; of others it is not known which is meant.
+    fn either(&mut self, node: &mut Node, alternatives: &Json) {
+        let alternatives: Vec<Node> = alternatives.items().map(|one| self.node(&one)).collect();
+        let is_null = |one: &&Node| one.types.iter().eq([&Type::Null]);
+        let mut others = alternatives.iter().filter(|one| !is_null(one));
+        match (others.next(), others.next()) {
+            (Some(only), None) => {
+                let mut only = only.clone();
+                if alternatives.len() > 1 && !only.types.is_empty() {
+                    only.types.insert(Type::Null);
+                }
+                node.and_also(only);
+            }
+            _ => node.others = Others::Allowed,
+        }
+    }
+}
+
+impl Node {
+    /// As [`Node::and`], for one other schema: where this place says nothing of its members, it is closed as the other one is.
+    fn and_also(&mut self, other: Self) {
+        let others = if self.properties.is_empty() {
+            other.others
+        } else {
+            Others::Allowed
+        };
+        self.and(other);
+        self.others = others;
+    }
+}
+
+fn types(schema: &Json) -> BTreeSet<Type> {
+    let Some(given) = schema.get("type") else {
+        // What a constant or a choice may be is known as well.
+        let choice = schema.get("enum");
+        let choice = choice
+            .iter()
+            .flat_map(Json::items)
+            .chain(schema.get("const"));
+        return choice.map(|one| Type::of(one.kind())).collect();
+    };
+    let words: Vec<Json> = match given.kind() {
+        JsonKind::Array => given.items().collect(),
+        _ => vec![given],
+    };
+    words
+        .iter()
+        .filter_map(|word| Type::named(word.as_str()?))
+        .collect()
+}
+
+/// What a local reference (RFC 6901, in a fragment) leads to.
+fn at_pointer(root: &Json, reference: &str) -> Option<Json> {
+    let pointer = reference.strip_prefix('#')?;
+    let pointer = percent_encoding::percent_decode_str(pointer)
+        .decode_utf8()
+        .ok()?;
+    let mut here = root.clone();
+    for step in pointer.split('/').skip(1) {
+        let step = step.replace("~1", "/").replace("~0", "~");
+        here = match here.kind() {
+            JsonKind::Array => here.items().nth(step.parse().ok()?)?,
+            _ => here.get(&step)?,
+        };
+    }
+    Some(here)
+}
