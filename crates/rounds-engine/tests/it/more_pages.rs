@@ -251,8 +251,10 @@ async fn the_newest_come_first_and_pages_are_read_up_to_the_cursor() {
     *world.ehr.clock_ahead_seconds.lock().expect("not poisoned") = None;
     history(&world);
     world.run_for(1).await;
-    // The first page shows nothing of the last minutes, so six pages of the last day are looked at, silently; the rest is from before.
-    assert_eq!(world.ehr.asked("/api/newest"), 7);
+    // The first page shows nothing of the last minutes, so six pages of the last day are looked at, silently; the rest is from before. The
+    // first second may hold the action's regular tick as well, whose round asks for one page.
+    let later = world.feed("appointments").await.rounds - 1;
+    assert_eq!(world.ehr.asked("/api/newest") as u64, 7 + later);
     for id in 0..12 {
         world.clinic.put(id, "p", "new", world.now());
     }
