@@ -15,6 +15,7 @@ mod deliveries;
 mod documents;
 mod ehr;
 mod events;
+mod examples;
 mod faulty_store;
 mod findings;
 mod heard;

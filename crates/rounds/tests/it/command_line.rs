@@ -48,19 +48,27 @@ fn check_repeats_which_answers_are_believed() {
     );
 }
 
-/// What the README prints is what passes: its first YAML block, saved as it tells the reader to.
+/// What the README prints is what passes: its first YAML block, saved as it tells the reader to; and every example, where it lies.
 #[test]
-fn the_readme_and_the_fhir_example_can_be_used_as_printed() {
+fn the_readme_and_the_examples_can_be_used_as_printed() {
     let readme = include_str!("../../../../README.md");
     let (_, from_yaml) = readme.split_once("```yaml\n").expect("a YAML block");
     let (printed, _) = from_yaml.split_once("```").expect("its end");
-    let fhir = include_str!("../../../../examples/fhir-appointments.yaml");
-    for text in [printed, fhir] {
-        let said = Folder::with_configuration(text).rounds(&["check"]);
-        assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let folder = Folder::with_configuration(printed);
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let examples = std::fs::read_dir(examples).expect("a folder");
+    let mut files: Vec<String> = examples
+        .map(|entry| entry.expect("an entry").path().display().to_string())
+        .filter(|path| path.ends_with(".yaml"))
+        .collect();
+    assert!(files.len() > 10, "{files:?}");
+    files.push("rounds.yaml".to_owned());
+    for file in files {
+        let said = folder.rounds(&["check", "--config", &file]);
+        assert_eq!(said.code, Some(0), "{file}: {}", said.stderr);
         assert!(
             said.stderr.contains("0 errors, 0 warnings"),
-            "{}",
+            "{file}: {}",
             said.stderr
         );
     }
