@@ -58,8 +58,12 @@ fn the_readme_and_the_examples_can_be_used_as_printed() {
     let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let examples = std::fs::read_dir(examples).expect("a folder");
     let mut files: Vec<String> = examples
-        .map(|entry| entry.expect("an entry").path().display().to_string())
-        .filter(|path| path.ends_with(".yaml"))
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "yaml")
+        })
+        .map(|path| path.display().to_string())
         .collect();
     assert!(files.len() > 10, "{files:?}");
     files.push("rounds.yaml".to_owned());
