@@ -18,8 +18,13 @@ built_in! {
         "elation" "epic" "fhir-r4" "healthie" "medplum" "modmed" "nextech" "open-dental"
         "openemr" "openmrs" "oracle-health" "orthanc" "tebra";
     "maps":
+        "athenahealth/demographics" "athenahealth/patient" "athenahealth/scheduling"
+        "cliniko/demographics" "cliniko/patient" "cliniko/scheduling"
+        "drchrono/demographics" "drchrono/patient" "drchrono/scheduling"
         "fhir-r4/demographics" "fhir-r4/flowsheet" "fhir-r4/notes" "fhir-r4/order" "fhir-r4/patient"
-        "fhir-r4/results" "fhir-r4/scheduling" "fhir-r4/visit";
+        "fhir-r4/results" "fhir-r4/scheduling" "fhir-r4/visit"
+        "open-dental/demographics" "open-dental/patient" "open-dental/scheduling"
+        "us/visit-time";
 }
 
 /// The folder of connectors.

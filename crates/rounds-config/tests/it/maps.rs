@@ -48,7 +48,7 @@ fn leaf(action: &Action, path: &str) -> Option<String> {
 #[test]
 fn every_built_in_map_can_be_read() {
     let known: Vec<String> = maps().into_iter().map(|facts| facts.name).collect();
-    assert_eq!(known.len(), 8);
+    assert_eq!(known.len(), 21);
     assert!(known.contains(&"fhir-r4/scheduling".to_owned()));
 }
 
