@@ -53,7 +53,10 @@ pub use delivery::test_message;
 pub use engine::{Drained, Engine};
 pub use ids::attempt_id;
 pub use observe::{Choice, ChosenRecord, Exchange};
-pub use poll::{PollError, PollMode, PollReport, poll};
+pub use poll::{
+    PollError, PollMode, PollReport, TrialOutcome, TrialReport, TrialSubject, Tried, poll,
+    try_mapping,
+};
 pub use ports::Ports;
 pub use schedule::next_tick_at;
 

@@ -4,6 +4,7 @@
 //! real one and keeps the commits to itself, so nothing is changed and nothing is pretended.
 
 mod rehearsal;
+mod trial;
 
 use crate::Ports;
 use crate::containers::{self, LookupDesk};
@@ -12,13 +13,16 @@ use crate::round::tour::Watched;
 use crate::round::{self, PartitionLists, RoundOutcome};
 use futures_util::{StreamExt, stream};
 use rehearsal::Rehearsal;
-use rounds_domain::plan::{CursorRule, Plan};
+use rounds_domain::Container;
+use rounds_domain::plan::{Action, CursorRule, Plan};
 use rounds_domain::ports::StoreError;
 use rounds_domain::{
     ActionName, ContainerSettlement, Cursor, FeedKey, Notification, RecordId, RoundCounts,
     RoundEnd, Sighting,
 };
 use std::sync::Arc;
+
+pub use trial::{TrialOutcome, TrialReport, TrialSubject, Tried, try_mapping};
 
 /// Whether a single round is for real.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +65,9 @@ pub enum PollError {
     /// No such feed.
     #[error("there is no feed `{0}`")]
     UnknownFeed(FeedKey),
+    /// No state of the record is known.
+    #[error("nothing is known of the record, by the action `{0}`")]
+    UnknownRecord(ActionName),
     /// A dry run of a queue would take from it what nobody is told then.
     #[error("a dry run of `{0}` would take from the EHR's queue what is never told")]
     TakesFromQueue(FeedKey),
@@ -157,24 +164,8 @@ pub async fn poll(
         end,
     };
     rehearsal.forget_exchanges();
-    let desk = LookupDesk::default();
-    // One after the other, so that what is shown is in order; those that share a batch have to come together.
-    let batches = action
-        .lookups
-        .iter()
-        .filter_map(|lookup| lookup.batch.as_ref());
-    let together = batches.map(|batch| batch.most).max().unwrap_or(1);
-    let (ports, desk) = (&ports, &desk);
-    let work = rehearsal
-        .containers(action)
-        .into_iter()
-        .map(|container| async move {
-            let record_id = container.record_id.clone();
-            let settled = containers::process(ports, plan, desk, Some(action), container).await;
-            (record_id, settled)
-        });
-    let mut settled = stream::iter(work).buffered(together);
-    while let Some((record_id, settlement)) = settled.next().await {
+    for (record_id, settlement) in settled(plan, &ports, action, rehearsal.containers(action)).await
+    {
         match settlement {
             ContainerSettlement::Notified { notification, .. } => {
                 report.notifications.push(*notification);
@@ -189,4 +180,26 @@ pub async fn poll(
     }
     report.exchanges.extend(rehearsal.exchanges());
     Ok(report)
+}
+
+/// Fills and maps containers, in their order.
+async fn settled(
+    plan: &Plan,
+    ports: &Ports,
+    action: &Arc<Action>,
+    containers: Vec<Container>,
+) -> Vec<(RecordId, ContainerSettlement)> {
+    let desk = &LookupDesk::default();
+    // One after the other, so that what is shown is in order; those that share a batch have to come together.
+    let batches = action
+        .lookups
+        .iter()
+        .filter_map(|lookup| lookup.batch.as_ref());
+    let together = batches.map(|batch| batch.most).max().unwrap_or(1);
+    let work = containers.into_iter().map(|container| async move {
+        let record_id = container.record_id.clone();
+        let settled = containers::process(ports, plan, desk, Some(action), container).await;
+        (record_id, settled)
+    });
+    stream::iter(work).buffered(together).collect().await
 }

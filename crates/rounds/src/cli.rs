@@ -330,7 +330,7 @@ pub enum MapCommand {
     },
     /// Map fixtures as actions would map their changes, and compare with what is kept beside them.
     #[command(
-        after_help = "A fixture is `FIXTURES/ACTION/NAME.json`: { \"record\": ..., \"previous\": ..., \"kind\": \"updated\", \"lookups\": { NAME: ... } }; what became of it\nstands in `NAME.golden.json` beside it, which `--renew` writes.\n\nExamples:\n  rounds map test\n  rounds map test appointments --fixtures tests/fixtures\n  rounds map test --renew\n\nA difference ends with exit code 65."
+        after_help = "A fixture is `FIXTURES/ACTION/NAME.json`: { \"record\": ..., \"previous\": ..., \"kind\": \"updated\", \"lookups\": { NAME: ... } }; what became of it\nstands in `NAME.golden.json` beside it, which `--update` writes.\n\nExamples:\n  rounds map test\n  rounds map test appointments --fixtures tests/fixtures\n  rounds map test --update\n\nA difference ends with exit code 65."
     )]
     Test {
         /// Which actions; all that have fixtures if none is named.
@@ -340,9 +340,14 @@ pub enum MapCommand {
         #[arg(long, value_name = "FOLDER", default_value = "fixtures")]
         fixtures: PathBuf,
         /// Keep what comes out as what is expected.
-        #[arg(long)]
-        renew: bool,
+        #[arg(long, visible_alias = "renew")]
+        update: bool,
     },
+    /// Ask the EHR for records and show what the mapping makes of them, beside what each value comes from; changes nothing.
+    #[command(
+        after_help = "Without --record and FILE one page of the change query is asked for. FILE holds a record, or a fixture with one.\n\nExamples:\n  rounds map try appointments\n  rounds map try appointments --sample 20 --json\n  rounds map try appointments --record 4711       the state that is known\n  rounds map try appointments record.json\n\nShows values: patient data goes to your terminal. A record that cannot be mapped ends with exit code 65."
+    )]
+    Try(TryArguments),
     /// How often each field had a value in the last notifications of an action.
     #[command(
         after_help = "Examples:\n  rounds map filled appointments\n  rounds map filled appointments --last 1000 --json\n\nOnly paths are shown, never values."
@@ -354,6 +359,22 @@ pub enum MapCommand {
         #[arg(long, value_name = "N", default_value_t = 200)]
         last: usize,
     },
+}
+
+/// What is tried.
+#[derive(Debug, Args)]
+pub struct TryArguments {
+    /// Which action.
+    pub action: String,
+    /// A file with a record, instead of asking for one.
+    #[arg(value_name = "FILE", conflicts_with_all = ["record", "sample"])]
+    pub file: Option<PathBuf>,
+    /// The record that is known under this id, in its last state.
+    #[arg(long, value_name = "ID", conflicts_with = "sample")]
+    pub record: Option<String>,
+    /// How many records are tried.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub sample: usize,
 }
 
 /// What `keys` does.

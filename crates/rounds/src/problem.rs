@@ -44,6 +44,8 @@ pub const NOT_AS_KEPT: Code = Code::new("R0716");
 pub const UNKNOWN_DESTINATION: Code = Code::new("R0717");
 /// There is no such data model, or no such event of it.
 pub const UNKNOWN_MODEL: Code = Code::new("R0722");
+/// Records that a mapping cannot make messages of.
+pub const NOT_MAPPED: Code = Code::new("R0723");
 /// An address cannot be listened on.
 pub const CANNOT_LISTEN: Code = Code::new("R0718");
 /// The configuration was edited under a state that it does not fit.

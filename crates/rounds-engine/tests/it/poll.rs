@@ -1,9 +1,12 @@
 //! One round by hand.
 
-use crate::world::World;
-use crate::world::feed_key;
-use rounds_domain::RoundEnd;
-use rounds_engine::{Choice, PollError, PollMode, poll};
+use crate::world::{World, appointments_with, feed_key};
+use jiff::ToSpan;
+use rounds_domain::ports::Store;
+use rounds_domain::{ActionName, ChangeKind, RoundEnd};
+use rounds_engine::{Choice, PollError, PollMode, TrialOutcome, TrialSubject, poll, try_mapping};
+use rounds_store::{SqliteStore, StoreOptions};
+use std::sync::Arc;
 
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_shows_everything_and_changes_nothing() {
@@ -79,4 +82,40 @@ async fn an_unknown_action_is_said() {
     let unknown = feed_key("apointments", "changes");
     let error = poll(&world.plan, &world.ports, &unknown, PollMode::DryRun).await;
     assert!(matches!(error, Err(PollError::UnknownAction(name)) if name == unknown.action));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sample_is_one_page_of_what_is_there_told_as_new_and_nothing_is_noted() {
+    let paged = appointments_with(&[(
+        "      version: .version\n",
+        "      version: .version\n      paging: { page_number: { parameter: page } }\n",
+    )]);
+    let world = World::with(&paged);
+    for id in 0..9 {
+        world
+            .clinic
+            .put(id, "p", "booked", world.now() - 24.hours());
+    }
+    world.run_for(15).await;
+    let told_before = world.told();
+    world.ehr.asked("/api/appointments");
+    let fresh: Arc<dyn Store> =
+        Arc::new(SqliteStore::in_memory(&StoreOptions::default()).expect("a store"));
+    let name = ActionName::new("appointments");
+    let sample = TrialSubject::Sample(4);
+    let report = try_mapping(&world.plan, &world.ports, fresh, &name, sample)
+        .await
+        .expect("is tried");
+    assert_eq!(report.end, RoundEnd::Succeeded);
+    assert_eq!(report.tried.len(), 4);
+    for tried in &report.tried {
+        let TrialOutcome::Told(notification) = &tried.outcome else {
+            panic!("{:?}", tried.outcome);
+        };
+        assert_eq!(notification.kind, ChangeKind::Created);
+    }
+    assert_eq!(world.ehr.asked("/api/appointments"), 1, "one page");
+    assert_eq!(told_before, [""; 0]);
+    world.run_for(30).await;
+    assert_eq!(world.told(), [""; 0], "nothing came of it");
 }

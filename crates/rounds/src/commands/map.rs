@@ -3,6 +3,7 @@
 mod filled;
 mod list;
 mod test;
+mod trial;
 mod validate;
 
 use crate::cli::{Common, MapCommand};
@@ -11,6 +12,7 @@ use crate::{Ended, Problem};
 pub use filled::{FilledPage, filled};
 pub use list::{MapPage, list};
 pub use test::{TestPage, tested};
+pub use trial::{LeafRow, MappedField, TrialPage, TriedRow};
 pub use validate::{ValidationPage, validated};
 
 /// Does it.
@@ -29,15 +31,16 @@ pub async fn perform(
         MapCommand::Test {
             actions,
             fixtures,
-            renew,
+            update,
         } => {
-            let keeping = if renew {
+            let keeping = if update {
                 test::Keeping::Renew
             } else {
                 test::Keeping::Compare
             };
             test::perform(common, &actions, &fixtures, keeping, terminal)
         }
+        MapCommand::Try(arguments) => trial::perform(common, &arguments, terminal).await,
         MapCommand::Filled { action, last } => {
             filled::perform(common, &action, last, terminal).await
         }

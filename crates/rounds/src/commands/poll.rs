@@ -7,7 +7,7 @@ pub use report::{ExchangeRow, FailureRow, NotificationRow, PollPage, RecordRow};
 use crate::cli::{Common, PollArguments};
 use crate::data::Database;
 use crate::output::Terminal;
-use crate::problem::{STARTS_JOB, TAKES_FROM_QUEUE, UNKNOWN_ACTION};
+use crate::problem::{STARTS_JOB, TAKES_FROM_QUEUE, UNKNOWN_ACTION, UNKNOWN_ID};
 use crate::wiring::Surroundings;
 use crate::{Ended, Problem, configuration, data, edits};
 use rounds_domain::plan::Plan;
@@ -36,22 +36,34 @@ pub async fn poll(
             }
             Ok(page)
         }
-        Err(PollError::Store(error)) => Err(error.into()),
-        Err(PollError::UnknownAction(action)) => Err(unknown_action(plan, &action)),
-        Err(PollError::UnknownFeed(feed)) => Err(unknown_feed(plan, &feed)),
-        Err(error @ PollError::TakesFromQueue(_)) => Err(Problem::new(
+        Err(error) => Err(explained(plan, error)),
+    }
+}
+
+/// Why nothing was asked, for the person who asked for it.
+pub(super) fn explained(plan: &Plan, error: PollError) -> Problem {
+    match error {
+        PollError::Store(error) => error.into(),
+        PollError::UnknownAction(action) => unknown_action(plan, &action),
+        PollError::UnknownFeed(feed) => unknown_feed(plan, &feed),
+        PollError::UnknownRecord(_) => Problem::new(
+            UNKNOWN_ID,
+            Ended::Usage,
+            error.to_string(),
+            "its id is as `rounds notifications list` shows it; without `--record` the EHR is asked",
+        ),
+        PollError::TakesFromQueue(_) => Problem::new(
             TAKES_FROM_QUEUE,
             Ended::Usage,
             error.to_string(),
-            "leave `--dry-run` out: what is taken is told then".to_owned(),
-        )),
-        Err(error @ PollError::StartsJob(_)) => Err(Problem::new(
+            "leave `--dry-run` out: what is taken is told then; `rounds map try` takes `--record` or a file",
+        ),
+        PollError::StartsJob(_) => Problem::new(
             STARTS_JOB,
             Ended::Usage,
             error.to_string(),
-            "leave `--dry-run` out: each poll goes one step, and the last one reads the parts"
-                .to_owned(),
-        )),
+            "leave `--dry-run` out: each poll goes one step, and the last one reads the parts; `rounds map try` takes `--record` or a file",
+        ),
     }
 }
 
@@ -101,22 +113,33 @@ fn secret_parameter<'p>(plan: &'p Plan, feed: &FeedKey) -> Option<&'p str> {
 }
 
 /// A store, and what keeps the secrets that EHRs give.
-type Opened = (Arc<SqliteStore>, Option<Arc<dyn Credentials>>);
+pub(super) type Opened = (Arc<SqliteStore>, Option<Arc<dyn Credentials>>);
 
 /// A dry run reads what is there, or does as if it were the first; a real one takes the data directory for itself. A refresh
 /// token that the EHR replaces is kept in a dry run too, or nobody would have a good one any more; where there is no data
 /// directory yet, none is spent.
 fn open(data_directory: &Path, mode: PollMode) -> Result<Opened, Problem> {
-    let options = StoreOptions::default();
-    let store = match (mode, data::look(data_directory)?) {
-        (PollMode::Commit, _) => SqliteStore::open(data_directory, &options)?,
-        (PollMode::DryRun, Database::There) => SqliteStore::open_for_operator(data_directory)?,
-        (PollMode::DryRun, Database::NotYet) => {
-            return Ok((Arc::new(SqliteStore::in_memory(&options)?), None));
+    match mode {
+        PollMode::Commit => {
+            let store = Arc::new(SqliteStore::open(data_directory, &StoreOptions::default())?);
+            Ok((Arc::clone(&store), Some(store as Arc<dyn Credentials>)))
         }
-    };
-    let store = Arc::new(store);
-    Ok((Arc::clone(&store), Some(store as Arc<dyn Credentials>)))
+        PollMode::DryRun => open_to_look(data_directory),
+    }
+}
+
+/// For a command that changes nothing.
+pub(super) fn open_to_look(data_directory: &Path) -> Result<Opened, Problem> {
+    match data::look(data_directory)? {
+        Database::There => {
+            let store = Arc::new(SqliteStore::open_for_operator(data_directory)?);
+            Ok((Arc::clone(&store), Some(store as Arc<dyn Credentials>)))
+        }
+        Database::NotYet => {
+            let store = SqliteStore::in_memory(&StoreOptions::default())?;
+            Ok((Arc::new(store), None))
+        }
+    }
 }
 
 /// Says which actions there are.

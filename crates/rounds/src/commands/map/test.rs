@@ -275,7 +275,7 @@ pub(super) fn perform(
             "{wrong} of {} did not become what is kept",
             plural(all, "fixture")
         ),
-        "if what came out is right, keep it: `rounds map test --renew`",
+        "if what came out is right, keep it: `rounds map test --update`",
     ))
 }
 
