@@ -330,7 +330,7 @@ pub enum MapCommand {
     },
     /// Map fixtures as actions would map their changes, and compare with what is kept beside them.
     #[command(
-        after_help = "A fixture is `FIXTURES/ACTION/NAME.json`: { \"record\": ..., \"previous\": ..., \"kind\": \"updated\", \"lookups\": { NAME: ... } }; what became of it\nstands in `NAME.golden.json` beside it, which `--update` writes.\n\nExamples:\n  rounds map test\n  rounds map test appointments --fixtures tests/fixtures\n  rounds map test --update\n\nA difference ends with exit code 65."
+        after_help = "A fixture is `FIXTURES/ACTION/NAME.json`: { \"record\": ..., \"previous\": ..., \"kind\": \"updated\", \"lookups\": { NAME: ... } }; or as the EHR\ngave it: `NAME.json` or `NAME.xml` with the record, or an answer that holds it, `NAME.previous.json` with what it was, `NAME.LOOKUP.json` with\nwhat each lookup answered. What became of it stands in `NAME.golden.json` beside it, which `--update` writes.\n\nExamples:\n  rounds map test\n  rounds map test appointments --fixtures tests/fixtures\n  rounds map test --map fhir-r4/scheduling --fixtures tests/appointments\n  rounds map test --update\n\nA difference ends with exit code 65."
     )]
     Test {
         /// Which actions; all that have fixtures if none is named.
@@ -339,6 +339,9 @@ pub enum MapCommand {
         /// The folder of fixtures.
         #[arg(long, value_name = "FOLDER", default_value = "fixtures")]
         fixtures: PathBuf,
+        /// A map instead of actions: the fixtures stand in the folder itself.
+        #[arg(long, value_name = "MAP", conflicts_with = "actions")]
+        map: Option<String>,
         /// Keep what comes out as what is expected.
         #[arg(long, visible_alias = "renew")]
         update: bool,

@@ -1,6 +1,7 @@
 //! `rounds map`: what notifications look like.
 
 mod filled;
+mod fixtures;
 mod list;
 mod test;
 mod trial;
@@ -31,6 +32,7 @@ pub async fn perform(
         MapCommand::Test {
             actions,
             fixtures,
+            map,
             update,
         } => {
             let keeping = if update {
@@ -38,7 +40,11 @@ pub async fn perform(
             } else {
                 test::Keeping::Compare
             };
-            test::perform(common, &actions, &fixtures, keeping, terminal)
+            let through = match &map {
+                Some(map) => test::Through::Map(map),
+                None => test::Through::Actions(&actions),
+            };
+            test::perform(common, through, &fixtures, keeping, terminal)
         }
         MapCommand::Try(arguments) => trial::perform(common, &arguments, terminal).await,
         MapCommand::Filled { action, last } => {

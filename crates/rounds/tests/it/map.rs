@@ -182,3 +182,103 @@ actions:
             .starts_with("map: fhir-r4/scheduling")
     );
 }
+
+/// An action over an API that speaks XML, with a lookup.
+const OF_XML: &str = r#"
+connections: { ehr: { base_url: "https://ehr.example", format: xml } }
+actions:
+  visits:
+    connection: ehr
+    every: 1m
+    changes: { get: /visits, start: now, records: ".visits.visit | many | .[]", id: .id }
+    lookups: { patient: { get: "/patients/{{ record.patient }}" } }
+    notify: { body: { id: = .record.id, was: = .previous.state, state: = .record.state, name: = .patient.patient.name } }
+    to: app
+destinations: { app: { url: "https://app.example" } }
+"#;
+
+#[test]
+fn fixtures_may_be_as_the_ehr_gave_them_with_what_was_looked_up_beside() {
+    let folder = Folder::with_configuration(OF_XML);
+    let fixtures = folder.path().join("fixtures/visits");
+    fs::create_dir_all(&fixtures).expect("made");
+    for (name, text) in [
+        ("moved.xml", "<visit><id>7</id><state>moved</state></visit>"),
+        (
+            "moved.previous.xml",
+            "<visit><id>7</id><state>booked</state></visit>",
+        ),
+        ("moved.patient.xml", "<patient><name>Ann</name></patient>"),
+        // A whole answer, of which the first record is taken.
+        (
+            "listed.xml",
+            "<visits><visit><id>8</id><state>new</state></visit><visit><id>9</id></visit></visits>",
+        ),
+        (
+            "plain.json",
+            r#"{"id": "10", "state": "new", "inner": {"id": "no"}}"#,
+        ),
+    ] {
+        fs::write(fixtures.join(name), text).expect("written");
+    }
+    let run =
+        |words: &[&str]| Said::from(folder.command(words).output().expect("the program starts"));
+    let first = run(&["map", "test"]);
+    assert_eq!(first.code, Some(65), "{}", first.whole());
+    assert_eq!(first.stdout.matches("new ").count(), 3, "{}", first.whole());
+    assert_eq!(run(&["map", "test", "--update"]).code, Some(0));
+    let kept = |name: &str| -> serde_json::Value {
+        let text = fs::read_to_string(fixtures.join(name)).expect("is kept");
+        serde_json::from_str::<serde_json::Value>(&text).expect("is JSON")["body"].clone()
+    };
+    let json = serde_json::json!({ "id": "7", "was": "booked", "state": "moved", "name": "Ann" });
+    assert_eq!(kept("moved.golden.json"), json);
+    assert_eq!(kept("listed.golden.json")["id"], "8");
+    assert_eq!(kept("plain.golden.json")["id"], "10");
+
+    // Through a map, without any configuration.
+    let elsewhere = Folder::new();
+    let of_map = |map: &str| {
+        let scheduling = maps("fhir-r4")
+            .join("fixtures/scheduling")
+            .display()
+            .to_string();
+        let words = ["map", "test", "--map", map, "--fixtures", &scheduling];
+        Said::from(
+            elsewhere
+                .command(&words)
+                .output()
+                .expect("the program starts"),
+        )
+    };
+    let same = of_map("fhir-r4/scheduling");
+    // The connection's name is in the messages, and another one here.
+    assert!(
+        same.stdout.contains("booked.json: Scheduling.New"),
+        "{}",
+        same.whole()
+    );
+    let unknown = of_map("fhir-r4/schedulin");
+    assert_eq!(unknown.code, Some(64), "{}", unknown.whole());
+    assert!(
+        unknown
+            .stderr
+            .contains("did you mean `fhir-r4/scheduling`?"),
+        "{}",
+        unknown.whole()
+    );
+    fs::write(
+        fixtures.join("moved.patient.xml"),
+        "<patient><name>Eve</name></patient>",
+    )
+    .expect("written");
+    let changed = run(&["map", "test"]);
+    assert_eq!(changed.code, Some(65));
+    assert!(
+        changed
+            .stdout
+            .contains("body.name\n    - \"Ann\"\n    + \"Eve\""),
+        "{}",
+        changed.whole()
+    );
+}

@@ -1,25 +1,23 @@
 //! `rounds map test`: what fixtures become, against what is kept beside them.
 
+use super::fixtures::{self, unreadable};
 use super::validate::read;
 use crate::cli::Common;
 use crate::commands::poll::unknown_action;
 use crate::output::{Report, Terminal, indented, plural};
 use crate::problem::{FILE_UNREADABLE, NOT_AS_KEPT};
 use crate::{Ended, Problem, configuration};
+use rounds_config::Sources;
+use rounds_config::codes::UNKNOWN_MAP;
+use rounds_domain::ActionName;
 use rounds_domain::plan::{Action, Plan};
-use rounds_domain::{ActionName, ChangeKind, Document, LookupName};
-use rounds_engine::{Fixture, FixtureOutcome, map_fixture};
+use rounds_engine::{FixtureOutcome, map_fixture};
 use rounds_map::{Json, differences};
 use serde::Serialize;
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-
-/// What stands at the end of a kept outcome's name.
-const GOLDEN: &str = ".golden.json";
-/// jq works on a stack of this size.
-const STACK_BYTES: usize = 32 * 1024 * 1024;
 
 /// Whether what comes out is compared with what is kept, or kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +26,15 @@ pub enum Keeping {
     Compare,
     /// It is kept.
     Renew,
+}
+
+/// What fixtures go through.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Through<'t> {
+    /// The mappings of these actions, each of its own; of all if none is named.
+    Actions(&'t [String]),
+    /// A map.
+    Map(&'t str),
 }
 
 /// What became of every fixture.
@@ -83,41 +90,78 @@ pub fn tested(
         if !names.is_empty() && !names.iter().any(|named| named == name) {
             continue;
         }
-        for file in fixtures_of(&folder.join(name)) {
+        for file in fixtures::of_action(action, &folder.join(name)) {
             rows.push(one(action, &file, keeping)?);
         }
     }
     if rows.is_empty() {
-        return Err(Problem::new(
-            FILE_UNREADABLE,
-            Ended::BadData,
-            format!("there is no fixture in {}", folder.display()),
-            "a fixture is FOLDER/ACTION/NAME.json with a `record`; `rounds poll ACTION --dry-run --json` shows records",
-        ));
+        return Err(no_fixture(folder, "FOLDER/ACTION/NAME.json"));
     }
     Ok(TestPage { fixtures: rows })
 }
 
-fn fixtures_of(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> = entries
-        .map(|entry| entry.path())
-        .filter(|path| {
-            let name = path.file_name().and_then(|name| name.to_str());
-            let is_json = path
-                .extension()
-                .is_some_and(|extension| extension == "json");
-            is_json && name.is_some_and(|name| !name.ends_with(GOLDEN))
-        })
-        .collect();
-    files.sort();
-    files
+/// Maps the fixtures of a folder as a map says, whatever the actions. The maps of the user's own folder are known if there is one.
+fn tested_by_map(
+    map: &str,
+    config: &Path,
+    folder: &Path,
+    keeping: Keeping,
+    terminal: &mut Terminal,
+) -> Result<TestPage, Problem> {
+    // Names that nobody gives, since they stand beside the user's own.
+    let text = format!(
+        "connections: {{ rounds-map-test: {{ base_url: \"https://ehr.example\" }} }}
+actions:
+  rounds-map-test:
+    {{ connection: rounds-map-test, every: 1m, changes: {{ get: /, start: now, records: fhir_matches, id: .id }}, notify: {{ map: {} }}, to: rounds-map-test }}
+destinations: {{ rounds-map-test: {{ url: \"https://app.example\" }} }}
+",
+        String::from_utf8_lossy(&Json::string(map).to_bytes())
+    );
+    let own = if config.exists() {
+        Sources::read(config)?
+    } else {
+        Sources::default()
+    };
+    let sources = own.with_text("rounds map test --map", text);
+    let outcome = rounds_config::load(&sources);
+    let Some(plan) = outcome.plan else {
+        terminal.diagnostics(&sources, &outcome.diagnostics);
+        let hint = "`rounds map list` lists the built-in maps; what else is wrong stands above";
+        let message = format!("the map `{map}` cannot be used");
+        return Err(Problem::new(UNKNOWN_MAP, Ended::Usage, message, hint));
+    };
+    let action = plan
+        .actions
+        .iter()
+        .find(|action| action.name.as_str() == "rounds-map-test");
+    let files = action
+        .map(|action| fixtures::of_action(action, folder))
+        .unwrap_or_default();
+    let rows = files
+        .iter()
+        .filter_map(|file| Some(one(action?, file, keeping)));
+    let rows: Vec<FixtureRow> = rows.collect::<Result<_, _>>()?;
+    if rows.is_empty() {
+        return Err(no_fixture(folder, "FOLDER/NAME.json"));
+    }
+    Ok(TestPage { fixtures: rows })
+}
+
+fn no_fixture(folder: &Path, form: &str) -> Problem {
+    Problem::new(
+        FILE_UNREADABLE,
+        Ended::BadData,
+        format!("there is no fixture in {}", folder.display()),
+        format!(
+            "a fixture is {form} with a record; `rounds poll ACTION --dry-run --json` shows records"
+        ),
+    )
 }
 
 fn one(action: &Arc<Action>, file: &Path, keeping: Keeping) -> Result<FixtureRow, Problem> {
-    let fixture = fixture(file)?;
-    let (label, found) = shown(&mapped(action, fixture)?);
-    let golden = file.with_extension("golden.json");
+    let (label, found) = shown(&mapped(action, file)?);
+    let golden = fixtures::golden(file);
     let kept = if golden.exists() {
         Some(read(&golden)?)
     } else {
@@ -146,55 +190,10 @@ fn one(action: &Arc<Action>, file: &Path, keeping: Keeping) -> Result<FixtureRow
     })
 }
 
-fn unreadable(path: &Path, words: &str) -> Problem {
-    Problem::new(
-        FILE_UNREADABLE,
-        Ended::BadData,
-        format!("{}: {words}", path.display()),
-        "`rounds map test --help` says what a fixture is",
-    )
-}
-
-fn fixture(file: &Path) -> Result<Fixture, Problem> {
-    let json = read(file)?;
-    let document = |value: Json| Document::new(value.to_bytes());
-    let given = |key: &str| json.get(key).filter(|value| !value.is_null());
-    let record = given("record").ok_or_else(|| unreadable(file, "it has no `record`"))?;
-    let previous = given("previous");
-    let kind = match given("kind").as_ref().and_then(Json::as_str) {
-        None if previous.is_some() => ChangeKind::Updated,
-        None | Some("created") => ChangeKind::Created,
-        Some("updated") => ChangeKind::Updated,
-        Some("deleted") => ChangeKind::Deleted,
-        Some(_) => {
-            let words = "its `kind` is none of created, updated and deleted";
-            return Err(unreadable(file, words));
-        }
-    };
-    let lookups = given("lookups").unwrap_or_else(Json::null);
-    let lookups = lookups
-        .members()
-        .filter(|(_, answer)| !answer.is_null())
-        .map(|(name, answer)| (LookupName::new(name), document(answer)));
-    Ok(Fixture {
-        kind,
-        record: document(record),
-        previous: previous.map(document),
-        lookups: lookups.collect(),
+fn mapped(action: &Arc<Action>, file: &Path) -> Result<FixtureOutcome, Problem> {
+    fixtures::on_a_large_stack(action, file, |action, file| {
+        fixtures::fixture(action, file).map(|fixture| map_fixture(action, fixture))
     })
-}
-
-/// On a thread of its own, for its stack.
-fn mapped(action: &Arc<Action>, fixture: Fixture) -> Result<FixtureOutcome, Problem> {
-    let action = Arc::clone(action);
-    let thread = std::thread::Builder::new()
-        .stack_size(STACK_BYTES)
-        .spawn(move || map_fixture(&action, fixture));
-    let outcome = thread.map(std::thread::JoinHandle::join);
-    match outcome {
-        Ok(Ok(outcome)) => Ok(outcome),
-        Ok(Err(_)) | Err(_) => Err(unreadable(Path::new("mapping"), "it ended in a defect")),
-    }
 }
 
 /// What became of a fixture, for a line and for a file.
@@ -251,13 +250,18 @@ fn compared(kept: &Json, found: &Json) -> Vec<DifferenceRow> {
 /// Does it.
 pub(super) fn perform(
     common: &Common,
-    names: &[String],
+    through: Through<'_>,
     folder: &Path,
     keeping: Keeping,
     terminal: &mut Terminal,
 ) -> Result<Ended, Problem> {
-    let plan = configuration::load(&common.config, terminal)?;
-    let page = tested(&plan, names, folder, keeping)?;
+    let page = match through {
+        Through::Actions(names) => {
+            let plan = configuration::load(&common.config, terminal)?;
+            tested(&plan, names, folder, keeping)?
+        }
+        Through::Map(map) => tested_by_map(map, &common.config, folder, keeping, terminal)?,
+    };
     terminal.give(&page)?;
     let wrong = page
         .fixtures

@@ -1,6 +1,6 @@
 //! `rounds map try`: what a mapping makes of the EHR's own records, and where each value comes from.
 
-use super::validate::read;
+use super::fixtures::record_of;
 use crate::cli::{Common, TryArguments};
 use crate::commands::poll::{explained, open_to_look, unknown_action};
 use crate::output::{Align, Columns, RawDocument, Report, Terminal, plural};
@@ -16,7 +16,6 @@ use rounds_store::{SqliteStore, StoreOptions};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::Path;
 use std::sync::Arc;
 
 /// How many characters of a value or of its source a line shows.
@@ -282,7 +281,7 @@ pub(super) async fn perform(
     };
     let subject = match (&arguments.record, &arguments.file) {
         (Some(id), _) => TrialSubject::Known(RecordId::new(id.as_str())),
-        (None, Some(file)) => TrialSubject::Given(given(file)?),
+        (None, Some(file)) => TrialSubject::Given(record_of(action, file)?),
         (None, None) => TrialSubject::Sample(arguments.sample),
     };
     let (store, credentials) = open_to_look(&common.data_dir)?;
@@ -307,16 +306,6 @@ pub(super) async fn perform(
         format!("{failed} of {all} could not be made into messages"),
         "each says above why, with its path; such a change would wait as a parked container",
     ))
-}
-
-/// A record from a file: the record itself, or the `record` of a fixture.
-fn given(file: &Path) -> Result<Document, Problem> {
-    let json = read(file)?;
-    let record = match json.get("record") {
-        Some(record) if record.kind() == JsonKind::Object => record,
-        _ => json,
-    };
-    Ok(Document::new(record.to_bytes()))
 }
 
 fn cut(text: &str) -> String {

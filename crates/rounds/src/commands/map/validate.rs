@@ -93,19 +93,26 @@ pub(super) fn perform(files: &[PathBuf], terminal: &mut Terminal) -> Result<Ende
 }
 
 pub(super) fn read(path: &Path) -> Result<Json, Problem> {
-    let unreadable = |words: String| {
-        Problem::new(
-            FILE_UNREADABLE,
-            Ended::BadData,
-            format!("reading {}: {words}", path.display()),
-            "check that the file is there, holds one JSON document and may be read by this user",
-        )
-    };
+    let text = read_bytes(path)?;
+    Json::parse(&text).map_err(|error| unreadable(path, &error.to_string()))
+}
+
+/// The bytes of a file, as many as a message may have.
+pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
     let mut text = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_MESSAGE_BYTES).read_to_end(&mut text))
-        .map_err(|error| unreadable(error.to_string()))?;
-    Json::parse(&text).map_err(|error| unreadable(error.to_string()))
+        .map_err(|error| unreadable(path, &error.to_string()))?;
+    Ok(text)
+}
+
+fn unreadable(path: &Path, words: &str) -> Problem {
+    Problem::new(
+        FILE_UNREADABLE,
+        Ended::BadData,
+        format!("reading {}: {words}", path.display()),
+        "check that the file is there, holds one JSON document and may be read by this user",
+    )
 }
 
 impl Report for ValidationPage {
