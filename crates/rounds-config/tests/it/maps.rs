@@ -63,7 +63,7 @@ fn a_map_gives_the_model_the_body_and_the_lookups() {
         .iter()
         .map(|lookup| lookup.name.to_string())
         .collect();
-    assert_eq!(lookups, ["patient", "practitioner"]);
+    assert_eq!(lookups, ["patient", "role", "practitioner"]);
     // Of the map that it begins with, with the place of the patient filled in.
     assert_eq!(
         leaf(&action, "Patient.Demographics.DOB").as_deref(),

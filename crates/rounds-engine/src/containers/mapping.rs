@@ -158,7 +158,7 @@ pub(super) fn write(
         BodyRule::Own { model, .. } => format!("{}.{}", model.name(), decision.event),
     };
     let body = match rule {
-        BodyRule::Whole => scope.json().clone(),
+        BodyRule::Whole => scope.whole(),
         BodyRule::Free(_) | BodyRule::Own { .. } => now,
         BodyRule::Model { model, .. } => {
             model.carry(&decision.event, &now, before.as_ref(), &decision.constants)

@@ -158,6 +158,9 @@ async fn fill_and_map(
     answers: &mut Vec<LookupAnswer>,
 ) -> Result<Filled, Trouble> {
     let mut scope = Scope::of(container)?;
+    if let Some(connection) = plan.connections.get(&action.connection) {
+        scope.mark_source(&connection.base_url);
+    }
     let mut gaps = Vec::new();
     for lookup in &action.lookups {
         if let Some(kept) = answers

@@ -3,6 +3,7 @@
 use super::Trouble;
 use rounds_domain::{Code, Container, Document, Gap, LookupAnswer};
 use rounds_map::{EvaluateError, Filter, Json};
+use url::Url;
 
 /// The code of a kept document that is not JSON any more: the store is damaged.
 const KEPT_DAMAGED: Code = Code::new("R0408");
@@ -10,6 +11,8 @@ const KEPT_DAMAGED: Code = Code::new("R0408");
 const RECORD: &str = "record";
 const PREVIOUS: &str = "previous";
 const CHANGE: &str = "change";
+/// Within it, where the EHR is.
+const BASE_URL: &str = "base_url";
 /// Which partition's query showed the record, where there are partitions.
 pub(super) const PARTITION: &str = "partition";
 
@@ -73,6 +76,11 @@ impl Scope {
         self.note("event", event.map_or_else(Json::null, Json::string));
     }
 
+    /// Says in `change.base_url` where the EHR is: what refers to it by its whole URL refers to itself.
+    pub(super) fn mark_source(&mut self, base_url: &Url) {
+        self.note(BASE_URL, Json::string(base_url.as_str()));
+    }
+
     fn note(&mut self, key: &str, value: Json) {
         if let Some((_, change)) = self.members.iter_mut().find(|(name, _)| name == CHANGE) {
             let members = change
@@ -109,6 +117,23 @@ impl Scope {
             .map(|(name, member)| (name.clone(), member.clone()));
         let of_message = of_message.map(|(name, member)| (name.to_owned(), member));
         Json::object(members.chain(of_message).collect::<Vec<_>>())
+    }
+
+    /// The whole of it as it is sent where the user writes no body: without where the EHR is, which is nobody else's business.
+    pub(super) fn whole(&self) -> Json {
+        let members = self.members.iter().map(|(name, member)| {
+            let member = match name.as_str() {
+                CHANGE => Json::object(
+                    (member.members())
+                        .filter(|(key, _)| *key != BASE_URL)
+                        .map(|(key, value)| (key.to_owned(), value))
+                        .collect::<Vec<_>>(),
+                ),
+                _ => member.clone(),
+            };
+            (name.clone(), member)
+        });
+        Json::object(members.collect::<Vec<_>>())
     }
 
     /// The whole of it, as one object.

@@ -254,3 +254,37 @@ async fn the_example_of_cloud_events_sends_one() {
     assert_eq!(event.body["type"], "Scheduling.New");
     assert_eq!(event.body["data"]["Visit"]["VisitNumber"], "a1");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_refers_to_its_own_server_by_a_whole_url_is_at_home_and_another_server_s_is_nobody_here()
+ {
+    let config = include_str!("../../../../examples/fhir-scheduling.yaml");
+    let world = World::with(&config.replace("every: 1m\n", "at: \"* * * * *\"\n"));
+    let server = Server::default();
+    let asked = server.clone();
+    world.ehr.on("/r4/", move |url| asked.answer(url));
+    for beside in [patient(), practitioner()] {
+        server.put(beside, world.now());
+    }
+    world.run_for(90).await;
+    let mut booked = appointment("a1", "booked", NINE);
+    booked["participant"] = json!([
+        { "actor": { "reference": "https://fhir.example.org/r4/Patient/p1" } },
+        { "actor": { "reference": "Patient/p1/_history/1" } },
+        // Another server's d1 is somebody else.
+        { "actor": { "reference": "https://other.example/r4/Practitioner/d1" } },
+    ]);
+    server.put(booked, world.now());
+    world.run_for(90).await;
+    let bodies = world.bodies();
+    let [body] = bodies.as_slice() else {
+        panic!("{} were told", bodies.len());
+    };
+    assert_eq!(body["Patient"]["Demographics"]["LastName"], "Sample");
+    assert_eq!(body["Visit"]["VisitProvider"]["ID"], Value::Null);
+    let whole = body.to_string();
+    assert!(
+        !whole.contains("fhir.example.org"),
+        "where the EHR is, is not told"
+    );
+}

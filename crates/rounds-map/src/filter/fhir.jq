@@ -38,11 +38,35 @@ def fhir_history: .entry[]? | select(.request != null) | . as $entry
          meta: {versionId: (($entry.response.etag // "") | ltrimstr("W/") | gsub("\""; "")), lastUpdated: $entry.response.lastModified}}
      else .resource end) | select(. != null);
 # The id that a reference's text names (references, 2.3.0); null of null.
-def fhir_id: if . == null then null else split("/_history/")[0] | split("/")[-1] end;
-# Of names, telecoms or addresses the one that is used: official, usual, any that is not old (datatypes, 2.24.0.14).
-def fhir_used: many | map(select(.use != "old")) | (map(select(.use == "official")) + map(select(.use == "usual")) + .)[0] // {};
-# The first number or address of a system and a use (datatypes, 2.24.0.15).
-def fhir_contact($system; $use): [.telecom | many | .[] | select(.system == $system and .use == $use) | .value][0];
+def fhir_id: if . == null or . == "" then null else split("/_history/")[0] | split("/")[-1] end;
+# Which of references, as `fhir_references` gives them, are at the server of this base URL: those as ids, others as they are, each once.
+def fhir_here($base): ($base // "" | rtrimstr("/") + "/") as $own
+  | reduce (.[] | if $own != "/" and startswith($own) then split("/")[-1] else . end) as $id ([]; if any(.[]; . == $id) then . else . + [$id] end);
+# Those of them that can be asked for: another server's cannot.
+def fhir_askable($base): fhir_here($base) | map(select(startswith("http") | not));
+# The participants of an appointment that did not decline, those whose time is not over before the others.
+def fhir_participants: [.participant | many | .[] | select(.status != "declined")] | map(select(.period.end == null)) + map(select(.period.end != null));
+# What a reference means that a record contains (references, 2.3.0.3).
+def fhir_inside($record): . as $reference | [$record.contained | many | .[] | select("#" + (.id // "") == $reference)][0];
+# Who is meant where there is nobody to look up: who is contained in the record, or what the reference itself says (references, 2.3.0.4).
+def fhir_meant($record): if isobject | not then null
+  elif (.reference // "" | startswith("#")) then (.reference | fhir_inside($record) | if . == null then null else del(.id) end)
+  elif .identifier != null then {identifier: [.identifier], name: [{text: .display}]}
+  else null end;
+# Of names the one that is used: official, usual, any that is not a nickname, a maiden name or over; text alone is the family (datatypes, 2.24.0.14).
+def __fhir_best: map(select(.use == "official")) + map(select(.use == "usual")) + map(select(.use == null)) + .;
+def fhir_used: many | map(select(.use != "old")) | ((map(select(.period.end == null)) | __fhir_best) + __fhir_best)[0] // {}
+  | if .family == null and (.given | many | map(select(. != null))) == [] and .text != null then .family = .text else . end;
+# Of addresses the one at home, before those for mail and those that are over (datatypes, 2.24.0.13).
+def __fhir_nearest: map(select(.use == "home" and .type != "postal")) + map(select(.use == "home" or .use == null)) + .;
+def fhir_address: .address | many | map(select(.use != "old")) | ((map(select(.period.end == null)) | __fhir_nearest) + __fhir_nearest)[0] // {};
+# The street of an address, as far as it has one.
+def fhir_street: ([.line | many | .[] | select(. != null and . != "")] | join(", ") | if . == "" then null else . end) // .text;
+# The number or address of a system and a use: the preferred of those that are not over. What has no use is at home, and who gets texts is
+# mobile (datatypes, 2.24.0.15).
+def fhir_contact($system; $use): [.telecom | many | .[] | select(.value != null and .use != "old")
+    | select((.system == $system and (.use == $use or ($use == "home" and .use == null))) or ($use == "mobile" and .system == "sms"))]
+  | sort_by([(.period.end != null), (.use != $use), (.rank // 1000)]) | .[0].value;
 # What a concept, or the first of several, says in words (datatypes, 2.24.0.5).
 def fhir_words: (many[0] // {}) | .text // ([.coding | many | .[] | .display // empty][0]) // ([.coding | many | .[] | .code // empty][0]);
 # The first code of a concept, or of the first of several.
@@ -79,9 +103,21 @@ def fhir_found: if .valueQuantity != null then {text: (.valueQuantity | (.compar
   elif .valueDateTime != null then {text: .valueDateTime, kind: "instant"}
   elif .valueTime != null then {text: .valueTime, kind: "time"}
   elif .valueRange != null then {text: (.valueRange | "\(.low.value // "")-\(.high.value // "")"), kind: "text", unit: (.valueRange | .low.unit // .high.unit)}
-  elif .valueRatio != null then {text: (.valueRatio | "\(.numerator.value // ""):\(.denominator.value // "")"), kind: "text"}
+  elif .valueRatio != null then {text: (.valueRatio | [.numerator, .denominator | (.comparator // "") + (.value // "" | tostring)
+    + (if .unit then " " + .unit else "" end)] | join(":")), kind: "text"}
+  elif .valuePeriod != null then {text: (.valuePeriod | "\(.start // "")/\(.end // "")"), kind: "text"}
   elif .dataAbsentReason != null then {text: (.dataAbsentReason | fhir_words), kind: "text"}
   else null end;
 # An observation that found something, and its components that did, each as one.
 def fhir_parts: . as $whole | (if fhir_found == null then empty else . end), (.component | many | .[] | select(fhir_found != null)
-  | {status: $whole.status, effectiveDateTime: $whole.effectiveDateTime, effectivePeriod: $whole.effectivePeriod, issued: $whole.issued} + .);
+  | {status: $whole.status, effectiveDateTime: $whole.effectiveDateTime, effectivePeriod: $whole.effectivePeriod, effectiveInstant: $whole.effectiveInstant,
+     effectiveTiming: $whole.effectiveTiming, issued: $whole.issued} + .);
+# When an observation was made: the end of what lasted only where nothing else is known.
+def fhir_effective: .effectiveDateTime // .effectiveInstant // .effectivePeriod.start // .effectivePeriod.end // (.effectiveTiming.event | many)[0] // .issued;
+# The range that is normal, before ranges that mean something else, such as what a treatment aims at; none where several apply to several people.
+def fhir_range: .referenceRange | many | (map(select((.type | fhir_coding | .code) | . == null or . == "normal")) as $normal
+    | if $normal != [] then $normal else . end)
+  | if (map(select(.appliesTo != null or .age != null)) | length) > 1 then {} else .[0] // {} end
+  | {Low: (.low.value | if isnumber then . else null end), High: (.high.value | if isnumber then . else null end), Text: .text};
+# How a finding is out of the normal, in the first words for it.
+def fhir_flag: [.interpretation | many | .[] | fhir_words // empty][0];
