@@ -67,7 +67,7 @@ fn a_map_gives_the_model_the_body_and_the_lookups() {
     // Of the map that it begins with, with the place of the patient filled in.
     assert_eq!(
         leaf(&action, "Patient.Demographics.DOB").as_deref(),
-        Some(".patient.birthDate")
+        Some("(fhir_attendee).birthDate")
     );
     assert_eq!(
         leaf(&action, "Visit.VisitNumber").as_deref(),

@@ -53,6 +53,12 @@ def fhir_meant($record): if isobject | not then null
   elif (.reference // "" | startswith("#")) then (.reference | fhir_inside($record) | if . == null then null else del(.id) end)
   elif .identifier != null then {identifier: [.identifier], name: [{text: .display}]}
   else null end;
+# Of what a map reads, the patient that was looked up, or who is meant where there is nobody to look up: of a record with a subject, and of an
+# appointment, of which one patient takes part.
+def fhir_subject: .patient // (.record as $record | $record.subject | fhir_meant($record));
+def fhir_attendee: .patient // (.record as $record | [$record | fhir_participants | .[].actor | select(isobject)
+    | select(.type == "Patient" or (.reference | fhir_inside($record) | .resourceType?) == "Patient")]
+  | if length == 1 then .[0] | fhir_meant($record) else null end);
 # Of names the one that is used: official, usual, any that is not a nickname, a maiden name or over; text alone is the family (datatypes, 2.24.0.14).
 def __fhir_best: map(select(.use == "official")) + map(select(.use == "usual")) + map(select(.use == null)) + .;
 def fhir_used: many | map(select(.use != "old")) | ((map(select(.period.end == null)) | __fhir_best) + __fhir_best)[0] // {}
