@@ -45,6 +45,8 @@ pub struct Notification {
     pub gaps: Vec<Gap>,
     /// The paths of its body that are not as they were, however many changes of the record lie in between. No values.
     pub changed: Vec<String>,
+    /// Where its body has values that no translation knows. Only counted, not kept with it.
+    pub unknown: Vec<String>,
     /// The destinations that did not want it, by the rules of their subscriptions.
     pub filtered: Vec<DestinationName>,
     /// When the change was committed, by our clock.

@@ -9,7 +9,7 @@ use crate::kinds::{
     TemplateText, Text, Told, WindowText, Zone,
 };
 use crate::reading::keys;
-use rounds_domain::plan::{AnswerFormat, Expect, Payload, Shape, WhenMissing};
+use rounds_domain::plan::{AnswerFormat, Expect, Payload, Shape, Untranslated, WhenMissing};
 use rounds_map::models::FirstSeenOver;
 
 keys! {
@@ -170,6 +170,10 @@ keys! {
         optional payload: Payload = "id_only",
         /// The canonical URL of the topic, for FHIR subscriptions. Default: one that names the action.
         optional topic: Text = "https://clinic.example.org/SubscriptionTopic/appointments",
+        /// By the paths of the body, what the EHR's codes there are called in the message.
+        optional codes: Pairs<Pairs<LiteralText>> = "{\"Patient.Demographics.Sex\": {\"F\": \"Female\", \"M\": \"Male\"}}",
+        /// What becomes of a code that `codes` does not have: `keep` (it is told as it is), `null`, or `park`, which lets the change wait. Default keep.
+        optional unknown: Untranslated = "park",
         /// By the paths of the body, what is put there before the model completes it. jq marked with `=` reads `body` and `event`
         /// besides what the body reads; where it gives nothing, the value stays.
         optional put: Pairs<BodyTree> = "{\"Visit.Reason\": \"= .body.Visit.Reason // .event\"}",

@@ -645,6 +645,16 @@ const STOPS: &[Stop] = &[
     ("number_with_leading_zeros", "IDType: MR", "IDType: 007"),
     ("event_without_model", "model: Scheduling", "event: New"),
     (
+        "unknown_without_codes",
+        "model: Scheduling",
+        "model: Scheduling\n      unknown: park",
+    ),
+    (
+        "codes_of_no_path",
+        "model: Scheduling",
+        "model: Scheduling\n      codes: { Patient.Demographics.Sexx: { F: Female } }",
+    ),
+    (
         "statuses_without_model",
         "model: Scheduling",
         "statuses: { cancelled: X }",

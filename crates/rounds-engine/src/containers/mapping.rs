@@ -1,7 +1,7 @@
 //! From a filled container to a notification's body.
 
 use super::event;
-use super::modify;
+use super::modify::{self, Modified};
 use super::scope::Scope;
 use super::subscribe::{self, Wanted};
 use super::wrap;
@@ -64,6 +64,7 @@ pub(super) async fn map(
         shape: action.notify.shape,
         gaps,
         changed: written.changed,
+        unknown: written.unknown,
         filtered: written.wanted.not_by,
         detected_at: container.detected_at,
         created_at,
@@ -90,6 +91,8 @@ pub(super) struct Written {
     pub(super) event: String,
     pub(super) body: Document,
     pub(super) changed: Vec<String>,
+    /// Where it has values that no translation knows.
+    pub(super) unknown: Vec<String>,
     pub(super) wanted: Wanted,
 }
 
@@ -110,18 +113,7 @@ pub(super) fn write(
 ) -> Result<Result<Written, Silence>, Trouble> {
     let rule = &action.notify.body;
     let before_scope = scope.before();
-    let (rendered, before) = match rule.template() {
-        Some(body) => (
-            render(body, &scope)?,
-            before_scope
-                .as_ref()
-                .map(|before| body.render_what_can_be(before)),
-        ),
-        None => (
-            record_of(scope.json()),
-            before_scope.as_ref().map(record_of),
-        ),
-    };
+    let (rendered, before) = rendered(rule, &scope, before_scope.as_ref())?;
     let source = SourceForm::of(action);
     let read = |text: &str| source.read(text);
     let times = source.times(&read);
@@ -165,21 +157,14 @@ pub(super) fn write(
         }
     };
     let modifiers = &action.notify.modifiers;
-    let body = match modifiers.as_slice() {
-        [] => body,
+    let Modified { body, unknown } = match modifiers.as_slice() {
+        [] => Modified {
+            body,
+            unknown: Vec::new(),
+        },
         _ => modify::modified(&body, modifiers, &scope.with_message(&event, &body))?,
     };
-    let body = match rule {
-        // Of a FHIR message the model gives the event only.
-        BodyRule::Model { model, .. } if !action.notify.shape.is_fhir() => {
-            (model.fill(&decision.event, &body, meta, times)).map_err(|errors| {
-                refused(&format!("{} {}", model.name(), decision.event), &errors)
-            })?
-        }
-        BodyRule::Own { model, .. } if !action.notify.shape.is_fhir() => (model.fill(&body, times))
-            .map_err(|errors| refused(&format!("the schema `{}`", model.name()), &errors))?,
-        _ => body,
-    };
+    let body = completed(action, &decision.event, body, meta, times)?;
     let wanted = if action.to.iter().all(Subscription::is_for_all) {
         Wanted {
             by: action.to.iter().map(|to| to.destination.clone()).collect(),
@@ -207,8 +192,44 @@ pub(super) fn write(
         event,
         body: Document::new(body.to_bytes()),
         changed,
+        unknown,
         wanted,
     }))
+}
+
+/// What the user's body makes of a record, and what it would have made of it as it was before.
+fn rendered(
+    rule: &BodyRule,
+    scope: &Scope,
+    before: Option<&Json>,
+) -> Result<(Json, Option<Json>), Trouble> {
+    Ok(match rule.template() {
+        Some(body) => (
+            render(body, scope)?,
+            before.map(|before| body.render_what_can_be(before)),
+        ),
+        None => (record_of(scope.json()), before.map(record_of)),
+    })
+}
+
+/// A body as its model, or the user's schema, has it. Of a FHIR message the model gives the event only.
+fn completed(
+    action: &Action,
+    event: &str,
+    body: Json,
+    meta: &Meta,
+    times: SourceTimes<'_>,
+) -> Result<Json, Trouble> {
+    if action.notify.shape.is_fhir() {
+        return Ok(body);
+    }
+    match &action.notify.body {
+        BodyRule::Model { model, .. } => (model.fill(event, &body, meta, times))
+            .map_err(|errors| refused(&format!("{} {event}", model.name()), &errors)),
+        BodyRule::Own { model, .. } => (model.fill(&body, times))
+            .map_err(|errors| refused(&format!("the schema `{}`", model.name()), &errors)),
+        BodyRule::Whole | BodyRule::Free(_) => Ok(body),
+    }
 }
 
 /// What of a whole container can differ from what was known.

@@ -9,16 +9,39 @@ use rounds_map::{Edit, Json, edited};
 /// The code of a value that a translation does not have, where the policy is to wait for it.
 const UNTRANSLATED: Code = Code::new("R0412");
 
-/// The body with every modifier's deed done. `scope` is what the body was made of, with `body` and `event`.
-pub(super) fn modified(body: &Json, modifiers: &[Modifier], scope: &Json) -> Result<Json, Trouble> {
-    let mut body = body.clone();
-    for Modifier { path, deed } in modifiers {
-        body = edited(&body, path, &mut |value| done(deed, path, value, scope))?;
-    }
-    Ok(body)
+/// A body with every modifier's deed done.
+pub(super) struct Modified {
+    pub(super) body: Json,
+    /// Where it has values that no translation knows, each path once.
+    pub(super) unknown: Vec<String>,
 }
 
-fn done(deed: &ModifierDeed, path: &str, value: &Json, scope: &Json) -> Result<Edit, Trouble> {
+/// Does every modifier's deed. `scope` is what the body was made of, with `body` and `event`.
+pub(super) fn modified(
+    body: &Json,
+    modifiers: &[Modifier],
+    scope: &Json,
+) -> Result<Modified, Trouble> {
+    let mut modified = Modified {
+        body: body.clone(),
+        unknown: Vec::new(),
+    };
+    for Modifier { path, deed } in modifiers {
+        let unknown = &mut modified.unknown;
+        modified.body = edited(&modified.body, path, &mut |value| {
+            done(deed, path, value, scope, unknown)
+        })?;
+    }
+    Ok(modified)
+}
+
+fn done(
+    deed: &ModifierDeed,
+    path: &str,
+    value: &Json,
+    scope: &Json,
+    unknown: &mut Vec<String>,
+) -> Result<Edit, Trouble> {
     match deed {
         ModifierDeed::Delete => Ok(Edit::Delete),
         ModifierDeed::Put(put) => {
@@ -26,15 +49,24 @@ fn done(deed: &ModifierDeed, path: &str, value: &Json, scope: &Json) -> Result<E
             let put = put.map_err(|error| failed(format!("`notify.put` at `{path}`: {error}")))?;
             Ok(put.map_or(Edit::Keep, Edit::Put))
         }
-        ModifierDeed::Translate(set) => translated(set, path, value),
+        ModifierDeed::Translate(set) => translated(set, path, value, unknown),
     }
 }
 
-fn translated(set: &Translation, path: &str, value: &Json) -> Result<Edit, Trouble> {
+fn translated(
+    set: &Translation,
+    path: &str,
+    value: &Json,
+    unknown: &mut Vec<String>,
+) -> Result<Edit, Trouble> {
     let Some(text) = value.scalar_text() else {
         return Ok(Edit::Keep);
     };
-    match (set.values.get(&text), set.otherwise) {
+    let known = set.values.get(&text);
+    if known.is_none() && !unknown.iter().any(|known| known == path) {
+        unknown.push(path.to_owned());
+    }
+    match (known, set.otherwise) {
         (Some(to), _) => Ok(Edit::Put(Json::string(to))),
         (None, Untranslated::Keep) => Ok(Edit::Keep),
         (None, Untranslated::Null) => Ok(Edit::Put(Json::null())),

@@ -8,6 +8,7 @@ mod batches;
 mod bodies;
 mod cases;
 mod changes;
+mod codes;
 mod connectors;
 mod containers;
 mod cursors;

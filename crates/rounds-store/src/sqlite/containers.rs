@@ -3,7 +3,7 @@
 use super::codec::{At, CodeText, ContainerWord, KindWord, VersionBytes, former_of, lease_end};
 use super::error::Result;
 use super::names::Names;
-use super::{bodies, claim, notifications, order};
+use super::{bodies, claim, findings, notifications, order};
 use jiff::Timestamp;
 use rounds_domain::ports::Claimed;
 use rounds_domain::{
@@ -190,6 +190,7 @@ fn settle_one(connection: &Connection, settlement: &ContainerSettlement) -> Resu
             destinations,
         } => {
             notifications::insert(connection, standing.action, notification, destinations)?;
+            findings::count_unknown(connection, standing.action, notification)?;
             delete(connection, &standing)?;
             leave(connection, &standing)
         }

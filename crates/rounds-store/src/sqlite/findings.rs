@@ -3,8 +3,11 @@
 use super::codec::{At, CodeText};
 use super::error::Result;
 use jiff::Timestamp;
-use rounds_domain::{FeedName, Finding, FindingUpdate, Sighting, plain};
+use rounds_domain::{Code, FeedName, Finding, FindingUpdate, Notification, Sighting, plain};
 use rusqlite::{Connection, params};
+
+/// Values that no translation knows.
+const UNKNOWN_CODES: Code = Code::new("R0377");
 
 /// Notes what a round saw, and forgets what is gone.
 pub(crate) fn note(
@@ -37,6 +40,36 @@ pub(crate) fn note(
             .prepare_cached("DELETE FROM findings WHERE action = ?1 AND feed = ?2 AND code = ?3")?
             .execute(params![action, feed.as_str(), CodeText(*code)])?;
     }
+    Ok(())
+}
+
+/// Counts a notification whose body has values that no translation knows. A day without one, and the next round finds it gone.
+pub(crate) fn count_unknown(
+    connection: &Connection,
+    action: i64,
+    notification: &Notification,
+) -> Result<()> {
+    if notification.unknown.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "codes that the mapping does not know, at {}",
+        notification.unknown.join(", ")
+    );
+    connection
+        .prepare_cached(
+            "INSERT INTO findings (action, feed, code, records, message, hint, first_seen_at, last_seen_at)
+                 VALUES (?1, 'changes', ?2, 1, ?3, ?4, ?5, ?5)
+             ON CONFLICT DO UPDATE SET records = records + 1, message = excluded.message,
+                 last_seen_at = excluded.last_seen_at",
+        )?
+        .execute(params![
+            action,
+            CodeText(UNKNOWN_CODES),
+            plain(&message),
+            "add them to `notify.codes` or to the translation; `unknown` says what becomes of them",
+            At(notification.created_at),
+        ])?;
     Ok(())
 }
 

@@ -101,6 +101,7 @@ pub(crate) fn notification(container: &Container, seconds: i64) -> Notification 
         body: container.record.clone(),
         gaps: Vec::new(),
         changed: Vec::new(),
+        unknown: Vec::new(),
         filtered: Vec::new(),
         shape: rounds_domain::plan::Shape::Plain,
         detected_at: container.detected_at,

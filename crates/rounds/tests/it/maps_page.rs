@@ -2,7 +2,7 @@
 
 use crate::support::made_page;
 use rounds_config::{MapFacts, Sources, load, maps};
-use rounds_domain::plan::{Action, BodyRule, Lookup};
+use rounds_domain::plan::{Action, BodyRule, Lookup, ModifierDeed};
 use rounds_map::Body;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -78,6 +78,16 @@ fn section(map: &MapFacts, action: &Action) -> String {
     }
     if let Some(status) = status {
         _ = writeln!(text, "Status: `{}`.", status.text().trim());
+    }
+    for modifier in &action.notify.modifiers {
+        if let ModifierDeed::Translate(codes) = &modifier.deed {
+            let codes = codes
+                .values
+                .iter()
+                .map(|(code, name)| format!("{code} {name}"));
+            let codes: Vec<String> = codes.collect();
+            _ = writeln!(text, "Codes of `{}`: {}.", modifier.path, codes.join(", "));
+        }
     }
     text.push_str("\n| field | comes from |\n|---|---|\n");
     let mut found = Vec::new();

@@ -6,7 +6,8 @@ use crate::face::NotifyKeys;
 use crate::lower::Known;
 use crate::lower::body;
 use crate::tree::Scalar;
-use rounds_domain::plan::{BodyRule, Modifier, ModifierDeed};
+use rounds_domain::plan::{BodyRule, Modifier, ModifierDeed, Translation, Untranslated};
+use std::sync::Arc;
 
 /// What modifiers and filters read besides what the body reads.
 pub(in crate::lower) const OF_MESSAGES: [&str; 2] = ["body", "event"];
@@ -19,6 +20,7 @@ pub(super) fn lower(
     findings: &mut Findings<'_>,
 ) -> Result<Vec<Modifier>, Reported> {
     let mut modifiers = Vec::new();
+    codes_of(keys, rule, &mut modifiers, findings)?;
     let mut roots = roots.to_vec();
     roots.extend(OF_MESSAGES);
     for pair in keys.put.value().into_iter().flat_map(|pairs| &pairs.pairs) {
@@ -63,6 +65,37 @@ pub(super) fn lower(
         });
     }
     Ok(modifiers)
+}
+
+/// What codes are called: the first that is done, so that what users put there themselves is not taken for a code.
+fn codes_of(
+    keys: &NotifyKeys,
+    rule: Option<&BodyRule>,
+    modifiers: &mut Vec<Modifier>,
+    findings: &mut Findings<'_>,
+) -> Result<(), Reported> {
+    let otherwise = keys.unknown.or(Untranslated::default());
+    let tables = keys.codes.value();
+    for table in tables.into_iter().flat_map(|tables| &tables.pairs) {
+        let path = path(&table.key, rule, findings)?;
+        let codes = table.value.pairs.iter();
+        let codes = codes.map(|code| (code.key.text.clone(), code.value.0.text.clone()));
+        modifiers.push(Modifier {
+            deed: ModifierDeed::Translate(Arc::new(Translation {
+                name: "codes".to_owned(),
+                values: codes.collect(),
+                otherwise,
+            })),
+            path,
+        });
+    }
+    if let (None, Some(unknown)) = (tables, keys.unknown.here()) {
+        findings
+            .error(codes::MISMATCHED_KEYS, unknown.key, "`unknown` without `codes`")
+            .help("write the codes that are known: `codes: { Patient.Demographics.Sex: { F: Female, M: Male } }`, or take it out");
+        return Err(Reported);
+    }
+    Ok(())
 }
 
 /// A path of the body, as far as the model knows.
