@@ -147,8 +147,8 @@ keys! {
         optional map: Text = "fhir-r4/scheduling",
         /// A data model that completes the body: the name of one, or a JSON Schema of your own.
         optional model: ModelWord = "Scheduling",
-        /// The model's event: a literal, or jq marked with `=` that gives its name, or null to tell nothing; `.change.event` is what the
-        /// model's own rules say. Default: what they say.
+        /// The model's event: a literal; `from_state`, for what the model's own rules say of what the record was and is; or jq marked with `=` that gives its
+        /// name, or null to tell nothing, where `.change.event` is what those rules say. Default: `from_state`.
         optional event: Marked = "= if .record.walkIn then \"New\" else .change.event end",
         /// jq marked with `=`, over record, previous, change and the lookups: the record's status. Default: where the model has a
         /// field for it.

@@ -282,6 +282,22 @@ fn a_model_body_has_its_events() {
 }
 
 #[test]
+fn an_event_from_the_state_may_be_said() {
+    let text = SMALL.replace(
+        "model: Scheduling",
+        "model: Scheduling\n      event: from_state",
+    );
+    let plan = plan(&text);
+    assert!(matches!(
+        action(&plan, "appointments").notify.body,
+        BodyRule::Model {
+            event: EventRule::Derived,
+            ..
+        }
+    ));
+}
+
+#[test]
 fn a_user_says_how_their_records_say_it() {
     let text = SMALL.replace(
         "model: Scheduling",

@@ -9,6 +9,9 @@ use rounds_domain::plan::EventRule;
 use rounds_map::Filter;
 use rounds_map::models::{FirstSeenOver, Model, Ways};
 
+/// The word for what the model's own rules find, which is what is done where nothing is said.
+const FROM_STATE: &str = "from_state";
+
 pub(super) fn lower(
     model: &'static Model,
     given: &Given<Marked>,
@@ -30,6 +33,9 @@ pub(super) fn lower(
             ..
         }) => {
             let name = scalar.text.as_str();
+            if name == FROM_STATE {
+                return Some(EventRule::Derived);
+            }
             let events: Vec<&str> = model.events().collect();
             if events.contains(&name) {
                 return Some(EventRule::Fixed(name.to_owned()));
@@ -41,7 +47,7 @@ pub(super) fn lower(
                     scalar.place,
                     format!("`{shown}` is no event of {}", model.name()),
                 )
-                .nearest(name, events.iter().copied());
+                .nearest(name, events.iter().copied().chain([FROM_STATE]));
             None
         }
     }
