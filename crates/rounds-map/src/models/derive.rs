@@ -3,8 +3,8 @@
 use super::Model;
 use super::path::is_empty;
 use super::rules::{Condition, Rule, Rules, Verdict, word};
-use crate::Json;
 use crate::values_at;
+use crate::{Json, JsonKind};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -186,10 +186,29 @@ impl Seen<'_> {
             Condition::Moved(paths) => paths.iter().any(|path| self.moved(path)),
             Condition::Has(path) => has(self.observed.now, path),
             Condition::Lacks(path) => !has(self.observed.now, path),
-            Condition::Gained(path) => {
-                let had = self.observed.before.is_some_and(|body| has(body, path));
-                has(self.observed.now, path) && !had
-            }
+            Condition::Gained(path) => self.gained(path),
+        }
+    }
+
+    /// Whether there is a value where there was none, or an item in a list that was not in it.
+    fn gained(&self, path: &str) -> bool {
+        let entries = |body: &Json| -> Vec<Json> {
+            let values = values_at(body, path).into_iter();
+            let entries = values.flat_map(|value| match value.kind() {
+                JsonKind::Array => value.items().collect(),
+                _ => vec![value],
+            });
+            entries.filter(|entry| !is_empty(entry)).collect()
+        };
+        let is_list = values_at(self.observed.now, path)
+            .iter()
+            .any(|value| value.kind() == JsonKind::Array);
+        let now = entries(self.observed.now);
+        let before = self.observed.before.map(entries).unwrap_or_default();
+        if is_list {
+            now.iter().any(|entry| !before.contains(entry))
+        } else {
+            !now.is_empty() && before.is_empty()
         }
     }
 

@@ -211,6 +211,9 @@ fn a_visit_s_events_follow_its_status_and_its_place() {
 fn a_patient_without_a_visit_is_new_changed_or_merged() {
     let patient = |text: &str| match text {
         "merged" => json(r#"{"Patient":{"PreviousIdentifiers":[{"ID":"1","IDType":"MR"}]}}"#),
+        "merged again" => json(
+            r#"{"Patient":{"PreviousIdentifiers":[{"ID":"1","IDType":"MR"},{"ID":"2","IDType":"MR"}]}}"#,
+        ),
         _ => json(r#"{"Patient":{},"Visit":{"VisitNumber":null,"Location":{}}}"#),
     };
     let table = [
@@ -219,6 +222,8 @@ fn a_patient_without_a_visit_is_new_changed_or_merged() {
         ("plain", "merged", "PatientMerge"),
         ("-", "merged", "PatientMerge"),
         ("merged", "merged", "PatientUpdate"),
+        ("merged", "merged again", "PatientMerge"),
+        ("merged again", "merged", "PatientUpdate"),
         ("plain", "-", "silent"),
     ];
     for (before, now, event) in table {
