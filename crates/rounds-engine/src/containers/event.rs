@@ -23,7 +23,8 @@ const RULED_OUT: Code = Code::new("R0411");
 pub(super) struct Seen<'s> {
     pub(super) kind: ChangeKind,
     pub(super) former: Former,
-    pub(super) at: Timestamp,
+    /// Since when the rounds are made that found it.
+    pub(super) watched_since: Timestamp,
     pub(super) now: &'s Json,
     pub(super) before: Option<&'s Json>,
     pub(super) changed: &'s [String],
@@ -128,7 +129,7 @@ fn derive(rule: &BodyRule, seen: &Seen<'_>, scope: &Scope) -> Result<Option<Deri
             (ChangeKind::Updated, _) => Happened::Changed,
             (ChangeKind::Deleted, _) => Happened::Gone,
         },
-        at: seen.at,
+        watched_since: seen.watched_since,
         now: seen.now,
         before: seen.before,
         status: status.as_ref().map(|(now, before)| (now, before)),

@@ -95,7 +95,12 @@ pub fn map_fixture(action: &Action, fixture: Fixture) -> FixtureOutcome {
             scope.add(answer)?;
         }
         let meta = mapping::meta(action, &container, Timestamp::UNIX_EPOCH);
-        mapping::write(action, &container, scope, &meta, None)
+        let around = mapping::Around {
+            meta: &meta,
+            base_url: None,
+            watched_since: None,
+        };
+        mapping::write(action, &container, scope, &around)
     });
     match mapped {
         Ok(Ok(Written {

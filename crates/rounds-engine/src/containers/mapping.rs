@@ -11,7 +11,9 @@ use crate::round::instant;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rounds_domain::plan::{Action, BodyRule, CursorRule, DateField, Subscription};
-use rounds_domain::{Code, Container, DestinationName, Document, Gap, Notification};
+use rounds_domain::{
+    Code, Container, DestinationName, Document, FeedKey, Former, Gap, Notification,
+};
 use rounds_map::models::{Meta, ModelErrors, SourceTimes};
 use rounds_map::{Body, Json, differences};
 use std::sync::Arc;
@@ -38,12 +40,20 @@ pub(super) async fn map(
     base_url: Option<Url>,
 ) -> Result<Mapped, Trouble> {
     let created_at = ports.clock.now();
+    let watched_since = watched_since(ports, action, container).await;
     let meta = meta(action, container, created_at);
     let for_mapping = Arc::clone(action);
     let of = container.clone();
     let written = ports
         .evaluator
-        .run(move || write(&for_mapping, &of, scope, &meta, base_url.as_ref()))
+        .run(move || {
+            let around = Around {
+                meta: &meta,
+                base_url: base_url.as_ref(),
+                watched_since,
+            };
+            write(&for_mapping, &of, scope, &around)
+        })
         .await
         .map_err(|error| Trouble::not_evaluated("mapping", error))??;
     let written = match written {
@@ -70,6 +80,27 @@ pub(super) async fn map(
         created_at,
     };
     Ok(Mapped::Told(Box::new(notification), written.wanted.by))
+}
+
+/// What a message is written with besides its container.
+pub(super) struct Around<'a> {
+    pub(super) meta: &'a Meta,
+    /// Where the EHR is.
+    pub(super) base_url: Option<&'a Url>,
+    /// Since when the action's rounds are made, where that matters and is known.
+    pub(super) watched_since: Option<Timestamp>,
+}
+
+/// Since when the rounds are made that found a record of which nobody knows whether it is new. It matters to nothing else.
+async fn watched_since(ports: &Ports, action: &Action, container: &Container) -> Option<Timestamp> {
+    if container.former != Former::Unknown {
+        return None;
+    }
+    let mut key = FeedKey::whole(action.name.clone(), action.changes.name.clone());
+    key.partition.clone_from(&container.partition);
+    // What cannot be read now is as good as unknown: then it counts from when the record was found.
+    let states = ports.store.feed_states(&[key]).await.ok()?;
+    states.first().and_then(|state| state.began_at)
 }
 
 /// What a message says about itself.
@@ -108,8 +139,7 @@ pub(super) fn write(
     action: &Action,
     container: &Container,
     mut scope: Scope,
-    meta: &Meta,
-    base_url: Option<&Url>,
+    around: &Around<'_>,
 ) -> Result<Result<Written, Silence>, Trouble> {
     let rule = &action.notify.body;
     let before_scope = scope.before();
@@ -130,7 +160,7 @@ pub(super) fn write(
     let seen = event::Seen {
         kind: container.kind,
         former: container.former,
-        at: container.detected_at,
+        watched_since: around.watched_since.unwrap_or(container.detected_at),
         now: &now,
         before: before.as_ref(),
         changed: &changed,
@@ -164,7 +194,7 @@ pub(super) fn write(
         },
         _ => modify::modified(&body, modifiers, &scope.with_message(&event, &body))?,
     };
-    let body = completed(action, &decision.event, body, meta, times)?;
+    let body = completed(action, &decision.event, body, around.meta, times)?;
     let wanted = if action.to.iter().all(Subscription::is_for_all) {
         Wanted {
             by: action.to.iter().map(|to| to.destination.clone()).collect(),
@@ -185,7 +215,7 @@ pub(super) fn write(
             }
         },
         changed: &changed,
-        base_url,
+        base_url: around.base_url,
     };
     let body = wrap::wrapped(&told, body)?;
     Ok(Ok(Written {

@@ -205,3 +205,19 @@ async fn the_day_on_which_a_record_was_made_decides_but_for_the_day_of_the_begin
     ];
     assert_eq!(lines(&world.received()), expected);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_came_and_went_while_rounds_was_down_is_told() {
+    let world = World::with(&with(&[MODEL]));
+    let rows = shows(&world);
+    world.run_for(25).await;
+    let walk_in = world.now() + 24.hours();
+    world.pass(3 * 24 * 60 * 60).await;
+    *rows.lock().expect("not poisoned") =
+        vec![appointment(1, &walk_in.to_string(), walk_in, walk_in, 1)];
+    world.run_for(25).await;
+    assert_eq!(
+        lines(&world.received()),
+        ["1 New from -, unknown (unknown)"]
+    );
+}

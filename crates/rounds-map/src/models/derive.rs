@@ -8,7 +8,7 @@ use crate::{Json, JsonKind};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
-/// What began longer ago than this is past.
+/// What began longer than this before anybody watched is past.
 const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// How a user's records say it, where it differs from the model's own rules.
@@ -48,8 +48,8 @@ pub enum Happened {
 pub struct Observed<'o> {
     /// What happened.
     pub happened: Happened,
-    /// When that was found.
-    pub at: Timestamp,
+    /// Since when the record would have been seen.
+    pub watched_since: Timestamp,
     /// The body as it is now; as it was last seen if the record is gone.
     pub now: &'o Json,
     /// The body as it was before; None where nothing was known.
@@ -212,14 +212,14 @@ impl Seen<'_> {
         }
     }
 
-    /// Whether an instant lies so far back that nobody waits for it any more.
+    /// Whether an instant was over before anybody watched: what came later is told, however late it is seen.
     fn is_past(&self, path: &str) -> bool {
         let instants = values_at(self.observed.now, path);
         let instants = instants
             .iter()
             .filter_map(|value| value.as_str()?.parse().ok());
-        let since = |at: Timestamp| self.observed.at.duration_since(at);
-        instants.max().is_some_and(|at| since(at) > A_DAY)
+        let before = |at: Timestamp| self.observed.watched_since.duration_since(at);
+        instants.max().is_some_and(|at| before(at) > A_DAY)
     }
 
     fn moved(&self, path: &str) -> bool {

@@ -41,7 +41,7 @@ fn derive(
     };
     let observed = Observed {
         happened,
-        at: Timestamp::UNIX_EPOCH,
+        watched_since: Timestamp::UNIX_EPOCH,
         now,
         before,
         status: None,
@@ -197,7 +197,7 @@ fn a_visit_s_events_follow_its_status_and_its_place() {
         };
         let observed = Observed {
             happened,
-            at: Timestamp::UNIX_EPOCH,
+            watched_since: Timestamp::UNIX_EPOCH,
             now: body,
             before: previous,
             status: Some(status),
@@ -327,7 +327,7 @@ fn whether_only_the_state_is_another_is_said() {
         let (before, now) = (appointment(before), appointment(now));
         let observed = Observed {
             happened: Happened::Changed,
-            at: Timestamp::UNIX_EPOCH,
+            watched_since: Timestamp::UNIX_EPOCH,
             now: &now,
             before: Some(&before),
             status: None,

@@ -11,7 +11,7 @@
 //!   EVENT CODE
 //! ```
 //! Conditions: `first` (the record was not known), `unsure` (nor is it known whether it was there before), `past PATH` (an instant more
-//! than a day before the change was found), `gone` (it is not there any more), `is STATE...`, `was STATE...`,
+//! than a day before the rounds began), `gone` (it is not there any more), `is STATE...`, `was STATE...`,
 //! `moved PATH...` (one of them had a value, has one, and not the same), `has PATH`, `lacks PATH`, `gained PATH` (it had no value
 //! and has, or a list has an item that it had not). Of a record that is gone, `was` is the state that was last seen, and `is` never holds. `silent` is
 //! not told; `quiet` is not told unless the user asks for it. What follows `;` is put into the message. A path goes through
