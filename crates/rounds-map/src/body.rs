@@ -101,13 +101,16 @@ impl Body {
         })
     }
 
-    /// Whether an expression names `word`. It may do so without reading it.
-    pub fn mentions(&self, word: &str) -> bool {
+    /// Whether one of its expressions is so.
+    pub fn has_expression(&self, is_so: &impl Fn(&Filter) -> bool) -> bool {
         match self {
             Self::Literal(_) => false,
-            Self::Expression(filter) => filter.text().contains(word),
-            Self::Array(items) => items.iter().any(|item| item.mentions(word)),
-            Self::Object(members) => members.iter().any(|(_, member)| member.mentions(word)),
+            Self::Expression(filter) => is_so(filter),
+            Self::Array(items) => items.iter().any(|item| item.has_expression(is_so)),
+            Self::Object(members) => {
+                let mut members = members.iter();
+                members.any(|(_, member)| member.has_expression(is_so))
+            }
         }
     }
 

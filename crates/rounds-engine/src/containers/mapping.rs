@@ -24,6 +24,10 @@ const MAPPING_FAILED: Code = Code::new("R0406");
 /// The code of a body that its data model does not accept.
 const MODEL_REFUSED: Code = Code::new("R0407");
 
+/// What expressions read of a change, and of it where the EHR is.
+const CHANGE: &str = "change";
+const CHANGE_BASE_URL: &str = "change.base_url";
+
 /// What a container becomes.
 pub(super) enum Mapped {
     Told(Box<Notification>, Vec<DestinationName>),
@@ -171,7 +175,7 @@ pub(super) fn write(
         Err(silence) => return Ok(Err(silence)),
     };
     // What reads the decision could not be known before it.
-    if let Some(body) = rule.template().filter(|body| body.mentions("change")) {
+    if let Some(body) = rule.template().filter(|body| reads_decision(body)) {
         now = render(body, &scope)?;
     }
     let event = match rule {
@@ -265,6 +269,15 @@ fn completed(
 /// What of a whole container can differ from what was known.
 fn record_of(scope: &Json) -> Json {
     Json::object([("record", scope.get("record").unwrap_or_else(Json::null))])
+}
+
+/// Whether a body reads what is known only when the event is decided. Where the EHR is, is known before.
+fn reads_decision(body: &Body) -> bool {
+    body.has_expression(&|leaf| {
+        let text = leaf.text();
+        let mut found = text.match_indices(CHANGE);
+        found.any(|(at, _)| !text[at..].starts_with(CHANGE_BASE_URL))
+    })
 }
 
 fn render(body: &Body, scope: &Scope) -> Result<Json, Trouble> {
