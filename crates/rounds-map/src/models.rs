@@ -35,6 +35,9 @@ pub(crate) use formats::{date, date_time};
 pub use tree::FieldRow;
 pub use validate::{Validated, validate};
 
+/// Stands in paths for a member that no model names: an expression may have taken its name from a record.
+pub(crate) const UNNAMED: &str = "*";
+
 /// A data model: its events, and the fields of its messages.
 pub struct Model {
     name: &'static str,

@@ -72,8 +72,8 @@ impl OwnModel {
         &self.name
     }
 
-    /// Completes `body` as far as the schema says what must be there, in the schema's order: what is left out and has a `default` or a `const`, may
-    /// be null, or must be there and is an object or a list. Dates and times are brought into the form that their `format` has.
+    /// Completes `body` as far as the schema says what must be there, in the schema's order: what is required, is left out, and has a
+    /// `const` or a `default`, may be null, or is an object or a list. Dates and times are brought into the form that their `format` has.
     ///
     /// # Errors
     ///

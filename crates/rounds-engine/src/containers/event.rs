@@ -172,6 +172,9 @@ fn silence(seen: &Seen<'_>, was: Option<&str>, is: Option<&str>) -> String {
             .to_owned()
     };
     match seen.kind {
+        ChangeKind::Created if seen.former == Former::Unknown && is.is_none() => {
+            "it was over before the rounds began, and nobody knows whether it is new: not told (`first_seen_over: tell` tells it)".to_owned()
+        }
         ChangeKind::Created => format!("first seen when it was {} already: not told", state(is)),
         ChangeKind::Updated if was == is => format!("it is {} as before: not told", state(is)),
         ChangeKind::Updated => format!("it was {} and is {}: not told", state(was), state(is)),

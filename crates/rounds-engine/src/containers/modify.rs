@@ -59,7 +59,8 @@ fn translated(
     value: &Json,
     unknown: &mut Vec<String>,
 ) -> Result<Edit, Trouble> {
-    let Some(text) = value.scalar_text() else {
+    // An empty text is how some APIs write that there is none.
+    let Some(text) = value.scalar_text().filter(|text| !text.is_empty()) else {
         return Ok(Edit::Keep);
     };
     let known = set.values.get(&text);

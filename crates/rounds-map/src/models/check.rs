@@ -1,6 +1,8 @@
 //! Whether a body is of a model's shape: as far as it is known before there is a record, and whole when there is one.
 
-use super::{Certainty, Events, Field, Model, ModelError, ModelProblem, Scalar, Shape, path};
+use super::{
+    Certainty, Events, Field, Model, ModelError, ModelProblem, Scalar, Shape, UNNAMED, path,
+};
 use crate::body::{Body, Path};
 use crate::nearest::nearest;
 use crate::{Json, JsonKind};
@@ -162,7 +164,12 @@ impl Checker<'_> {
             let left_out =
                 self.stage == Stage::Rendered && fields.iter().any(|field| field.name == key);
             if !left_out && !present.iter().any(|field| field.name == key) {
-                let step = self.path.enter_member(key);
+                // What a user wrote was checked when it was read; this may be a name that a record gave.
+                let shown = match self.stage {
+                    Stage::Written | Stage::Message => key,
+                    Stage::Rendered => UNNAMED,
+                };
+                let step = self.path.enter_member(shown);
                 let nearest =
                     nearest(key, present.iter().map(|field| field.name)).map(str::to_owned);
                 let event = self.event.to_owned();

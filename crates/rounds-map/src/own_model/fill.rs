@@ -92,17 +92,16 @@ impl Filler<'_> {
 
     /// What is there where nothing was given.
     fn absent(&mut self, node: &Node, is_required: bool) -> Option<Json> {
-        if node.default.is_some() {
-            return node.default.clone();
+        // What need not be there is left out: written in, it might be what the schema does not want beside something else.
+        if !is_required {
+            return None;
         }
-        if node.constant.is_some() && is_required {
-            return node.constant.clone();
+        let said = node.constant.as_ref().or(node.default.as_ref());
+        if said.is_some() {
+            return said.cloned();
         }
         if node.says_null() {
             return Some(Json::null());
-        }
-        if !is_required {
-            return None;
         }
         if node.is_object() {
             return Some(self.object(node, &Json::object::<String>([])));

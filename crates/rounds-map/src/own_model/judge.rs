@@ -2,7 +2,7 @@
 
 use super::OwnModelError;
 use super::tree::{Node, Type};
-use crate::models::{ModelError, ModelProblem};
+use crate::models::{ModelError, ModelProblem, UNNAMED};
 use crate::nearest::nearest;
 use crate::{Json, JsonKind};
 use jsonschema::error::{TypeKind, ValidationErrorKind};
@@ -51,7 +51,7 @@ pub(super) fn errors(
 }
 
 fn ours(tree: &Node, error: &ValidationError<'_>) -> Vec<ModelError> {
-    let path = path(error.instance_path());
+    let path = path(tree, error.instance_path());
     let under = |name: &str| match path.as_str() {
         "." => name.to_owned(),
         path => format!("{path}.{name}"),
@@ -61,7 +61,7 @@ fn ours(tree: &Node, error: &ValidationError<'_>) -> Vec<ModelError> {
         let properties = here.iter().flat_map(|node| &node.properties);
         let properties: Vec<&str> = properties.map(|(known, _)| known.as_str()).collect();
         let one = |name: &String| ModelError {
-            path: under(name),
+            path: under(UNNAMED),
             problem: ModelProblem::NotInSchema {
                 nearest: nearest(name, properties.iter().copied()).map(str::to_owned),
             },
@@ -129,13 +129,21 @@ fn rule(kind: &ValidationErrorKind) -> String {
     format!("{}: {shown}{rest}", kind.keyword())
 }
 
-/// A place of the body as our paths have it.
-fn path(place: &Location) -> String {
+/// A place of the body as our paths have it. What the schema does not name may be a name that a record gave, and so is not shown.
+fn path(tree: &Node, place: &Location) -> String {
     let mut path = crate::body::Path::default();
+    let mut here = Some(tree);
     for step in place {
-        _ = match step {
-            LocationSegment::Property(name) => path.enter_member(&name),
-            LocationSegment::Index(index) => path.enter_item(index),
+        here = match step {
+            LocationSegment::Property(name) => {
+                let known = here.and_then(|node| node.property(&name));
+                _ = path.enter_member(if known.is_some() { &name } else { UNNAMED });
+                known
+            }
+            LocationSegment::Index(index) => {
+                _ = path.enter_item(index);
+                here.and_then(|node| node.items.as_deref())
+            }
         };
     }
     path.shown()

@@ -9,7 +9,7 @@ const VISIT: &str = r##"{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "type": "object",
   "additionalProperties": false,
-  "required": ["kind", "visit", "people", "tags"],
+  "required": ["kind", "source", "visit", "people", "tags"],
   "properties": {
     "kind": { "const": "visit" },
     "source": { "type": "string", "default": "clinic" },
@@ -110,7 +110,7 @@ fn what_does_not_fit_is_told_by_path_and_never_by_value() {
         (
             r#""7""#,
             r#""7","minute":1"#,
-            "`visit.minute` is not in the schema; did you mean `minutes`?",
+            "`visit.*` is not in the schema; did you mean `minutes`?",
         ),
         (
             r#""7""#,
@@ -130,7 +130,7 @@ fn what_does_not_fit_is_told_by_path_and_never_by_value() {
         (
             r#"["a"]"#,
             r#"["a"],"people":[{"knows":{"name":1}}]"#,
-            "`people[0].knows.name` is a number where a string is needed; add `| tostring`",
+            "`people[0].knows.*` is a number where a string is needed; add `| tostring`",
         ),
         (
             r#"{"tags""#,
@@ -171,6 +171,24 @@ fn what_is_wrong_with_a_template_is_known_before_there_is_a_record() {
             "`visit.start` is required and has no value",
             "`tags` is required and has no value",
         ]
+    );
+}
+
+#[test]
+fn what_need_not_be_there_is_left_out_and_a_choice_without_null_has_none() {
+    let model = OwnModel::read(
+        "x",
+        br#"{"type":"object","required":["id","state"],"maxProperties":2,"properties":{
+            "id":{"type":"string"},"state":{"type":["string","null"],"enum":["a","b"]},"note":{"type":["string","null"]},"by":{"type":"string","default":"us"}}}"#,
+    )
+    .expect("is a schema");
+    assert_eq!(
+        filled(&model, r#"{"id":"1","state":"a"}"#),
+        r#"{"id":"1","state":"a"}"#
+    );
+    assert_eq!(
+        filled(&model, r#"{"id":"1"}"#),
+        "`state` is required and has no value"
     );
 }
 

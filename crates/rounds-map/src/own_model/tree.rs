@@ -318,10 +318,16 @@ fn types(schema: &Json) -> BTreeSet<Type> {
         JsonKind::Array => given.items().collect(),
         _ => vec![given],
     };
-    words
+    let mut types: BTreeSet<Type> = words
         .iter()
         .filter_map(|word| Type::named(word.as_str()?))
-        .collect()
+        .collect();
+    // A choice without null has none, whatever its type.
+    let choice = schema.get("enum");
+    if choice.is_some_and(|choice| !choice.items().any(|one| one.is_null())) {
+        types.remove(&Type::Null);
+    }
+    types
 }
 
 /// What a local reference (RFC 6901, in a fragment) leads to.
