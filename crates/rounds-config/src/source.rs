@@ -191,8 +191,7 @@ impl Sources {
         if let Some(given) = self.beside.iter().find(|given| given.name == path) {
             return Ok(given.text.clone());
         }
-        let folder = Path::new(self.name(file)).parent();
-        let path = folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path));
+        let path = self.path_beside(file, path);
         let io = |source| ReadError::Io {
             path: path.clone(),
             source,
@@ -202,6 +201,12 @@ impl Sources {
             return Err(ReadError::NoFile { path });
         }
         read_file(&path).map(|source| source.text)
+    }
+
+    /// Where a file is that one of the texts names.
+    pub(crate) fn path_beside(&self, file: usize, path: &str) -> PathBuf {
+        let folder = Path::new(self.name(file)).parent();
+        folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
     }
 
     /// How many texts there are.

@@ -28,7 +28,7 @@ pub const MAX_NUMBER_BYTES: usize = 1_024;
 pub struct Json(pub(crate) Val);
 
 /// What a JSON value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum JsonKind {
     /// `null`
     Null,

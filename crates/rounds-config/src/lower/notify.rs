@@ -12,6 +12,7 @@ use crate::diagnostic::{Findings, Reported};
 use crate::face::NotifyKeys;
 use crate::kinds::{Marked, ModelWord, OneOrMany, Text};
 use crate::reading::{Given, Here};
+use crate::source::Place;
 use rounds_domain::plan::{BodyRule, Frame, Notify, Only, OrderBy, Payload, Shape};
 use rounds_map::Body;
 use rounds_map::models::Model;
@@ -125,16 +126,7 @@ fn with_model(
             )
             .nearest(name, names.iter().copied());
     }
-    let (lowered, place) = match keys.body.here() {
-        Some(here) => (body::lower(&here.value.0, roots, findings), here.key),
-        None => (
-            body::Lowered {
-                body: Some(Body::Object(Vec::new())),
-                places: BTreeMap::new(),
-            },
-            named.place,
-        ),
-    };
+    let (lowered, place) = written(keys, named.place, roots, findings);
     let model = known?;
     let event = event::lower(model, &keys.event, roots, findings);
     let status = event::status(model, keys, roots, findings);
@@ -143,8 +135,7 @@ fn with_model(
     if matches!(keys.body, Given::Wrong) {
         return None;
     }
-    let put = keys.put.value().into_iter().flat_map(|pairs| &pairs.pairs);
-    let put: Vec<&str> = put.map(|pair| pair.key.text.as_str()).collect();
+    let put = put_later(keys);
     shape::check(model, &event, &body, &put, &lowered.places, place, findings);
     Some(BodyRule::Model {
         model,
@@ -153,6 +144,31 @@ fn with_model(
         ways: ways?,
         body,
     })
+}
+
+/// The body that a model completes, and where it stands; an empty one, at the model, where the user wrote none.
+fn written(
+    keys: &NotifyKeys,
+    otherwise: Place,
+    roots: &[&str],
+    findings: &mut Findings<'_>,
+) -> (body::Lowered, Place) {
+    match keys.body.here() {
+        Some(here) => (body::lower(&here.value.0, roots, findings), here.key),
+        None => (
+            body::Lowered {
+                body: Some(Body::Object(Vec::new())),
+                places: BTreeMap::new(),
+            },
+            otherwise,
+        ),
+    }
+}
+
+/// The paths at which `put` gives a value later.
+fn put_later(keys: &NotifyKeys) -> Vec<&str> {
+    let put = keys.put.value().into_iter().flat_map(|pairs| &pairs.pairs);
+    put.map(|pair| pair.key.text.as_str()).collect()
 }
 
 /// Paths of the body.

@@ -55,11 +55,7 @@ fn from_file(
     findings: &mut Findings<'_>,
 ) -> Result<BTreeMap<String, String>, Reported> {
     let scalar = &file.value.0;
-    let beside = Path::new(findings.sources.name(scalar.place.file)).parent();
-    let path = beside.map_or_else(
-        || scalar.text.clone().into(),
-        |folder| folder.join(&scalar.text),
-    );
+    let path = (findings.sources).path_beside(scalar.place.file, &scalar.text);
     match read(&path) {
         Ok(values) => Ok(values),
         Err(words) => {

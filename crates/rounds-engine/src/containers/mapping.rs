@@ -7,13 +7,11 @@ use super::subscribe::{self, Wanted};
 use super::wrap;
 use super::{Silence, Trouble};
 use crate::Ports;
-use crate::round::instant;
+use crate::round::{feed_key, instant};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rounds_domain::plan::{Action, BodyRule, CursorRule, DateField, Subscription};
-use rounds_domain::{
-    Code, Container, DestinationName, Document, FeedKey, Former, Gap, Notification,
-};
+use rounds_domain::{Code, Container, DestinationName, Document, Former, Gap, Notification};
 use rounds_map::models::{Meta, ModelErrors, SourceTimes};
 use rounds_map::{Body, Json, differences};
 use std::sync::Arc;
@@ -100,7 +98,7 @@ async fn watched_since(ports: &Ports, action: &Action, container: &Container) ->
     if container.former != Former::Unknown {
         return None;
     }
-    let mut key = FeedKey::whole(action.name.clone(), action.changes.name.clone());
+    let mut key = feed_key(action, &action.changes);
     key.partition.clone_from(&container.partition);
     // What cannot be read now is as good as unknown: then it counts from when the record was found.
     let states = ports.store.feed_states(&[key]).await.ok()?;

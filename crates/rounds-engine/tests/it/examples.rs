@@ -188,6 +188,24 @@ fn examples() -> Vec<Example> {
     ]
 }
 
+/// A world with an example's configuration and a server that holds these resources, after the first rounds.
+async fn beginning<const N: usize>(config: &str, there: [Value; N]) -> (World, Server) {
+    // Where in its interval an action is asked differs from installation to installation.
+    let mut config = config.to_owned();
+    for every in ["every: 1m\n", "every: 5m\n"] {
+        config = config.replace(every, "at: \"* * * * *\"\n");
+    }
+    let world = World::with(&config);
+    let server = Server::default();
+    let asked = server.clone();
+    world.ehr.on("/r4/", move |url| asked.answer(url));
+    for resource in there {
+        server.put(resource, world.now());
+    }
+    world.run_for(90).await;
+    (world, server)
+}
+
 /// What was told since the last call: the events, and whether each message is one of its model.
 fn events(world: &World) -> Vec<String> {
     let told = world.received().into_iter().map(|received| {
@@ -210,19 +228,8 @@ async fn each_example_of_a_fhir_map_tells_what_redox_would() {
         states,
     } in examples()
     {
-        // Where in its interval an action is asked differs from installation to installation.
-        let mut config = text.to_owned();
-        for every in ["every: 1m\n", "every: 5m\n"] {
-            config = config.replace(every, "at: \"* * * * *\"\n");
-        }
-        let world = World::with(&config);
-        let server = Server::default();
-        let asked = server.clone();
-        world.ehr.on("/r4/", move |url| asked.answer(url));
-        for beside in [patient(), practitioner(), observation(), was_there] {
-            server.put(beside, world.now());
-        }
-        world.run_for(90).await;
+        let there = [patient(), practitioner(), observation(), was_there];
+        let (world, server) = beginning(text, there).await;
         assert_eq!(events(&world), [""; 0], "{name}: nothing of what was there");
         for (state, event) in states {
             server.put(state, world.now());
@@ -235,14 +242,7 @@ async fn each_example_of_a_fhir_map_tells_what_redox_would() {
 #[tokio::test(start_paused = true)]
 async fn the_example_of_cloud_events_sends_one() {
     let config = include_str!("../../../../examples/cloudevents.yaml");
-    let world = World::with(&config.replace("every: 1m\n", "at: \"* * * * *\"\n"));
-    let server = Server::default();
-    let asked = server.clone();
-    world.ehr.on("/r4/", move |url| asked.answer(url));
-    for beside in [patient(), practitioner()] {
-        server.put(beside, world.now());
-    }
-    world.run_for(90).await;
+    let (world, server) = beginning(config, [patient(), practitioner()]).await;
     server.put(appointment("a1", "booked", NINE), world.now());
     world.run_for(90).await;
     let received = world.received();
@@ -259,14 +259,7 @@ async fn the_example_of_cloud_events_sends_one() {
 async fn what_refers_to_its_own_server_by_a_whole_url_is_at_home_and_another_server_s_is_nobody_here()
  {
     let config = include_str!("../../../../examples/fhir-scheduling.yaml");
-    let world = World::with(&config.replace("every: 1m\n", "at: \"* * * * *\"\n"));
-    let server = Server::default();
-    let asked = server.clone();
-    world.ehr.on("/r4/", move |url| asked.answer(url));
-    for beside in [patient(), practitioner()] {
-        server.put(beside, world.now());
-    }
-    world.run_for(90).await;
+    let (world, server) = beginning(config, [patient(), practitioner()]).await;
     let mut booked = appointment("a1", "booked", NINE);
     booked["participant"] = json!([
         { "actor": { "reference": "https://fhir.example.org/r4/Patient/p1" } },

@@ -1,6 +1,6 @@
 //! What is wrong with a body before there is a record.
 
-use super::tree::{Node, Others, Type};
+use super::tree::{Completion, Node, Others};
 use crate::body::{Body, Path};
 use crate::models::{ModelError, ModelProblem};
 use crate::nearest::nearest;
@@ -76,7 +76,7 @@ impl Checker {
     }
 
     fn is_of(&mut self, node: &Node, kind: JsonKind) -> bool {
-        let fits = node.may_be(Type::of(kind));
+        let fits = node.may_be(kind);
         if !fits {
             self.error(ModelProblem::WrongType {
                 needed: node.needed(),
@@ -127,16 +127,10 @@ impl Checker {
 
     /// What must be there and is not written: completed, if it can be.
     fn missing(&mut self, node: &Node) {
-        let is_said = node.constant.is_some() || node.default.is_some() || node.says_null();
-        let is_empty_list =
-            node.types.iter().eq([&Type::Array]) && node.least == super::tree::Least::None;
-        if is_said || is_empty_list {
-            return;
-        }
-        if node.is_object() {
-            self.members::<Body>(node, &[], Self::body);
-        } else {
-            self.error(ModelProblem::Missing);
+        match node.completion() {
+            Completion::Value(_) => {}
+            Completion::Members => self.members::<Body>(node, &[], Self::body),
+            Completion::None => self.error(ModelProblem::Missing),
         }
     }
 }

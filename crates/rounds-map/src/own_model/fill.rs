@@ -1,6 +1,6 @@
 //! Laying a body over a schema.
 
-use super::tree::{Form, Least, Node, Type};
+use super::tree::{Completion, Form, Node};
 use crate::body::Path;
 use crate::models::{ModelError, ModelProblem, SourceTimes, date, date_time};
 use crate::{Json, JsonKind};
@@ -71,14 +71,15 @@ impl Filler<'_> {
             let step = self.path.enter_member(name);
             let given = value.get(name);
             // An expression that finds nothing gives null, which the schema may not have there: then it is as if it were left out.
-            let is_given = |given: &Json| !given.is_null() || property.may_be(Type::Null);
+            let is_given = |given: &Json| !given.is_null() || property.may_be(JsonKind::Null);
             let member = match (given, self.missing) {
                 (Some(given), Missing::LeftOut) => Some(self.given(property, &given)),
-                (None, Missing::LeftOut) => None,
                 (Some(given), Missing::Filled) if is_given(&given) => {
                     Some(self.given(property, &given))
                 }
-                (_, Missing::Filled) => self.absent(property, node.required.contains(name)),
+                (_, Missing::Filled) if node.required.contains(name) => self.absent(property),
+                // What need not be there is left out: written in, it might be what the schema does not want beside something else.
+                (None, Missing::LeftOut) | (_, Missing::Filled) => None,
             };
             self.path.back(step);
             members.extend(member.map(|member| (name.clone(), member)));
@@ -90,24 +91,13 @@ impl Filler<'_> {
         Json::object(members)
     }
 
-    /// What is there where nothing was given.
-    fn absent(&mut self, node: &Node, is_required: bool) -> Option<Json> {
-        // What need not be there is left out: written in, it might be what the schema does not want beside something else.
-        if !is_required {
-            return None;
+    /// What is there where nothing was given and something must be.
+    fn absent(&mut self, node: &Node) -> Option<Json> {
+        match node.completion() {
+            Completion::Value(value) => Some(value),
+            Completion::Members => Some(self.object(node, &Json::object::<String>([]))),
+            Completion::None => None,
         }
-        let said = node.constant.as_ref().or(node.default.as_ref());
-        if said.is_some() {
-            return said.cloned();
-        }
-        if node.says_null() {
-            return Some(Json::null());
-        }
-        if node.is_object() {
-            return Some(self.object(node, &Json::object::<String>([])));
-        }
-        let is_list = node.types.iter().eq([&Type::Array]);
-        (is_list && node.least == Least::None).then(|| Json::array([]))
     }
 
     fn text(&mut self, form: Form, value: &Json) -> Json {

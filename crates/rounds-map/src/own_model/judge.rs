@@ -1,7 +1,7 @@
 //! Whether a body fits a schema, in the words of our own: the validator's repeat values.
 
 use super::OwnModelError;
-use super::tree::{Node, Type};
+use super::tree::Node;
 use crate::models::{ModelError, ModelProblem, UNNAMED};
 use crate::nearest::nearest;
 use crate::{Json, JsonKind};
@@ -96,12 +96,12 @@ fn ours(tree: &Node, error: &ValidationError<'_>) -> Vec<ModelError> {
 fn needed(word: &str) -> &'static str {
     match word {
         "integer" => "a whole number",
-        "null" => Type::Null.with_article(),
-        "boolean" => Type::Boolean.with_article(),
-        "number" => Type::Number.with_article(),
-        "string" => Type::String.with_article(),
-        "array" => Type::Array.with_article(),
-        _ => Type::Object.with_article(),
+        "null" => JsonKind::Null.with_article(),
+        "boolean" => JsonKind::Boolean.with_article(),
+        "number" => JsonKind::Number.with_article(),
+        "string" => JsonKind::String.with_article(),
+        "array" => JsonKind::Array.with_article(),
+        _ => JsonKind::Object.with_article(),
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Node {
     /// What may be there; all if it is empty.
-    pub(super) types: BTreeSet<Type>,
+    pub(super) types: BTreeSet<JsonKind>,
     /// In the order of the schema.
     pub(super) properties: Vec<(String, Node)>,
     /// Which of them must be there.
@@ -26,14 +26,15 @@ pub(super) struct Node {
     pub(super) form: Form,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Type {
-    Null,
-    Boolean,
-    Number,
-    String,
-    Array,
-    Object,
+/// What stands where something must be there and nothing was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Completion {
+    /// This.
+    Value(Json),
+    /// An object of what stands at its members.
+    Members,
+    /// Nothing can.
+    None,
 }
 
 /// Whether an object may have members that are not among its properties.
@@ -61,42 +62,6 @@ pub(super) enum Form {
     DateTime,
 }
 
-impl Type {
-    pub(super) const fn of(kind: JsonKind) -> Self {
-        match kind {
-            JsonKind::Null => Self::Null,
-            JsonKind::Boolean => Self::Boolean,
-            JsonKind::Number => Self::Number,
-            JsonKind::String => Self::String,
-            JsonKind::Array => Self::Array,
-            JsonKind::Object => Self::Object,
-        }
-    }
-
-    fn named(word: &str) -> Option<Self> {
-        Some(match word {
-            "null" => Self::Null,
-            "boolean" => Self::Boolean,
-            "integer" | "number" => Self::Number,
-            "string" => Self::String,
-            "array" => Self::Array,
-            "object" => Self::Object,
-            _ => return None,
-        })
-    }
-
-    pub(super) const fn with_article(self) -> &'static str {
-        match self {
-            Self::Null => "null",
-            Self::Boolean => "a boolean",
-            Self::Number => "a number",
-            Self::String => "a string",
-            Self::Array => "an array",
-            Self::Object => "an object",
-        }
-    }
-}
-
 impl Node {
     pub(super) fn of(schema: &Json) -> Self {
         let mut reader = Reader {
@@ -107,27 +72,47 @@ impl Node {
         reader.node(schema)
     }
 
-    pub(super) fn may_be(&self, wanted: Type) -> bool {
+    pub(super) fn may_be(&self, wanted: JsonKind) -> bool {
         self.types.is_empty() || self.types.contains(&wanted)
     }
 
     pub(super) fn may_be_object(&self) -> bool {
-        self.may_be(Type::Object)
+        self.may_be(JsonKind::Object)
     }
 
     /// Whether it says that there may be null, and not only that there may be anything.
-    pub(super) fn says_null(&self) -> bool {
-        self.types.contains(&Type::Null)
+    fn says_null(&self) -> bool {
+        self.types.contains(&JsonKind::Null)
+    }
+
+    /// What stands where it must be there and nothing was given.
+    pub(super) fn completion(&self) -> Completion {
+        let said = self.constant.as_ref().or(self.default.as_ref());
+        if let Some(said) = said {
+            return Completion::Value(said.clone());
+        }
+        if self.says_null() {
+            return Completion::Value(Json::null());
+        }
+        if self.is_object() {
+            return Completion::Members;
+        }
+        let is_list = self.types.iter().eq([&JsonKind::Array]);
+        if is_list && self.least == Least::None {
+            return Completion::Value(Json::array([]));
+        }
+        Completion::None
     }
 
     /// Whether it is an object, or null.
-    pub(super) fn is_object(&self) -> bool {
-        self.types.contains(&Type::Object) || (self.types.is_empty() && !self.properties.is_empty())
+    fn is_object(&self) -> bool {
+        self.types.contains(&JsonKind::Object)
+            || (self.types.is_empty() && !self.properties.is_empty())
     }
 
     /// What it must be, if that is one thing besides null.
     pub(super) fn needed(&self) -> &'static str {
-        let mut types = self.types.iter().filter(|of| **of != Type::Null);
+        let mut types = self.types.iter().filter(|of| **of != JsonKind::Null);
         match (types.next(), types.next()) {
             (Some(only), None) => only.with_article(),
             _ => "another type",
@@ -151,7 +136,7 @@ impl Node {
             };
             here = match (&next.items, is_list) {
                 (Some(items), true) => items,
-                (None, true) => return next.may_be(Type::Array),
+                (None, true) => return next.may_be(JsonKind::Array),
                 (_, false) => next,
             };
         }
@@ -276,13 +261,13 @@ impl Reader<'_> {
     /// Of alternatives, those that say "this, or null" can be followed; of others it is not known which is meant.
     fn either(&mut self, node: &mut Node, alternatives: &Json) {
         let alternatives: Vec<Node> = alternatives.items().map(|one| self.node(&one)).collect();
-        let is_null = |one: &&Node| one.types.iter().eq([&Type::Null]);
+        let is_null = |one: &&Node| one.types.iter().eq([&JsonKind::Null]);
         let mut others = alternatives.iter().filter(|one| !is_null(one));
         match (others.next(), others.next()) {
             (Some(only), None) => {
                 let mut only = only.clone();
                 if alternatives.len() > 1 && !only.types.is_empty() {
-                    only.types.insert(Type::Null);
+                    only.types.insert(JsonKind::Null);
                 }
                 node.and_also(only);
             }
@@ -304,7 +289,20 @@ impl Node {
     }
 }
 
-fn types(schema: &Json) -> BTreeSet<Type> {
+/// The kind that a word of `type` means.
+fn kind_named(word: &str) -> Option<JsonKind> {
+    Some(match word {
+        "null" => JsonKind::Null,
+        "boolean" => JsonKind::Boolean,
+        "integer" | "number" => JsonKind::Number,
+        "string" => JsonKind::String,
+        "array" => JsonKind::Array,
+        "object" => JsonKind::Object,
+        _ => return None,
+    })
+}
+
+fn types(schema: &Json) -> BTreeSet<JsonKind> {
     let Some(given) = schema.get("type") else {
         // What a constant or a choice may be is known as well.
         let choice = schema.get("enum");
@@ -312,20 +310,20 @@ fn types(schema: &Json) -> BTreeSet<Type> {
             .iter()
             .flat_map(Json::items)
             .chain(schema.get("const"));
-        return choice.map(|one| Type::of(one.kind())).collect();
+        return choice.map(|one| one.kind()).collect();
     };
     let words: Vec<Json> = match given.kind() {
         JsonKind::Array => given.items().collect(),
         _ => vec![given],
     };
-    let mut types: BTreeSet<Type> = words
+    let mut types: BTreeSet<JsonKind> = words
         .iter()
-        .filter_map(|word| Type::named(word.as_str()?))
+        .filter_map(|word| kind_named(word.as_str()?))
         .collect();
     // A choice without null has none, whatever its type.
     let choice = schema.get("enum");
     if choice.is_some_and(|choice| !choice.items().any(|one| one.is_null())) {
-        types.remove(&Type::Null);
+        types.remove(&JsonKind::Null);
     }
     types
 }

@@ -5,6 +5,7 @@ use crate::diagnostic::{Findings, Reported};
 use crate::face::NotifyKeys;
 use crate::kinds::Marked;
 use crate::reading::{Given, Here};
+use crate::tree::Scalar;
 use rounds_domain::plan::EventRule;
 use rounds_map::Filter;
 use rounds_map::models::{FirstSeenOver, Model, Ways};
@@ -17,6 +18,18 @@ pub(super) fn lower(
     given: &Given<Marked>,
     roots: &[&str],
     findings: &mut Findings<'_>,
+) -> Option<EventRule> {
+    said(given, roots, findings, |scalar, findings| {
+        of_model(model, scalar, findings)
+    })
+}
+
+/// What is said of an event: nothing, jq, or a word, of which the model says what it means.
+pub(super) fn said(
+    given: &Given<Marked>,
+    roots: &[&str],
+    findings: &mut Findings<'_>,
+    word: impl Fn(&Scalar, &mut Findings<'_>) -> Option<EventRule>,
 ) -> Option<EventRule> {
     match given {
         Given::Wrong => None,
@@ -31,26 +44,32 @@ pub(super) fn lower(
         Given::Here(Here {
             value: Marked::Literal(scalar),
             ..
-        }) => {
-            let name = scalar.text.as_str();
-            if name == FROM_STATE {
-                return Some(EventRule::Derived);
-            }
-            let events: Vec<&str> = model.events().collect();
-            if events.contains(&name) {
-                return Some(EventRule::Fixed(name.to_owned()));
-            }
-            let shown = crate::reading::shortened(name);
-            findings
-                .error(
-                    codes::UNKNOWN_EVENT,
-                    scalar.place,
-                    format!("`{shown}` is no event of {}", model.name()),
-                )
-                .nearest(name, events.iter().copied().chain([FROM_STATE]));
-            None
-        }
+        }) => word(scalar, findings),
     }
+}
+
+fn of_model(
+    model: &'static Model,
+    scalar: &Scalar,
+    findings: &mut Findings<'_>,
+) -> Option<EventRule> {
+    let name = scalar.text.as_str();
+    if name == FROM_STATE {
+        return Some(EventRule::Derived);
+    }
+    let events: Vec<&str> = model.events().collect();
+    if events.contains(&name) {
+        return Some(EventRule::Fixed(name.to_owned()));
+    }
+    let shown = crate::reading::shortened(name);
+    findings
+        .error(
+            codes::UNKNOWN_EVENT,
+            scalar.place,
+            format!("`{shown}` is no event of {}", model.name()),
+        )
+        .nearest(name, events.iter().copied().chain([FROM_STATE]));
+    None
 }
 
 /// Where the record's status is.

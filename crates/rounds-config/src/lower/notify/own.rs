@@ -1,17 +1,14 @@
 //! A data model of the user's own: a JSON Schema beside the configuration.
 
-use super::shape;
+use super::{event, shape};
 use crate::codes;
 use crate::diagnostic::{Findings, Reported};
 use crate::face::{NotifyKeys, OwnModelKeys};
-use crate::kinds::Marked;
-use crate::lower::body;
-use crate::reading::{Given, Here};
+use crate::reading::Given;
 use crate::source::ReadError;
 use crate::tree::Scalar;
 use rounds_domain::plan::{BodyRule, EventRule};
-use rounds_map::{Body, OwnModel};
-use std::collections::BTreeMap;
+use rounds_map::OwnModel;
 use std::sync::Arc;
 
 pub(super) fn lower(
@@ -22,24 +19,16 @@ pub(super) fn lower(
 ) -> Option<BodyRule> {
     let file = &own.schema.value()?.0;
     let model = read(file, findings);
-    let (lowered, place) = match keys.body.here() {
-        Some(here) => (body::lower(&here.value.0, roots, findings), here.key),
-        None => (
-            body::Lowered {
-                body: Some(Body::Object(Vec::new())),
-                places: BTreeMap::new(),
-            },
-            file.place,
-        ),
-    };
+    let (lowered, place) = super::written(keys, file.place, roots, findings);
     let is_plain = refuse_rules(keys, findings);
-    let event = event(&keys.event, roots, findings);
+    // A schema has no rules for events, so any word is one, and without a word it is the kind of change.
+    let any = |scalar: &Scalar, _: &mut Findings<'_>| Some(EventRule::Fixed(scalar.text.clone()));
+    let event = event::said(&keys.event, roots, findings, any);
     let (model, body) = (model.ok()?, lowered.body?);
     if matches!(keys.body, Given::Wrong) || is_plain.is_err() {
         return None;
     }
-    let put = keys.put.value().into_iter().flat_map(|pairs| &pairs.pairs);
-    let put: Vec<&str> = put.map(|pair| pair.key.text.as_str()).collect();
+    let put = super::put_later(keys);
     for error in model.check_shape(&body) {
         if !put.contains(&error.path.as_str()) {
             shape::tell(&error, model.name(), &lowered.places, place, findings);
@@ -76,25 +65,6 @@ fn read(file: &Scalar, findings: &mut Findings<'_>) -> Result<OwnModel, Reported
         diagnostic.help(hint);
     }
     Err(Reported)
-}
-
-/// What a change is called. A schema has no rules for events, so without a word it is the kind of change.
-fn event(given: &Given<Marked>, roots: &[&str], findings: &mut Findings<'_>) -> Option<EventRule> {
-    match given {
-        Given::Wrong => None,
-        Given::Absent => Some(EventRule::Derived),
-        Given::Here(Here {
-            value: Marked::Expression(compiled),
-            ..
-        }) => {
-            compiled.check_reads(roots, findings);
-            Some(EventRule::Expression(compiled.filter.clone()))
-        }
-        Given::Here(Here {
-            value: Marked::Literal(scalar),
-            ..
-        }) => Some(EventRule::Fixed(scalar.text.clone())),
-    }
 }
 
 /// The keys of rules that a schema does not have.
