@@ -79,6 +79,8 @@ pub struct RoundCounts {
     pub future_dated: u64,
     /// Records whose cursor field was absent or could not be read.
     pub undated: u64,
+    /// Records, unknown until then, that did not say when they were made though they should.
+    pub unsaid_made: u64,
     /// Records without an identity: each is kept as a dead container.
     pub unidentified: u64,
     /// Records that came twice in one answer, in states of which nothing says which is the newer.
@@ -115,6 +117,7 @@ impl RoundCounts {
         self.unsettled += other.unsettled;
         self.future_dated += other.future_dated;
         self.undated += other.undated;
+        self.unsaid_made += other.unsaid_made;
         self.unidentified += other.unidentified;
         self.ambiguous += other.ambiguous;
         self.elsewhere += other.elsewhere;
@@ -141,6 +144,7 @@ impl RoundCounts {
             unsettled: self.unsettled - earlier.unsettled,
             future_dated: self.future_dated - earlier.future_dated,
             undated: self.undated - earlier.undated,
+            unsaid_made: self.unsaid_made - earlier.unsaid_made,
             unidentified: self.unidentified - earlier.unidentified,
             ambiguous: self.ambiguous - earlier.ambiguous,
             elsewhere: self.elsewhere - earlier.elsewhere,

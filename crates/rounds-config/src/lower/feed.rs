@@ -59,7 +59,7 @@ pub(super) fn lower(
         Given::Here(here) => cursor::lower(here, keys, request.rule.as_ref(), findings),
     };
     let start = start(keys, findings);
-    let baseline = baseline(keys, findings);
+    let baseline = baseline(keys, cursor.as_ref(), findings);
     paging::check_uses(&keys.paging, &request.uses, request.uses_known, findings);
     let paging = paging_of(
         &keys.paging,
@@ -459,7 +459,11 @@ fn start(keys: &ChangesKeys, findings: &mut Findings<'_>) -> Option<Start> {
 }
 
 /// Only who starts from now may look back silently, and only by time one can say how far.
-fn baseline(keys: &ChangesKeys, findings: &mut Findings<'_>) -> Option<Baseline> {
+fn baseline(
+    keys: &ChangesKeys,
+    cursor: Option<&CursorRule>,
+    findings: &mut Findings<'_>,
+) -> Option<Baseline> {
     let here = match &keys.baseline {
         Given::Absent => return Some(Baseline::None),
         Given::Wrong => return None,
@@ -472,6 +476,18 @@ fn baseline(keys: &ChangesKeys, findings: &mut Findings<'_>) -> Option<Baseline>
         Given::Here(cursor) => !cursor.value.time.is_absent(),
     };
     if starts_now && by_time {
+        if let (Baseline::Back(back), Some(CursorRule::Time(time))) = (here.value.0, cursor)
+            && back <= time.overlap
+        {
+            findings
+                .warning(
+                    codes::MISMATCHED_KEYS,
+                    here.place,
+                    "a `baseline` no longer than the overlap",
+                )
+                .expected("the first round asks for as much without it")
+                .help("say how far back what changes now may have been booked, such as `baseline: 90d`, or `all`");
+        }
         return Some(here.value.0);
     }
     let finding = findings.error(

@@ -45,7 +45,7 @@ impl Round<'_> {
         let formers = self.formers(&records, &known).await?;
         let views = self.views(&ids).await?;
         let origins = (self.past)
-            .origins(self.ports, self.feed, &records, &known)
+            .origins(self.ports, self.feed, &records, &known, &mut self.counts)
             .await?;
         let marks_shown = self.marks_shown();
         let mut found = Vec::new();

@@ -20,6 +20,8 @@ const FUTURE: Code = Code::new("R0373");
 const UNDATED: Code = Code::new("R0374");
 /// Records have no identity.
 const UNIDENTIFIED: Code = Code::new("R0375");
+/// Records do not say when they were made.
+const UNSAID_MADE: Code = Code::new("R0378");
 /// Signs are no characters.
 const MENDED: Code = Code::new("R0376");
 
@@ -141,6 +143,13 @@ fn of_records(counts: &RoundCounts) -> Vec<Sighting> {
             ("has", "have"),
             "no date that can be read where `field` points",
             "check `field` and `time` of the cursor; a record without a date is told and does not move the cursor",
+        ),
+        (
+            UNSAID_MADE,
+            counts.unsaid_made,
+            ("has", "have"),
+            "no time that can be read where `created` points, so whether they were there before is not known",
+            "check `created`, which is written as `time` and `zone` of the cursor say; records that need not say it are left out with `// empty`",
         ),
         (
             UNIDENTIFIED,

@@ -16,7 +16,7 @@ use rounds_domain::plan::{
     Action, Baseline, CursorRule, DateField, Feed, FeedRole, Start, SweepScope,
 };
 use rounds_domain::ports::StoreError;
-use rounds_domain::{Document, FeedState, Knowledge, Origin, Partition};
+use rounds_domain::{Document, FeedState, Knowledge, Origin, Partition, RoundCounts};
 use rounds_map::Json;
 use std::time::Duration;
 
@@ -62,13 +62,14 @@ impl Past {
         })
     }
 
-    /// Where the records come from that the ledger does not know.
+    /// Where the records come from that the ledger does not know. Counts those that should say when they were made and do not.
     pub(super) async fn origins(
         self,
         ports: &Ports,
         feed: &Feed,
         records: &[ReadRecord],
         known: &[Knowledge],
+        counts: &mut RoundCounts,
     ) -> Result<Vec<Origin>, Interruption> {
         let mut origins = vec![self.unsaid; records.len()];
         let Some(created) = &feed.created else {
@@ -83,15 +84,19 @@ impl Past {
         }
         let (created, zone) = (created.clone(), created.zone.clone());
         let read = ports.evaluator.run(move || {
-            let made =
-                |(place, record): (usize, Document)| Some((place, made_at(&record, &created)?));
-            unknown.into_iter().filter_map(made).collect::<Vec<_>>()
+            let unknown = unknown.into_iter();
+            let made = unknown.map(|(place, record)| (place, made(&record, &created)));
+            made.collect::<Vec<_>>()
         });
         let read = read
             .await
             .map_err(|error| failure::not_evaluated("reading when records were made", error))?;
         for (place, made) in read {
-            origins[place] = self.of_one_made(made, &zone);
+            match made {
+                Made::At(made) => origins[place] = self.of_one_made(made, &zone),
+                Made::Unsaid => counts.unsaid_made += 1,
+                Made::NotAsked => {}
+            }
         }
         Ok(origins)
     }
@@ -165,9 +170,20 @@ async fn unsaid(
     })
 }
 
-/// When a record says that it was made.
-fn made_at(record: &Document, created: &DateField) -> Option<Timestamp> {
-    let record = Json::parse(record.bytes()).ok()?;
-    let value = created.field.optional(&record).ok()??;
-    instant::read(&value, created)
+/// What a record says of when it was made.
+enum Made {
+    At(Timestamp),
+    /// Nothing that can be read.
+    Unsaid,
+    /// The expression gives no value (`empty`): records of this kind do not say it.
+    NotAsked,
+}
+
+fn made(record: &Document, created: &DateField) -> Made {
+    let value = (Json::parse(record.bytes()).ok()).map(|record| created.field.optional(&record));
+    match value {
+        Some(Ok(None)) => Made::NotAsked,
+        Some(Ok(Some(value))) => instant::read(&value, created).map_or(Made::Unsaid, Made::At),
+        Some(Err(_)) | None => Made::Unsaid,
+    }
 }

@@ -107,12 +107,14 @@ async fn commit(
         .feed_states(&[feed_key(action, &action.changes)])
         .await?;
     let past = Past::of(ports, action, feed, main.first(), None).await?;
-    let origins = past.origins(ports, feed, &records, &versions).await?;
     let now = ports.clock.now();
     let mut counts = RoundCounts {
         records: u64::try_from(records.len()).unwrap_or(u64::MAX),
         ..RoundCounts::default()
     };
+    let origins = past
+        .origins(ports, feed, &records, &versions, &mut counts)
+        .await?;
     let mut pending = Pending::default();
     let beside = versions.into_iter().zip(shown).zip(known).zip(origins);
     for (record, (((version, shown), known), origin)) in records.into_iter().zip(beside) {

@@ -154,3 +154,29 @@ async fn what_has_no_identity_or_is_not_unique_is_seen_in_every_round_from_the_f
         }
     }
 }
+
+/// Where only some records have it, `empty` says so; a misspelt path and another form of times are said.
+#[tokio::test(start_paused = true)]
+async fn records_that_should_say_when_they_were_made_and_do_not_are_counted() {
+    let found_with = async |created: &str| {
+        let keys = format!("      id: .id\n      created: {created}\n");
+        let world = World::with(&appointments_with(&[("      id: .id\n", &keys)]));
+        let rows = shows(&world);
+        world.run_for(1).await;
+        let at = world.now().to_string();
+        *rows.lock().expect("not poisoned") = vec![
+            json!({ "id": 1, "patientID": "p", "lastModified": at, "createdAt": at, "made": "2026-13-01" }),
+            json!({ "id": 2, "patientID": "p", "lastModified": at, "createdAt": at, "made": at }),
+        ];
+        world.run_for(60).await;
+        let found = found(&world).await;
+        found
+            .into_iter()
+            .map(|words| words[..7].trim_end().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(found_with(".createdAt").await, [""; 0]);
+    assert_eq!(found_with(".creatdAt").await, ["R0378 2"]);
+    assert_eq!(found_with(".made").await, ["R0378 1"]);
+    assert_eq!(found_with(".creatdAt // empty").await, [""; 0]);
+}

@@ -220,6 +220,60 @@ fn a_golden_notification_with_one_thing_changed_is_none() {
     }
 }
 
+/// `message` with `value` at `path`, which goes into the first item of each list.
+fn with_value_at(message: &Json, path: &str, value: &Json) -> Json {
+    let (step, rest) = path.split_once('.').unwrap_or((path, ""));
+    let (name, is_list) = match step.strip_suffix("[]") {
+        Some(name) => (name, true),
+        None => (step, false),
+    };
+    Json::object(message.members().map(|(key, member)| {
+        let changed = match (key == name, rest) {
+            (false, _) => member,
+            (true, "") => value.clone(),
+            (true, rest) if is_list => {
+                let first = member.items().next().expect("a golden list has an item");
+                let first = with_value_at(&first, rest, value);
+                Json::array(std::iter::once(first).chain(member.items().skip(1)))
+            }
+            (true, rest) => with_value_at(&member, rest, value),
+        };
+        (key.to_owned(), changed)
+    }))
+}
+
+/// Of all that the tables say must have a value: inside lists, too.
+#[test]
+fn what_must_have_a_value_is_refused_without_one() {
+    let mut tried = 0;
+    for (model, event) in every_event() {
+        let message = golden(model, event);
+        for field in model.fields(Some(event)) {
+            if !field.required.contains(&event) {
+                continue;
+            }
+            let nothing: &[Json] = match field.kind {
+                "object" => continue,
+                "object[]" | "any[]" => &[Json::null(), Json::array([])],
+                _ => &[Json::null()],
+            };
+            for nothing in nothing {
+                let without = with_value_at(&message, &field.path, nothing);
+                let Err(errors) = validate(&without) else {
+                    panic!("{} {event}: {} has none", model.name, field.path);
+                };
+                let place = field.path.trim_end_matches("[]").replace("[]", "[0]");
+                assert!(
+                    errors.0.iter().any(|error| error.path == place),
+                    "{place}: {errors}"
+                );
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 200, "{tried}");
+}
+
 /// A receiver's own validator comes to the same as ours.
 #[test]
 fn the_json_schema_of_an_event_accepts_its_messages_and_no_other() {

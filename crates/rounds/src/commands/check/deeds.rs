@@ -436,12 +436,14 @@ fn start(action: &Action) -> String {
                     "{not_told}, but read once, as far as it changed in the last {}",
                     duration_in_words(back)
                 ),
-                (CursorRule::Time(_), Baseline::None)
-                    if changes.created.is_none() && action.sweeps.is_empty() =>
-                {
-                    format!(
-                        "{not_told}; nor is it read, so its first change is told as new (`baseline: all` reads it)"
-                    )
+                (CursorRule::Time(_), Baseline::None) if action.sweeps.is_empty() => {
+                    let first_change = match &changes.created {
+                        None => "told as new (`baseline: all` reads it)".to_owned(),
+                        Some(created) => {
+                            format!("new or not as `{}` says", created.field.text().trim())
+                        }
+                    };
+                    format!("{not_told}; nor is it read, so its first change is {first_change}")
                 }
                 _ => not_told.to_owned(),
             }

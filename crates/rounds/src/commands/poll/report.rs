@@ -158,6 +158,7 @@ fn counts(counts: &RoundCounts) -> Value {
         "unsettled": counts.unsettled,
         "future_dated": counts.future_dated,
         "undated": counts.undated,
+        "unsaid_made": counts.unsaid_made,
         "unidentified": counts.unidentified,
         "ambiguous": counts.ambiguous,
         "mended_signs": counts.mended_signs,
