@@ -13,6 +13,7 @@ pub(crate) use build::parse;
 pub(crate) use inside::inside;
 
 use crate::source::Place;
+use rounds_map::Json;
 
 /// How deep mappings and lists may nest.
 pub(crate) const MAX_DEPTH: usize = 64;
@@ -92,6 +93,20 @@ impl Scalar {
             "false" | "False" | "FALSE" => ScalarType::Boolean(false),
             text if is_number(text) => ScalarType::Number,
             _ => ScalarType::Text,
+        }
+    }
+}
+
+impl Scalar {
+    /// What is written, as JSON: a number or a boolean where YAML takes it for one, text otherwise.
+    pub(crate) fn as_json(&self) -> Json {
+        match self.scalar_type() {
+            ScalarType::Boolean(value) => Json::boolean(value),
+            // YAML has numbers that JSON has not (`007`, `0x1F`, `.inf`): those are what is written.
+            ScalarType::Number => {
+                Json::parse(self.text.as_bytes()).unwrap_or_else(|_| Json::string(&self.text))
+            }
+            ScalarType::Null | ScalarType::Text => Json::string(&self.text),
         }
     }
 }

@@ -51,6 +51,7 @@ pub mod models;
 mod nearest;
 mod own_model;
 mod template;
+mod written;
 
 pub use body::{Body, BodyError};
 pub use difference::{MOST_DIFFERENCES, differences, touches};
@@ -61,5 +62,5 @@ pub use filter::{Filter, Limits};
 pub use identify::Needs;
 pub use json::{Json, JsonKind, MAX_NESTING, MAX_NUMBER_BYTES};
 pub use nearest::nearest;
-pub use own_model::{OwnModel, OwnModelError};
+pub use own_model::{OwnModel, OwnModelError, SchemaWarning};
 pub use template::{Escape, Piece, Template};

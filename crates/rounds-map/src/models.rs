@@ -23,9 +23,9 @@ mod tree;
 mod validate;
 
 use crate::values_at;
+use crate::written::written_at;
 use crate::{Body, Json};
-use derive::Certainty;
-use path::is_empty;
+pub(crate) use path::{is_empty, list_step};
 use rules::Rules;
 use std::sync::LazyLock;
 
@@ -243,7 +243,7 @@ impl Model {
 
     /// The events that the rules can find for a body, so far as what is written in it decides that.
     pub fn reachable(&self, body: &Body) -> Vec<&'static str> {
-        let found = derive::reachable(self, |path| check::written_at(body, path));
+        let found = derive::reachable(self, |path| written_at(body, path));
         let events = self.events.iter().copied();
         events.filter(|event| found.contains(event)).collect()
     }
@@ -351,6 +351,20 @@ pub enum ModelProblem {
     Against {
         /// The keyword, and what the schema says there.
         rule: String,
+    },
+    /// What a schema of the user's completes a body with does not fit the schema.
+    #[error("is completed with its default, which does not fit the schema's `{rule}`")]
+    BadDefault {
+        /// The keyword, and what the schema says there.
+        rule: String,
+    },
+    /// None of the alternatives of a schema of the user's fits; this is what the nearest has against it.
+    #[error("{problem} (in the nearest alternative of the schema's `{keyword}`)")]
+    InAlternative {
+        /// `anyOf` or `oneOf`.
+        keyword: &'static str,
+        /// What the alternative says.
+        problem: Box<ModelProblem>,
     },
     /// The value is of another type.
     #[error("is {found} where {needed} is needed{}", hint(needed, found))]

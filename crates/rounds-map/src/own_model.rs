@@ -11,12 +11,15 @@
 mod check;
 mod fill;
 mod judge;
+mod survey;
 mod tree;
 
 use crate::models::{ModelError, ModelErrors, SourceTimes};
-use crate::{Body, Json, ParseError};
+use crate::{Body, Json, JsonKind, ParseError};
 use jsonschema::Validator;
 use tree::Node;
+
+pub use survey::SchemaWarning;
 
 /// How many places of a schema are read as a tree. What is beyond is judged, not completed.
 const MOST_NODES: usize = 10_000;
@@ -26,6 +29,7 @@ pub struct OwnModel {
     name: String,
     tree: Node,
     validator: Validator,
+    warnings: Vec<SchemaWarning>,
 }
 
 /// Why a text is no model.
@@ -55,8 +59,12 @@ impl OwnModel {
     /// What does not parse, with its place; what is no schema, with its place in it; and a reference to another document, which is not fetched.
     pub fn read(name: impl Into<String>, text: &[u8]) -> Result<Self, OwnModelError> {
         let schema = Json::parse(text).map_err(OwnModelError::NotJson)?;
+        let warnings = survey::survey(&schema)?;
         let validator = judge::validator(&schema)?;
-        let tree = Node::of(&schema);
+        let tree = Node::of(&schema).map_err(|reference| OwnModelError::NotASchema {
+            place: reference.trim_start_matches('#').to_owned(),
+            reason: "`$ref` leads back to itself and says nothing on the way".to_owned(),
+        })?;
         if !tree.may_be_object() {
             return Err(OwnModelError::NoObject);
         }
@@ -64,7 +72,13 @@ impl OwnModel {
             name: name.into(),
             tree,
             validator,
+            warnings,
         })
+    }
+
+    /// What the schema says and no validator heeds.
+    pub fn warnings(&self) -> &[SchemaWarning] {
+        &self.warnings
     }
 
     /// What it is called.
@@ -100,9 +114,9 @@ impl OwnModel {
         check::check(&self.tree, body)
     }
 
-    /// Whether the schema has a place for `path`, such as `visit.items[].code`.
-    pub fn has_path(&self, path: &str) -> bool {
-        self.tree.has_path(path)
+    /// What may stand at `path`, such as `visit.items[].code`: none of it if that may be anything, and None where the schema has no such place.
+    pub fn kinds_at(&self, path: &str) -> Option<Vec<JsonKind>> {
+        self.tree.kinds_at(path)
     }
 }
 

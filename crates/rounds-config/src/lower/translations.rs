@@ -7,6 +7,7 @@ use crate::kinds::{Named, Text};
 use crate::reading::Here;
 use crate::source::MAX_FILE_BYTES;
 use rounds_domain::plan::{Translation, Untranslated};
+use rounds_map::Json;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
@@ -41,7 +42,7 @@ fn one(
         .into_iter()
         .flat_map(|pairs| &pairs.pairs)
     {
-        values.insert(pair.key.text.clone(), pair.value.0.text.clone());
+        values.insert(pair.key.text.clone(), pair.value.0.as_json());
     }
     Ok(Translation {
         name: name.to_owned(),
@@ -53,7 +54,7 @@ fn one(
 fn from_file(
     file: &Here<Text>,
     findings: &mut Findings<'_>,
-) -> Result<BTreeMap<String, String>, Reported> {
+) -> Result<BTreeMap<String, Json>, Reported> {
     let scalar = &file.value.0;
     let path = (findings.sources).path_beside(scalar.place.file, &scalar.text);
     match read(&path) {
@@ -76,7 +77,7 @@ fn from_file(
 }
 
 /// Says what is wrong, by line and never by value.
-fn read(path: &Path) -> Result<BTreeMap<String, String>, String> {
+fn read(path: &Path) -> Result<BTreeMap<String, Json>, String> {
     let bound = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX);
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut reader = csv::ReaderBuilder::new()
@@ -93,7 +94,7 @@ fn read(path: &Path) -> Result<BTreeMap<String, String>, String> {
         let (Some(from), Some(to), 2) = (row.get(0), row.get(1), row.len()) else {
             return Err(format!("line {line} has {} values and not two", row.len()));
         };
-        if values.insert(from.to_owned(), to.to_owned()).is_some() {
+        if values.insert(from.to_owned(), Json::string(to)).is_some() {
             return Err(format!(
                 "line {line} begins with a value that an earlier line has"
             ));

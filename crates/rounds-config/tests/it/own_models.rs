@@ -49,6 +49,15 @@ fn what_is_wrong_with_it_or_with_the_body_is_said_with_its_place() {
             &body("body: { id: = .record.id }\n      status: = .record.status"),
             SCHEMA,
         ),
+        said(CONFIG, &SCHEMA.replace("required", "requird")),
+        said(
+            &CONFIG.replace("./visit.schema.json", "https://example.org/visit.json"),
+            SCHEMA,
+        ),
+        said(
+            &body("body: { id: = .record.id, note: 7 }\n      codes: { note: { a: [1] } }"),
+            SCHEMA,
+        ),
         said(
             &body("body: { id: = .record.id }\n      only: nots"),
             SCHEMA,

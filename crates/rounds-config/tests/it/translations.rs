@@ -3,6 +3,8 @@
 use crate::SMALL;
 use rounds_config::{Colour, Sources, load, render};
 use rounds_domain::plan::{ModifierDeed, Translation};
+use rounds_map::Json;
+use serde_json::{Value, json};
 use std::fs;
 use std::sync::Arc;
 
@@ -40,7 +42,7 @@ fn a_set_comes_from_a_file_and_what_is_written_comes_over_it() {
     assert_eq!(said, "");
     let set = set.expect("a set");
     let pairs: Vec<(&str, &str)> = (set.values.iter())
-        .map(|(from, to)| (from.as_str(), to.as_str()))
+        .filter_map(|(from, to)| Some((from.as_str(), to.as_str()?)))
         .collect();
     assert_eq!(pairs, [("3N", "North, 3"), ("4S", "S-4"), ("7", "seven")]);
 }
@@ -70,4 +72,53 @@ fn what_is_wrong_with_a_file_is_said_by_its_line_and_never_by_its_value() {
 fn an_unknown_set_is_named_with_the_nearest() {
     let (said, _) = said(None, "translations:\n  department: { values: { a: b } }");
     insta::assert_snapshot!("unknown_translation", said);
+}
+
+/// What codes become with the small configuration's body, or the first words that are said.
+fn codes(codes: &str) -> Result<Vec<Value>, String> {
+    let keys = format!("model: Scheduling\n      codes: {codes}");
+    let text = SMALL.replacen("model: Scheduling", &keys, 1);
+    assert_ne!(text, SMALL);
+    let sources = Sources::from_text("rounds.yaml", text);
+    let outcome = load(&sources);
+    if let Some(first) = outcome.diagnostics.first() {
+        return Err(first.message.clone());
+    }
+    let plan = outcome.plan.expect("a plan");
+    let modifiers = plan.actions[0].notify.modifiers.iter();
+    let values = modifiers.filter_map(|modifier| match &modifier.deed {
+        ModifierDeed::Translate(set) => Some(set.values.values()),
+        _ => None,
+    });
+    let read = |json: &Json| serde_json::from_slice(&json.to_bytes()).expect("is JSON");
+    Ok(values.flatten().map(read).collect())
+}
+
+#[test]
+fn codes_become_what_the_message_has_there() {
+    let table = [
+        (
+            "{ Visit.Duration: { \"20\": 25, \"30\": \"45\" } }",
+            Ok(vec![json!(25), json!(45)]),
+        ),
+        (
+            "{ Visit.VisitNumber: { a: 7, b: 007, c: true } }",
+            Ok(vec![json!("7"), json!("007"), json!("true")]),
+        ),
+        (
+            "{ Visit.Duration: { \"20\": long } }",
+            Err("`Visit.Duration` cannot be `long`"),
+        ),
+        (
+            "{ Visit.Location: { a: b } }",
+            Err("`Visit.Location` cannot be `b`"),
+        ),
+        (
+            "{ Patient.Demographics.Sex: { F: Female } }",
+            Err("`codes` at `Patient.Demographics.Sex`, where the body has nothing"),
+        ),
+    ];
+    for (written, wanted) in table {
+        assert_eq!(codes(written), wanted.map_err(str::to_owned), "{written}");
+    }
 }

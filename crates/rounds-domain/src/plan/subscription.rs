@@ -1,7 +1,7 @@
 //! Who is told of an action's changes, of which of them, and in which words.
 
 use crate::DestinationName;
-use rounds_map::{Body, Filter};
+use rounds_map::{Body, Filter, Json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ pub struct Translation {
     /// Its name.
     pub name: String,
     /// From each value, as text, to the other's.
-    pub values: BTreeMap<String, String>,
+    pub values: BTreeMap<String, Json>,
     /// What becomes of a value that is not in the set.
     pub otherwise: Untranslated,
 }

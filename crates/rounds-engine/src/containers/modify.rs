@@ -68,7 +68,7 @@ fn translated(
         unknown.push(path.to_owned());
     }
     match (known, set.otherwise) {
-        (Some(to), _) => Ok(Edit::Put(Json::string(to))),
+        (Some(to), _) => Ok(Edit::Put(to.clone())),
         (None, Untranslated::Keep) => Ok(Edit::Keep),
         (None, Untranslated::Null) => Ok(Edit::Put(Json::null())),
         (None, Untranslated::Park) => Err(Trouble {

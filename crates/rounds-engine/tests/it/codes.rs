@@ -44,7 +44,8 @@ async fn what_is_known_is_said_in_other_words_and_what_is_not_is_counted() {
         json!("CONFIDENTIAL"),
         Value::Null,
     ];
-    let counted = "R0377 2 codes that the mapping does not know, at who.sex";
+    let counted =
+        "R0377 2 2 notifications have codes that the mapping does not know, the last at who.sex";
     let (kept, findings) = told(&world(""), &codes).await;
     assert_eq!(
         kept,

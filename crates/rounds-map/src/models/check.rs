@@ -1,8 +1,6 @@
 //! Whether a body is of a model's shape: as far as it is known before there is a record, and whole when there is one.
 
-use super::{
-    Certainty, Events, Field, Model, ModelError, ModelProblem, Scalar, Shape, UNNAMED, path,
-};
+use super::{Events, Field, Model, ModelError, ModelProblem, Scalar, Shape, UNNAMED};
 use crate::body::{Body, Path};
 use crate::nearest::nearest;
 use crate::{Json, JsonKind};
@@ -243,43 +241,6 @@ impl Checker<'_> {
                 self.path.back(step);
             }
         }
-    }
-}
-
-/// Whether a body, as it is written, has a value at `path`.
-pub(super) fn written_at(body: &Body, path: &str) -> Option<Certainty> {
-    let (step, rest) = path.split_once('.').unwrap_or((path, ""));
-    let certain = |holds: bool| holds.then_some(Certainty::Always);
-    match body {
-        Body::Expression(_) => Some(Certainty::Perhaps),
-        Body::Literal(value) => certain(!crate::values_at(value, path).iter().all(path::is_empty)),
-        Body::Array(_) => None,
-        Body::Object(members) => {
-            let name = step.strip_suffix("[]");
-            let (_, member) = members
-                .iter()
-                .rev()
-                .find(|(key, _)| key == name.unwrap_or(step))?;
-            match (member, rest) {
-                (Body::Array(items), _) if name.is_some() && !rest.is_empty() => {
-                    items.iter().filter_map(|item| written_at(item, rest)).max()
-                }
-                (member, "") => written_whole(member),
-                (member, rest) => written_at(member, rest),
-            }
-        }
-    }
-}
-
-fn written_whole(body: &Body) -> Option<Certainty> {
-    match body {
-        Body::Expression(_) => Some(Certainty::Perhaps),
-        Body::Literal(value) => (!path::is_empty(value)).then_some(Certainty::Always),
-        Body::Array(items) => items.iter().filter_map(written_whole).max(),
-        Body::Object(members) => members
-            .iter()
-            .filter_map(|(_, member)| written_whole(member))
-            .max(),
     }
 }
 

@@ -4,6 +4,7 @@ use super::Model;
 use super::path::is_empty;
 use super::rules::{Condition, Rule, Rules, Verdict, word};
 use crate::values_at;
+use crate::written::Certainty;
 use crate::{Json, JsonKind};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -258,13 +259,6 @@ pub(super) fn reachable(
         }
     }
     events
-}
-
-/// How sure it is that a body has a value, where it may have one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Certainty {
-    Perhaps,
-    Always,
 }
 
 fn decides_by_body_alone(rule: &Rule) -> bool {

@@ -1,11 +1,11 @@
 //! Paths through a message, as model texts write them: `Visit.Location`, `Orders[].ID`.
 
-use super::{Field, Model, Shape};
+use super::{Field, Model, Scalar, Shape};
 use crate::{Edit, Json, JsonKind, edited};
 use std::convert::Infallible;
 
 /// Whether there is nothing in a value: null, a list without items, an object with nothing in any member.
-pub(super) fn is_empty(value: &Json) -> bool {
+pub(crate) fn is_empty(value: &Json) -> bool {
     match value.kind() {
         JsonKind::Null => true,
         JsonKind::Array => value.items().next().is_none(),
@@ -47,12 +47,16 @@ impl Model {
 
     /// Whether messages of any event have the field.
     pub fn has_path(&self, path: &str) -> bool {
+        self.kinds_at(path).is_some()
+    }
+
+    /// What may stand at `path`, such as `Visit.Duration` or `Orders[].Status`: none of it if that may be anything, and None where no
+    /// event's messages have such a field.
+    pub fn kinds_at(&self, path: &str) -> Option<Vec<JsonKind>> {
         let mut fields: Vec<&[Field]> = vec![&self.root];
+        let mut kinds = Vec::new();
         for step in path.split('.') {
-            let (name, is_list) = match step.strip_suffix("[]") {
-                Some(name) => (name, true),
-                None => (step, false),
-            };
+            let (name, is_list) = list_step(step);
             // A field that events have in different places stands there once for each.
             let found = fields
                 .iter()
@@ -60,8 +64,12 @@ impl Model {
                 .filter(|field| field.name == name);
             let found: Vec<&Field> = found.collect();
             if found.is_empty() {
-                return false;
+                return None;
             }
+            kinds = found
+                .iter()
+                .filter_map(|field| field.shape.kind(is_list))
+                .collect();
             let members = found.into_iter().filter_map(|field| match &field.shape {
                 Shape::Object(fields) if !is_list => Some(fields.as_slice()),
                 Shape::ListOfObjects(fields) if is_list => Some(fields.as_slice()),
@@ -69,6 +77,29 @@ impl Model {
             });
             fields = members.collect();
         }
-        true
+        Some(kinds)
+    }
+}
+
+/// The name in a step of a path, and whether the step goes on into its items.
+pub(crate) fn list_step(step: &str) -> (&str, bool) {
+    match step.split_once('[') {
+        Some((name, _)) => (name, true),
+        None => (step, false),
+    }
+}
+
+impl Shape {
+    /// What its value is, or that of its items; None if that may be anything.
+    const fn kind(&self, of_items: bool) -> Option<JsonKind> {
+        match self {
+            Self::Scalar(Scalar::Text(_)) => Some(JsonKind::String),
+            Self::Scalar(Scalar::Number) => Some(JsonKind::Number),
+            Self::Scalar(Scalar::Boolean) => Some(JsonKind::Boolean),
+            Self::Object(_) => Some(JsonKind::Object),
+            Self::ListOfObjects(_) if of_items => Some(JsonKind::Object),
+            Self::ListOfAny if of_items => None,
+            Self::ListOfObjects(_) | Self::ListOfAny => Some(JsonKind::Array),
+        }
     }
 }

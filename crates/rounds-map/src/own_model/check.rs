@@ -1,10 +1,12 @@
 //! What is wrong with a body before there is a record.
 
-use super::tree::{Completion, Node, Others};
+use super::judge;
+use super::tree::{Completion, Form, Node, Others, Room};
 use crate::body::{Body, Path};
-use crate::models::{ModelError, ModelProblem};
+use crate::models::{ModelError, ModelProblem, SourceTimes, date, date_time};
 use crate::nearest::nearest;
 use crate::{Json, JsonKind};
+use jiff::tz::TimeZone;
 
 pub(super) fn check(tree: &Node, body: &Body) -> Vec<ModelError> {
     let mut checker = Checker {
@@ -30,8 +32,12 @@ impl Checker {
 
     fn body(&mut self, node: &Node, body: &Body) {
         match body {
+            Body::Expression(_) if node.room == Room::None => {
+                self.error(ModelProblem::NotInSchema { nearest: None });
+            }
             Body::Expression(_) => {}
-            Body::Literal(value) => self.literal(node, value),
+            body if let Some(value) = constant(body) => self.literal(node, &value),
+            Body::Literal(_) => {}
             Body::Array(items) => {
                 if self.is_of(node, JsonKind::Array) {
                     for (index, item) in items.iter().enumerate() {
@@ -56,6 +62,9 @@ impl Checker {
         if value.is_null() || !self.is_of(node, value.kind()) {
             return;
         }
+        if value.kind() != JsonKind::Object {
+            self.limits(node, value);
+        }
         match (value.kind(), &node.items) {
             (JsonKind::Object, _) => {
                 let members = value.members();
@@ -75,7 +84,32 @@ impl Checker {
         }
     }
 
+    /// What is said of the value by itself. An object is judged when it is completed.
+    fn limits(&mut self, node: &Node, value: &Json) {
+        let text = value.as_str().map_or("", str::trim);
+        // In some zone: which one is known when there is a record.
+        let times = SourceTimes {
+            zone: Some(&TimeZone::UTC),
+            read: None,
+        };
+        let unreadable = match node.form {
+            Form::Date if date(text).is_none() => Some("a date"),
+            Form::DateTime if date_time(text, times).is_none() => Some("a date and time"),
+            _ => None,
+        };
+        if let Some(needed) = unreadable.filter(|_| value.kind() == JsonKind::String) {
+            self.error(ModelProblem::Unreadable { needed });
+        }
+        if let Some(rule) = broken(node, value) {
+            self.error(ModelProblem::Against { rule });
+        }
+    }
+
     fn is_of(&mut self, node: &Node, kind: JsonKind) -> bool {
+        if node.room == Room::None {
+            self.error(ModelProblem::NotInSchema { nearest: None });
+            return false;
+        }
         let fits = node.may_be(kind);
         if !fits {
             self.error(ModelProblem::WrongType {
@@ -128,9 +162,38 @@ impl Checker {
     /// What must be there and is not written: completed, if it can be.
     fn missing(&mut self, node: &Node) {
         match node.completion() {
-            Completion::Value(_) => {}
+            Completion::Value(value) => {
+                if let Some(rule) = broken(node, &value) {
+                    self.error(ModelProblem::BadDefault { rule });
+                }
+            }
             Completion::Members => self.members::<Body>(node, &[], Self::body),
             Completion::None => self.error(ModelProblem::Missing),
+        }
+    }
+}
+
+/// The first of a place's limits that a value does not keep.
+fn broken(node: &Node, value: &Json) -> Option<String> {
+    let kept = |limits: &Json| judge::against(limits, value);
+    let of_type = (!node.may_be(value.kind())).then(|| format!("type: {}", node.needed()));
+    of_type.or_else(|| node.limits.iter().find_map(kept))
+}
+
+/// A body without expressions.
+fn constant(body: &Body) -> Option<Json> {
+    match body {
+        Body::Literal(value) => Some(value.clone()),
+        Body::Expression(_) => None,
+        Body::Array(items) => {
+            let items: Option<Vec<Json>> = items.iter().map(constant).collect();
+            items.map(Json::array)
+        }
+        Body::Object(members) => {
+            let members = members
+                .iter()
+                .map(|(name, body)| Some((name.clone(), constant(body)?)));
+            members.collect::<Option<Vec<_>>>().map(Json::object)
         }
     }
 }

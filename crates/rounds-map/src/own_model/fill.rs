@@ -71,13 +71,18 @@ impl Filler<'_> {
             let step = self.path.enter_member(name);
             let given = value.get(name);
             // An expression that finds nothing gives null, which the schema may not have there: then it is as if it were left out.
-            let is_given = |given: &Json| !given.is_null() || property.may_be(JsonKind::Null);
+            // So is an object of nothing but nulls that could not be there without a value.
+            let is_needed = node.required.contains(name);
+            let is_given = |given: &Json| {
+                let is_something = !given.is_null() || property.may_be(JsonKind::Null);
+                is_something && (is_needed || !is_hollow(property, given))
+            };
             let member = match (given, self.missing) {
                 (Some(given), Missing::LeftOut) => Some(self.given(property, &given)),
                 (Some(given), Missing::Filled) if is_given(&given) => {
                     Some(self.given(property, &given))
                 }
-                (_, Missing::Filled) if node.required.contains(name) => self.absent(property),
+                (_, Missing::Filled) if is_needed => self.absent(property),
                 // What need not be there is left out: written in, it might be what the schema does not want beside something else.
                 (None, Missing::LeftOut) | (_, Missing::Filled) => None,
             };
@@ -118,4 +123,20 @@ impl Filler<'_> {
             Json::string,
         )
     }
+}
+
+/// Whether nothing was found for an object that needs something.
+fn is_hollow(node: &Node, value: &Json) -> bool {
+    fn is_nothing(value: &Json) -> bool {
+        match value.kind() {
+            JsonKind::Null => true,
+            JsonKind::Object => value.members().all(|(_, member)| is_nothing(&member)),
+            _ => false,
+        }
+    }
+    let needs = |name: &String| {
+        let member = node.property(name).map(Node::completion);
+        member.is_none_or(|member| member == Completion::None)
+    };
+    value.kind() == JsonKind::Object && is_nothing(value) && node.required.iter().any(needs)
 }

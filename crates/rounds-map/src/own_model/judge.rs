@@ -27,6 +27,14 @@ pub(super) fn validator(schema: &Json) -> Result<Validator, OwnModelError> {
         })
 }
 
+/// The rule of a schema without references that a value breaks, if it breaks one.
+pub(super) fn against(schema: &Json, of: &Json) -> Option<String> {
+    let validator = validator(schema).ok()?;
+    let instance = value(of);
+    let broken = validator.iter_errors(&instance).next();
+    broken.map(|error| rule(error.kind()))
+}
+
 /// Everything that the schema has against a body, but for what is known already.
 pub(super) fn errors(
     validator: &Validator,
@@ -88,9 +96,42 @@ fn ours(tree: &Node, error: &ValidationError<'_>) -> Vec<ModelError> {
             },
             found: kind_of(error.instance()).with_article(),
         },
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context }
+            if let Some(nearest) = nearest_alternative(context) =>
+        {
+            let of_nearest = nearest.iter().flat_map(|error| ours(tree, error));
+            let keyword = match error.kind() {
+                ValidationErrorKind::AnyOf { .. } => "anyOf",
+                _ => "oneOf",
+            };
+            let within = of_nearest.map(|error| ModelError {
+                path: error.path,
+                problem: ModelProblem::InAlternative {
+                    keyword,
+                    problem: Box::new(error.problem),
+                },
+            });
+            return within.collect();
+        }
         kind => ModelProblem::Against { rule: rule(kind) },
     };
     vec![ModelError { path, problem }]
+}
+
+/// Of alternatives of which none fits, the one that was probably meant: whose constants and types are right, and which has the least against it.
+fn nearest_alternative<'e>(
+    alternatives: &'e [Vec<ValidationError<'static>>],
+) -> Option<&'e Vec<ValidationError<'static>>> {
+    let is_another = |error: &&ValidationError<'_>| {
+        matches!(
+            error.kind(),
+            ValidationErrorKind::Constant { .. }
+                | ValidationErrorKind::Enum { .. }
+                | ValidationErrorKind::Type { .. }
+        )
+    };
+    let with_errors = alternatives.iter().filter(|errors| !errors.is_empty());
+    with_errors.min_by_key(|errors| (errors.iter().filter(is_another).count(), errors.len()))
 }
 
 fn needed(word: &str) -> &'static str {

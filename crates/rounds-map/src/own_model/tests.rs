@@ -1,9 +1,11 @@
 //! What a schema makes of a body.
 
-use super::{OwnModel, OwnModelError};
+use super::OwnModel;
 use crate::models::SourceTimes;
 use crate::{Body, Filter, Json, JsonKind};
 use jiff::tz::TimeZone;
+
+mod schemas;
 
 const VISIT: &str = r##"{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -193,44 +195,6 @@ fn what_need_not_be_there_is_left_out_and_a_choice_without_null_has_none() {
 }
 
 #[test]
-fn what_is_no_schema_says_where() {
-    let read = |text: &str| match OwnModel::read("x", text.as_bytes()) {
-        Ok(_) => "read".to_owned(),
-        Err(error) => error.to_string(),
-    };
-    assert!(read("{").starts_with("is no JSON: "), "{}", read("{"));
-    assert_eq!(
-        read(r#"{"type":"array"}"#),
-        OwnModelError::NoObject.to_string()
-    );
-    let wrong = read(r#"{"type":"object","properties":{"a":{"type":"text"}}}"#);
-    assert!(wrong.contains("`/properties/a/type`"), "{wrong}");
-    let elsewhere =
-        read(r#"{"type":"object","properties":{"a":{"$ref":"https://example.org/other.json"}}}"#);
-    assert!(elsewhere.contains("example.org/other.json"), "{elsewhere}");
-    let dangling = read(r##"{"type":"object","properties":{"a":{"$ref":"#/$defs/none"}}}"##);
-    assert!(dangling.contains("none"), "{dangling}");
-}
-
-#[test]
-fn schemas_that_turn_in_circles_or_branch_without_end_are_read() {
-    let circle = r##"{"type":"object","required":["next"],"properties":{"next":{"$ref":"#"},"id":{"type":["string","null"]}}}"##;
-    assert!(OwnModel::read("x", circle.as_bytes()).is_ok());
-    let level = |of: usize| {
-        let next = of + 1;
-        format!(
-            r##""l{of}":{{"type":"object","properties":{{"a":{{"$ref":"#/$defs/l{next}"}},"b":{{"$ref":"#/$defs/l{next}"}}}}}}"##
-        )
-    };
-    let levels: Vec<String> = (0..40).map(level).collect();
-    let wide = format!(
-        r##"{{"$ref":"#/$defs/l0","$defs":{{{},"l40":{{"type":"object"}}}}}}"##,
-        levels.join(",")
-    );
-    assert!(OwnModel::read("x", wide.as_bytes()).is_ok());
-}
-
-#[test]
 fn paths_are_known_as_far_as_the_schema_closes_its_objects() {
     let model = visit();
     let known = [
@@ -240,12 +204,17 @@ fn paths_are_known_as_far_as_the_schema_closes_its_objects() {
         "people[].knows.name",
         "visit.place.anything",
     ];
-    assert!(known.iter().all(|path| model.has_path(path)));
+    assert!(known.iter().all(|path| model.kinds_at(path).is_some()));
     assert!(
         !["vist", "visit.x", "people[].x"]
             .iter()
-            .any(|path| model.has_path(path))
+            .any(|path| model.kinds_at(path).is_some())
     );
+    let kinds = |path| model.kinds_at(path).expect("a path");
+    assert_eq!(kinds("visit.minutes"), [JsonKind::Number]);
+    assert_eq!(kinds("visit.note"), [JsonKind::Null, JsonKind::String]);
+    assert_eq!(kinds("people[0].name"), [JsonKind::String]);
+    assert_eq!(kinds("visit.place.anything"), []);
 }
 
 fn template(value: &Json) -> Body {

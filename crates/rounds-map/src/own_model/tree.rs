@@ -1,6 +1,7 @@
 //! A JSON Schema as a tree of what may be where, so far as it is written down plainly.
 
 use super::MOST_NODES;
+use crate::models::list_step;
 use crate::{Json, JsonKind};
 use std::collections::BTreeSet;
 
@@ -24,6 +25,19 @@ pub(super) struct Node {
     /// What is always there.
     pub(super) constant: Option<Json>,
     pub(super) form: Form,
+    /// Schemas of what the place says of a value itself, but for its form: how long, how large, which ones.
+    pub(super) limits: Vec<Json>,
+    /// Whether anything may be there.
+    pub(super) room: Room,
+}
+
+/// Whether a place may hold anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Room {
+    #[default]
+    Open,
+    /// Its schema is `false`.
+    None,
 }
 
 /// What stands where something must be there and nothing was given.
@@ -63,13 +77,20 @@ pub(super) enum Form {
 }
 
 impl Node {
-    pub(super) fn of(schema: &Json) -> Self {
+    /// Reads a schema, of which [`super::survey`] has nothing to say.
+    ///
+    /// # Errors
+    /// The reference that leads back to itself and says nothing on the way.
+    pub(super) fn of(schema: &Json) -> Result<Self, String> {
         let mut reader = Reader {
             root: schema,
             under_way: Vec::new(),
+            depth: 0,
+            circle: None,
             left: MOST_NODES,
         };
-        reader.node(schema)
+        let node = reader.node(schema);
+        reader.circle.map_or(Ok(node), Err)
     }
 
     pub(super) fn may_be(&self, wanted: JsonKind) -> bool {
@@ -124,23 +145,22 @@ impl Node {
         found.map(|(_, node)| node)
     }
 
-    pub(super) fn has_path(&self, path: &str) -> bool {
+    /// What may stand at `path`: none of it if that may be anything, and None if nothing can.
+    pub(super) fn kinds_at(&self, path: &str) -> Option<Vec<JsonKind>> {
+        let anything = |holds: bool| holds.then(Vec::new);
         let mut here = self;
         for step in path.split('.') {
-            let (name, is_list) = match step.strip_suffix("[]") {
-                Some(name) => (name, true),
-                None => (step, false),
-            };
+            let (name, is_list) = list_step(step);
             let Some(next) = here.property(name) else {
-                return here.others == Others::Allowed && here.may_be_object();
+                return anything(here.others == Others::Allowed && here.may_be_object());
             };
             here = match (&next.items, is_list) {
                 (Some(items), true) => items,
-                (None, true) => return next.may_be(JsonKind::Array),
+                (None, true) => return anything(next.may_be(JsonKind::Array)),
                 (_, false) => next,
             };
         }
-        true
+        Some(here.types.iter().copied().collect())
     }
 
     /// Adds what another schema of the same place says.
@@ -168,23 +188,38 @@ impl Node {
         if self.form == Form::Any {
             self.form = other.form;
         }
+        self.limits.extend(other.limits);
+        if other.room == Room::None {
+            self.room = Room::None;
+        }
     }
 }
 
 struct Reader<'s> {
     root: &'s Json,
-    /// The references that are being followed: one that leads back to itself is not followed again.
-    under_way: Vec<String>,
+    /// The references that are being followed, each with the depth at which it was met: one that leads back to itself is not followed again.
+    under_way: Vec<(String, usize)>,
+    /// How many members and items the reader has gone into.
+    depth: usize,
+    /// A reference that leads back to the very place where it stands.
+    circle: Option<String>,
     left: usize,
 }
 
 impl Reader<'_> {
     fn node(&mut self, schema: &Json) -> Node {
         self.left = self.left.saturating_sub(1);
+        if schema.as_bool() == Some(false) {
+            return Node {
+                room: Room::None,
+                ..Node::default()
+            };
+        }
         if self.left == 0 || schema.kind() != JsonKind::Object {
             return Node::default();
         }
         let mut node = self.own(schema);
+        let mut whole = Whole::Read;
         if let Some(reference) = schema
             .get("$ref")
             .and_then(|it| it.as_str().map(str::to_owned))
@@ -199,23 +234,37 @@ impl Reader<'_> {
             let Some(alternatives) = schema.get(alternatives) else {
                 continue;
             };
-            self.either(&mut node, &alternatives);
+            whole = whole.and(self.either(&mut node, &alternatives));
         }
         if ["if", "patternProperties", "dependentSchemas", "$dynamicRef"]
             .iter()
             .any(|key| schema.get(key).is_some())
         {
-            node.others = Others::Allowed;
+            whole = Whole::Partly;
         }
+        let closes_all = refuses(schema, "unevaluatedProperties");
+        match whole {
+            // This word looks at what all parts say together.
+            Whole::Read if closes_all => node.others = Others::Refused,
+            Whole::Read => {}
+            Whole::Partly => node.others = Others::Allowed,
+        }
+        node
+    }
+
+    /// What a member or an item is.
+    fn inner(&mut self, schema: &Json) -> Node {
+        self.depth += 1;
+        let node = self.node(schema);
+        self.depth -= 1;
         node
     }
 
     fn own(&mut self, schema: &Json) -> Node {
         let properties = schema.get("properties");
         let properties = properties.iter().flat_map(Json::members);
-        let properties = properties.map(|(name, schema)| (name.to_owned(), self.node(&schema)));
+        let properties = properties.map(|(name, schema)| (name.to_owned(), self.inner(&schema)));
         let properties: Vec<(String, Node)> = properties.collect();
-        let refuses = |key: &str| schema.get(key).and_then(|it| it.as_bool()) == Some(false);
         let least = schema.get("minItems").and_then(|least| least.scalar_text());
         Node {
             types: types(schema),
@@ -224,57 +273,139 @@ impl Reader<'_> {
                 .flat_map(Json::items)
                 .filter_map(|name| name.as_str().map(str::to_owned))
                 .collect(),
-            others: if refuses("additionalProperties") || refuses("unevaluatedProperties") {
+            others: if refuses(schema, "additionalProperties") {
                 Others::Refused
             } else {
                 Others::Allowed
             },
-            items: schema.get("items").map(|items| Box::new(self.node(&items))),
+            items: schema
+                .get("items")
+                .map(|items| Box::new(self.inner(&items))),
             least: if least.is_none_or(|least| least == "0") {
                 Least::None
             } else {
                 Least::Some
             },
             default: schema.get("default"),
-            constant: schema.get("const"),
-            form: match schema.get("format").as_ref().and_then(Json::as_str) {
-                Some("date") => Form::Date,
-                Some("date-time") => Form::DateTime,
-                _ => Form::Any,
-            },
+            constant: schema.get("const").or_else(|| only_choice(schema)),
+            form: form(schema),
+            limits: limits(schema).into_iter().collect(),
+            room: Room::Open,
         }
     }
 
     fn referred(&mut self, reference: &str) -> Node {
-        if self.under_way.iter().any(|known| known == reference) {
-            return Node::default();
-        }
         let Some(schema) = at_pointer(self.root, reference) else {
             return Node::default();
         };
-        self.under_way.push(reference.to_owned());
+        if let Some((_, depth)) = (self.under_way.iter()).find(|(known, _)| known == reference) {
+            if *depth == self.depth {
+                self.circle = Some(reference.to_owned());
+            }
+            // Its own members go on for ever; of which kind it is can be known.
+            let mut types = types(&schema);
+            if types.is_empty() && schema.get("properties").is_some() {
+                types.insert(JsonKind::Object);
+            }
+            return Node {
+                types,
+                ..Node::default()
+            };
+        }
+        self.under_way.push((reference.to_owned(), self.depth));
         let node = self.node(&schema);
         self.under_way.pop();
         node
     }
 
     /// Of alternatives, those that say "this, or null" can be followed; of others it is not known which is meant.
-    fn either(&mut self, node: &mut Node, alternatives: &Json) {
+    fn either(&mut self, node: &mut Node, alternatives: &Json) -> Whole {
         let alternatives: Vec<Node> = alternatives.items().map(|one| self.node(&one)).collect();
         let is_null = |one: &&Node| one.types.iter().eq([&JsonKind::Null]);
         let mut others = alternatives.iter().filter(|one| !is_null(one));
         match (others.next(), others.next()) {
             (Some(only), None) => {
                 let mut only = only.clone();
-                if alternatives.len() > 1 && !only.types.is_empty() {
-                    only.types.insert(JsonKind::Null);
+                if alternatives.len() > 1 {
+                    // What is said of a value is not said of null.
+                    only.limits.clear();
+                    if !only.types.is_empty() {
+                        only.types.insert(JsonKind::Null);
+                    }
                 }
                 node.and_also(only);
+                Whole::Read
             }
-            _ => node.others = Others::Allowed,
+            _ => Whole::Partly,
         }
     }
 }
+
+/// Whether all that a schema says of an object's members is in the tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whole {
+    Read,
+    Partly,
+}
+
+impl Whole {
+    const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Read, Self::Read) => Self::Read,
+            _ => Self::Partly,
+        }
+    }
+}
+
+fn refuses(schema: &Json, key: &str) -> bool {
+    schema.get(key).and_then(|it| it.as_bool()) == Some(false)
+}
+
+fn form(schema: &Json) -> Form {
+    match schema.get("format").as_ref().and_then(Json::as_str) {
+        Some("date") => Form::Date,
+        Some("date-time") => Form::DateTime,
+        _ => Form::Any,
+    }
+}
+
+/// A choice among one is a constant.
+fn only_choice(schema: &Json) -> Option<Json> {
+    let choice = schema.get("enum")?;
+    let mut choice = choice.items();
+    match (choice.next(), choice.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
+    }
+}
+
+/// What a schema says of a value by itself; None if that is nothing.
+fn limits(schema: &Json) -> Option<Json> {
+    let is_form = form(schema) != Form::Any;
+    let said = LIMITS.iter().filter(|word| !is_form || **word != "format");
+    let said: Vec<(&str, Json)> = said
+        .filter_map(|word| Some((*word, schema.get(word)?)))
+        .collect();
+    (!said.is_empty()).then(|| Json::object(said))
+}
+
+/// The words that need nothing else of the schema. A date's format is none: dates are brought into it.
+const LIMITS: [&str; 14] = [
+    "enum",
+    "const",
+    "format",
+    "pattern",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+];
 
 impl Node {
     /// As [`Node::and`], for one other schema: where this place says nothing of its members, it is closed as the other one is.
@@ -329,7 +460,7 @@ fn types(schema: &Json) -> BTreeSet<JsonKind> {
 }
 
 /// What a local reference (RFC 6901, in a fragment) leads to.
-fn at_pointer(root: &Json, reference: &str) -> Option<Json> {
+pub(super) fn at_pointer(root: &Json, reference: &str) -> Option<Json> {
     let pointer = reference.strip_prefix('#')?;
     let pointer = percent_encoding::percent_decode_str(pointer)
         .decode_utf8()

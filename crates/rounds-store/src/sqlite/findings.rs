@@ -52,21 +52,22 @@ pub(crate) fn count_unknown(
     if notification.unknown.is_empty() {
         return Ok(());
     }
-    let message = format!(
-        "codes that the mapping does not know, at {}",
-        notification.unknown.join(", ")
+    let words = format!(
+        "codes that the mapping does not know, the last at {}",
+        plain(&notification.unknown.join(", "))
     );
     connection
         .prepare_cached(
             "INSERT INTO findings (action, feed, code, records, message, hint, first_seen_at, last_seen_at)
-                 VALUES (?1, 'changes', ?2, 1, ?3, ?4, ?5, ?5)
-             ON CONFLICT DO UPDATE SET records = records + 1, message = excluded.message,
+                 VALUES (?1, 'changes', ?2, 1, '1 notification has ' || ?3, ?4, ?5, ?5)
+             ON CONFLICT DO UPDATE SET records = records + 1,
+                 message = (records + 1) || ' notifications have ' || ?3,
                  last_seen_at = excluded.last_seen_at",
         )?
         .execute(params![
             action,
             CodeText(UNKNOWN_CODES),
-            plain(&message),
+            words,
             "add them to `notify.codes` or to the translation; `unknown` says what becomes of them",
             At(notification.created_at),
         ])?;

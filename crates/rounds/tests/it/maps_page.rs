@@ -84,7 +84,7 @@ fn section(map: &MapFacts, action: &Action) -> String {
             let codes = codes
                 .values
                 .iter()
-                .map(|(code, name)| format!("{code} {name}"));
+                .map(|(code, name)| format!("{code} {}", name.scalar_text().unwrap_or_default()));
             let codes: Vec<String> = codes.collect();
             _ = writeln!(text, "Codes of `{}`: {}.", modifier.path, codes.join(", "));
         }

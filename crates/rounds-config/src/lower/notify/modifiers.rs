@@ -5,8 +5,11 @@ use crate::diagnostic::{Findings, Reported};
 use crate::face::NotifyKeys;
 use crate::lower::Known;
 use crate::lower::body;
+use crate::source::Place;
 use crate::tree::Scalar;
 use rounds_domain::plan::{BodyRule, Modifier, ModifierDeed, Translation, Untranslated};
+use rounds_map::{Json, JsonKind};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What modifiers and filters read besides what the body reads.
@@ -53,9 +56,11 @@ pub(super) fn lower(
                 .help("write it down under `translations`");
             return Err(Reported);
         };
+        let set = set.clone().ok_or(Reported)?;
+        let set = fitting(set, &path, name.place, rule, findings)?;
         modifiers.push(Modifier {
             path,
-            deed: ModifierDeed::Translate(set.clone().ok_or(Reported)?),
+            deed: ModifierDeed::Translate(set),
         });
     }
     for text in keys.delete.value().into_iter().flat_map(|paths| &paths.0) {
@@ -79,13 +84,17 @@ fn codes_of(
     for table in tables.into_iter().flat_map(|tables| &tables.pairs) {
         let path = path(&table.key, rule, findings)?;
         let codes = table.value.pairs.iter();
-        let codes = codes.map(|code| (code.key.text.clone(), code.value.0.text.clone()));
+        let codes = codes.map(|code| (code.key.text.clone(), code.value.0.as_json()));
+        let set = Arc::new(Translation {
+            name: "codes".to_owned(),
+            values: codes.collect(),
+            otherwise,
+        });
+        let place = table.key.place;
+        let set = fitting(set, &path, place, rule, findings)?;
+        warn_of_nothing(&path, place, rule, findings);
         modifiers.push(Modifier {
-            deed: ModifierDeed::Translate(Arc::new(Translation {
-                name: "codes".to_owned(),
-                values: codes.collect(),
-                otherwise,
-            })),
+            deed: ModifierDeed::Translate(set),
             path,
         });
     }
@@ -98,19 +107,96 @@ fn codes_of(
     Ok(())
 }
 
+/// A set whose values are what the model has at `path`: a text that is a number goes as a number where only numbers can be.
+fn fitting(
+    set: Arc<Translation>,
+    path: &str,
+    place: Place,
+    rule: Option<&BodyRule>,
+    findings: &mut Findings<'_>,
+) -> Result<Arc<Translation>, Reported> {
+    let kinds = rule.and_then(|rule| kinds_at(rule, path));
+    let Some(kinds) = kinds.filter(|kinds| !kinds.is_empty()) else {
+        return Ok(set);
+    };
+    let mut values = BTreeMap::new();
+    for (from, to) in &set.values {
+        let Some(to) = as_one_of(&kinds, to) else {
+            let kinds = kinds.iter().filter(|kind| **kind != JsonKind::Null);
+            let kinds: Vec<&str> = kinds.map(|kind| kind.with_article()).collect();
+            let shown = crate::reading::shortened(&to.scalar_text().unwrap_or_default());
+            findings
+                .error(
+                    codes::BODY_SHAPE,
+                    place,
+                    format!("`{}` cannot be `{shown}`", crate::reading::shortened(path)),
+                )
+                .expected(format!("the message has {} there", kinds.join(" or ")))
+                .help("name the field itself that holds the code, such as `Patient.Demographics.Sex`, and a value of its type");
+            return Err(Reported);
+        };
+        values.insert(from.clone(), to);
+    }
+    Ok(Arc::new(Translation {
+        name: set.name.clone(),
+        values,
+        otherwise: set.otherwise,
+    }))
+}
+
+/// What may stand at a path of the body; None where that is not known.
+fn kinds_at(rule: &BodyRule, path: &str) -> Option<Vec<JsonKind>> {
+    match rule {
+        BodyRule::Whole | BodyRule::Free(_) => None,
+        BodyRule::Model { model, .. } => model.kinds_at(path),
+        BodyRule::Own { model, .. } => model.kinds_at(path),
+    }
+}
+
+fn as_one_of(kinds: &[JsonKind], value: &Json) -> Option<Json> {
+    if kinds.contains(&value.kind()) {
+        return Some(value.clone());
+    }
+    let text = value.scalar_text()?;
+    if kinds.contains(&JsonKind::String) {
+        return Some(Json::string(&text));
+    }
+    let plain = Json::parse(text.as_bytes()).ok();
+    plain.filter(|plain| kinds.contains(&plain.kind()) && !plain.is_null())
+}
+
+/// Codes are said in other words before anything is put there, so where the body has nothing there are none.
+fn warn_of_nothing(path: &str, place: Place, rule: Option<&BodyRule>, findings: &mut Findings<'_>) {
+    let body = rule.and_then(BodyRule::template);
+    if body.is_some_and(|body| !body.may_have(path)) {
+        findings
+            .warning(
+                codes::BODY_SHAPE,
+                place,
+                format!(
+                    "`codes` at `{}`, where the body has nothing",
+                    crate::reading::shortened(path)
+                ),
+            )
+            .expected("changes nothing")
+            .help("map the code there, such as `Sex: = .patient.gender`; or name the path where it is");
+    }
+}
+
 /// A path of the body, as far as the model knows.
 pub(in crate::lower) fn path(
     scalar: &Scalar,
     rule: Option<&BodyRule>,
     findings: &mut Findings<'_>,
 ) -> Result<String, Reported> {
-    let unknown_to = match rule {
-        Some(BodyRule::Model { model, .. }) if !model.has_path(&scalar.text) => Some(model.name()),
-        Some(BodyRule::Own { model, .. }) if !model.has_path(&scalar.text) => Some(model.name()),
-        _ => None,
-    };
-    match unknown_to {
-        Some(model) => {
+    let model = rule.and_then(|rule| match rule {
+        BodyRule::Whole | BodyRule::Free(_) => None,
+        BodyRule::Model { model, .. } => Some(model.name()),
+        BodyRule::Own { model, .. } => Some(model.name()),
+    });
+    let is_known = rule.is_some_and(|rule| kinds_at(rule, &scalar.text).is_some());
+    match model {
+        Some(model) if !is_known => {
             let shown = crate::reading::shortened(&scalar.text);
             findings
                 .error(
@@ -121,6 +207,6 @@ pub(in crate::lower) fn path(
                 .expected("expected one such as `Visit.Location.Department` or `Orders[].Status`");
             Err(Reported)
         }
-        None => Ok(scalar.text.clone()),
+        _ => Ok(scalar.text.clone()),
     }
 }

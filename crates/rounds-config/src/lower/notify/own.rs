@@ -5,7 +5,7 @@ use crate::codes;
 use crate::diagnostic::{Findings, Reported};
 use crate::face::{NotifyKeys, OwnModelKeys};
 use crate::reading::Given;
-use crate::source::ReadError;
+use crate::source::{MAX_FILE_BYTES, ReadError};
 use crate::tree::Scalar;
 use rounds_domain::plan::{BodyRule, EventRule};
 use rounds_map::OwnModel;
@@ -50,14 +50,13 @@ fn read(file: &Scalar, findings: &mut Findings<'_>) -> Result<OwnModel, Reported
     let read = findings.sources.beside(file.place.file, &file.text);
     let (what, hint) = match read {
         Ok(text) => match OwnModel::read(name, text.as_bytes()) {
-            Ok(model) => return Ok(model),
+            Ok(model) => {
+                warn(&model, &shown, file, findings);
+                return Ok(model);
+            }
             Err(error) => (format!("`{shown}` {error}"), None),
         },
-        Err(ReadError::Io { source, .. }) => (
-            format!("`{shown}` cannot be read: {source}"),
-            Some("a path that does not begin with `/` starts at the folder of this file"),
-        ),
-        Err(error) => (error.to_string(), Some(error.hint())),
+        Err(error) => unread(&shown, &error),
     };
     let diagnostic = findings.error(codes::BAD_SCHEMA, file.place, what);
     diagnostic.expected("expected the file of a JSON Schema, beside this one");
@@ -65,6 +64,44 @@ fn read(file: &Scalar, findings: &mut Findings<'_>) -> Result<OwnModel, Reported
         diagnostic.help(hint);
     }
     Err(Reported)
+}
+
+/// Says what the schema means and no validator heeds.
+fn warn(model: &OwnModel, shown: &str, file: &Scalar, findings: &mut Findings<'_>) {
+    for warning in model.warnings() {
+        findings
+            .warning(
+                codes::BAD_SCHEMA,
+                file.place,
+                format!("`{shown}`: {warning}"),
+            )
+            .expected("validators pass over it");
+    }
+}
+
+/// Why there is no schema, and what to do.
+fn unread(shown: &str, error: &ReadError) -> (String, Option<&'static str>) {
+    match error {
+        ReadError::Io { .. } if shown.starts_with("http://") || shown.starts_with("https://") => (
+            format!("`{shown}` is an address, and schemas are not fetched"),
+            Some("download it beside this file and name the file"),
+        ),
+        ReadError::Io { source, .. } => (
+            format!("`{shown}` cannot be read: {source}"),
+            Some("a path that does not begin with `/` starts at the folder of this file"),
+        ),
+        ReadError::TooLarge { .. } => (
+            format!("`{shown}` is larger than {MAX_FILE_BYTES} bytes"),
+            Some("leave out what no notification has"),
+        ),
+        ReadError::NotText { offset, .. } => (
+            format!("`{shown}` is not UTF-8 text: byte {offset} is not part of a character"),
+            Some(error.hint()),
+        ),
+        ReadError::NoFile { .. } | ReadError::Empty { .. } | ReadError::TooMany { .. } => {
+            (error.to_string(), Some(error.hint()))
+        }
+    }
 }
 
 /// The keys of rules that a schema does not have.

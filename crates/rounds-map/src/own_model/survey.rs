@@ -1,0 +1,271 @@
+//! What is wrong with a schema, place by place, before a validator is made of it.
+//!
+//! A validator says "not valid under any of the schemas in `anyOf`" of a misspelt type and names no place for a reference that leads
+//! nowhere; and what it does not know, such as a misspelt `required` or `nullable` of `OpenAPI`, it passes over in silence, as the standard has
+//! it. Whoever wrote the schema meant something by it, so it is said here.
+
+use super::OwnModelError;
+use crate::nearest::nearest;
+use crate::{Json, JsonKind};
+
+/// Something that a schema says and that no validator heeds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaWarning {
+    /// A word of `OpenAPI` 3.0.
+    #[error(
+        "`{place}` is a word of OpenAPI and none of JSON Schema; write the type as a list: `[\"string\", \"null\"]`"
+    )]
+    Nullable {
+        /// A JSON pointer into the schema.
+        place: String,
+    },
+    /// A word that is almost one of the standard.
+    #[error("`{place}` is no word of JSON Schema; did you mean `{nearest}`?")]
+    Unknown {
+        /// A JSON pointer into the schema.
+        place: String,
+        /// The nearest word that is one.
+        nearest: &'static str,
+    },
+}
+
+/// Whose values are schemas by name.
+const MAPS: [&str; 5] = [
+    "properties",
+    "patternProperties",
+    "$defs",
+    "definitions",
+    "dependentSchemas",
+];
+/// Whose value is a schema, or a list of them.
+const SCHEMAS: [&str; 15] = [
+    "items",
+    "additionalItems",
+    "prefixItems",
+    "unevaluatedItems",
+    "contains",
+    "additionalProperties",
+    "unevaluatedProperties",
+    "propertyNames",
+    "if",
+    "then",
+    "else",
+    "not",
+    "allOf",
+    "anyOf",
+    "oneOf",
+];
+/// The other words of the drafts from 4 to 2020-12.
+const WORDS: [&str; 41] = [
+    "$schema",
+    "$id",
+    "id",
+    "$ref",
+    "$anchor",
+    "$dynamicRef",
+    "$dynamicAnchor",
+    "$recursiveRef",
+    "$recursiveAnchor",
+    "$vocabulary",
+    "$comment",
+    "title",
+    "description",
+    "default",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
+    "examples",
+    "type",
+    "enum",
+    "const",
+    "multipleOf",
+    "maximum",
+    "exclusiveMaximum",
+    "minimum",
+    "exclusiveMinimum",
+    "maxLength",
+    "minLength",
+    "pattern",
+    "maxItems",
+    "minItems",
+    "uniqueItems",
+    "maxContains",
+    "minContains",
+    "maxProperties",
+    "minProperties",
+    "required",
+    "dependentRequired",
+    "dependencies",
+    "format",
+    "contentEncoding",
+];
+const TYPES: [&str; 7] = [
+    "null", "boolean", "integer", "number", "string", "array", "object",
+];
+/// What `$schema` may be, without its scheme and its fragment.
+const DIALECTS: [&str; 5] = [
+    "json-schema.org/draft-04/schema",
+    "json-schema.org/draft-06/schema",
+    "json-schema.org/draft-07/schema",
+    "json-schema.org/draft/2019-09/schema",
+    "json-schema.org/draft/2020-12/schema",
+];
+
+/// What a schema says that nobody heeds.
+///
+/// # Errors
+/// The first place that cannot be right.
+pub(super) fn survey(schema: &Json) -> Result<Vec<SchemaWarning>, OwnModelError> {
+    let mut survey = Survey {
+        root: schema,
+        place: String::new(),
+        warnings: Vec::new(),
+    };
+    survey.dialect()?;
+    survey.schema(schema)?;
+    Ok(survey.warnings)
+}
+
+struct Survey<'s> {
+    root: &'s Json,
+    /// A JSON pointer.
+    place: String,
+    warnings: Vec<SchemaWarning>,
+}
+
+impl Survey<'_> {
+    fn wrong(&self, reason: String) -> OwnModelError {
+        OwnModelError::NotASchema {
+            place: self.place.clone(),
+            reason,
+        }
+    }
+
+    /// Does `deed` at a member of the present place.
+    fn within<T>(&mut self, step: &str, deed: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.place.len();
+        self.place.push('/');
+        self.place
+            .push_str(&step.replace('~', "~0").replace('/', "~1"));
+        let done = deed(self);
+        self.place.truncate(length);
+        done
+    }
+
+    fn dialect(&mut self) -> Result<(), OwnModelError> {
+        let said = self.root.get("$schema");
+        let Some(said) = said.as_ref().and_then(Json::as_str) else {
+            return Ok(());
+        };
+        let name = said.trim_end_matches('#');
+        let name = name.split_once("://").map_or(name, |(_, name)| name);
+        if DIALECTS.contains(&name) {
+            return Ok(());
+        }
+        self.within("$schema", |here| {
+            Err(here.wrong("names no draft from 4 to 2020-12; write `https://json-schema.org/draft/2020-12/schema`, or leave it out".to_owned()))
+        })
+    }
+
+    fn schema(&mut self, schema: &Json) -> Result<(), OwnModelError> {
+        for (word, value) in schema.members() {
+            self.within(word, |here| here.word(word, &value))?;
+        }
+        Ok(())
+    }
+
+    fn word(&mut self, word: &str, value: &Json) -> Result<(), OwnModelError> {
+        match word {
+            "type" => self.types(value),
+            "$ref" => self.reference(value),
+            "nullable" if value.as_bool() == Some(true) => {
+                let place = self.place.clone();
+                self.warnings.push(SchemaWarning::Nullable { place });
+                Ok(())
+            }
+            _ if MAPS.contains(&word) => {
+                for (name, schema) in value.members() {
+                    self.within(name, |here| here.schema(&schema))?;
+                }
+                Ok(())
+            }
+            _ if SCHEMAS.contains(&word) => match value.kind() {
+                JsonKind::Array => {
+                    for (index, schema) in value.items().enumerate() {
+                        self.within(&index.to_string(), |here| here.schema(&schema))?;
+                    }
+                    Ok(())
+                }
+                _ => self.schema(value),
+            },
+            _ => {
+                self.unknown(word);
+                Ok(())
+            }
+        }
+    }
+
+    fn types(&self, value: &Json) -> Result<(), OwnModelError> {
+        let words: Vec<Json> = match value.kind() {
+            JsonKind::Array => value.items().collect(),
+            _ => vec![value.clone()],
+        };
+        for word in words.iter().filter_map(Json::as_str) {
+            if TYPES.contains(&word) {
+                continue;
+            }
+            let help = nearest(word, TYPES).map_or_else(
+                || format!("a type is one of {}", TYPES.join(", ")),
+                |nearest| format!("did you mean `{nearest}`?"),
+            );
+            return Err(self.wrong(format!("`{}` is no type; {help}", shown(word))));
+        }
+        Ok(())
+    }
+
+    /// A reference by a fragment must lead somewhere, and another document is not fetched. Where parts have names of their own (`$id`), the
+    /// validator knows which they are.
+    fn reference(&self, value: &Json) -> Result<(), OwnModelError> {
+        let Some(reference) = value.as_str() else {
+            return Ok(());
+        };
+        if reference.starts_with("#/") && super::tree::at_pointer(self.root, reference).is_none() {
+            return Err(self.wrong(format!(
+                "`{}` leads to nothing in this file",
+                shown(reference)
+            )));
+        }
+        if !reference.starts_with('#') && !has_named_parts(self.root) {
+            return Err(self.wrong(format!(
+                "`{}` is another document, and none is fetched; put what it says under `$defs` of this file and refer to it as `#/$defs/NAME`",
+                shown(reference)
+            )));
+        }
+        Ok(())
+    }
+
+    fn unknown(&mut self, word: &str) {
+        let mut words = WORDS.iter().chain(&MAPS).chain(&SCHEMAS).copied();
+        if words.any(|known| known == word) {
+            return;
+        }
+        let known = WORDS.iter().chain(&MAPS).chain(&SCHEMAS).copied();
+        if let Some(nearest) = nearest(word, known) {
+            self.warnings.push(SchemaWarning::Unknown {
+                place: self.place.clone(),
+                nearest,
+            });
+        }
+    }
+}
+
+fn has_named_parts(schema: &Json) -> bool {
+    schema.get("$id").is_some()
+        || schema
+            .members()
+            .any(|(_, member)| member.kind() == JsonKind::Object && has_named_parts(&member))
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(80).collect()
+}
