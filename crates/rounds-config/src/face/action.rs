@@ -170,6 +170,8 @@ keys! {
         optional payload: Payload = "id_only",
         /// The canonical URL of the topic, for FHIR subscriptions. Default: one that names the action.
         optional topic: Text = "https://clinic.example.org/SubscriptionTopic/appointments",
+        /// The time zone of times without an offset in what is told. Default: that of the cursor.
+        optional zone: Zone = "America/Chicago",
         /// By the paths of the body, what the EHR's codes there are called in the message.
         optional codes: Pairs<Pairs<LiteralText>> = "{\"Patient.Demographics.Sex\": {\"F\": \"Female\", \"M\": \"Male\"}}",
         /// What becomes of a code that `codes` does not have: `keep` (it is told as it is), `null`, or `park`, which lets the change wait. Default keep.

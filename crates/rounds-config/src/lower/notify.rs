@@ -13,6 +13,7 @@ use crate::face::NotifyKeys;
 use crate::kinds::{Marked, ModelWord, OneOrMany, Text};
 use crate::reading::{Given, Here};
 use crate::source::Place;
+use jiff::tz::TimeZone;
 use rounds_domain::plan::{BodyRule, Frame, Notify, Only, OrderBy, Payload, Shape};
 use rounds_map::Body;
 use rounds_map::models::Model;
@@ -37,6 +38,7 @@ pub(super) fn lower(
                 shape: Shape::default(),
                 payload: Payload::default(),
                 topic: None,
+                zone: None,
                 frame: Frame::default(),
             });
         }
@@ -65,12 +67,32 @@ pub(super) fn lower(
         shape: shape?,
         payload: keys.payload.or(Payload::default()),
         topic: keys.topic.value().map(|topic| topic.0.text.clone()),
+        zone: zone(keys, findings).ok()?,
         // Known once it is known to whom it goes.
         frame: Frame::default(),
         body: rule?,
         order_by: order_by?,
         only: only.ok()?,
     })
+}
+
+/// The zone of what is told, where there is somebody who brings times into a form.
+fn zone(keys: &NotifyKeys, findings: &mut Findings<'_>) -> Result<Option<TimeZone>, Reported> {
+    let given = match &keys.zone {
+        Given::Absent => return Ok(None),
+        Given::Wrong => return Err(Reported),
+        Given::Here(here) => here,
+    };
+    if keys.model.is_absent() {
+        findings
+            .error(codes::MISMATCHED_KEYS, given.key, "`zone` without `model`")
+            .expected("without a data model times are told as they are written")
+            .help(
+                "name a data model, or the JSON Schema of your own whose `format` is `date-time`",
+            );
+        return Err(Reported);
+    }
+    Ok(Some(given.value.0.clone()))
 }
 
 fn without_model(

@@ -650,6 +650,11 @@ const STOPS: &[Stop] = &[
         "model: Scheduling\n      unknown: park",
     ),
     (
+        "zone_without_model",
+        "model: Scheduling",
+        "zone: America/Chicago",
+    ),
+    (
         "codes_of_no_path",
         "model: Scheduling",
         "model: Scheduling\n      codes: { Patient.Demographics.Sexx: { F: Female } }",

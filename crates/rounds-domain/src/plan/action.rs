@@ -4,6 +4,7 @@ use super::{
     AnswerRule, Feed, Modifier, Payload, RequestRule, RetrySchedule, Setup, Shape, Subscription,
 };
 use crate::{ActionName, ConnectionName, LookupName};
+use jiff::tz::TimeZone;
 use rounds_map::models::{Model, Party, Traffic, Ways};
 use rounds_map::{Body, Filter, OwnModel};
 use std::sync::Arc;
@@ -127,6 +128,8 @@ pub struct Notify {
     pub payload: Payload,
     /// The canonical URL of its topic, in shapes that have one; None means one of Rounds' own.
     pub topic: Option<String>,
+    /// In which zone times without an offset are, of what is told; None: in that of the cursor.
+    pub zone: Option<TimeZone>,
     /// What a message of a data model says of itself.
     pub frame: Frame,
 }

@@ -283,7 +283,7 @@ fn render(body: &Body, scope: &Scope) -> Result<Json, Trouble> {
         .map_err(|error| failed(format!("`notify.body`: {error}")))
 }
 
-/// How the records of an action write times: as its cursor says.
+/// How the records of an action write times: as its cursor says, but for a zone of what is told.
 struct SourceForm<'a> {
     zone: Option<&'a TimeZone>,
     own: Option<&'a DateField>,
@@ -296,15 +296,17 @@ impl<'a> SourceForm<'a> {
             CursorRule::Time(rule) => Some(&rule.zone),
             _ => None,
         };
+        let zone = action.notify.zone.as_ref();
         Self {
-            zone: own.map(|own| &own.zone).or(of_cursor),
+            zone: zone.or(own.map(|own| &own.zone)).or(of_cursor),
             own,
         }
     }
 
     fn read(&self, text: &str) -> Option<Timestamp> {
         let own = self.own?;
-        instant::read_as(&Json::string(text), &own.format, &own.zone)
+        let zone = self.zone.unwrap_or(&own.zone);
+        instant::read_as(&Json::string(text), &own.format, zone)
     }
 
     fn times<'s>(&'s self, read: &'s dyn Fn(&str) -> Option<Timestamp>) -> SourceTimes<'s> {

@@ -237,6 +237,22 @@ fn in_zone(zone: &str) -> String {
     config.replace(overlap, &format!("zone: {zone}, {overlap}"))
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_told_may_be_in_another_zone_than_the_cursor() {
+    let config = in_zone("UTC");
+    let keys = "model: Scheduling\n      zone: America/Chicago";
+    let zoned = config.replacen("model: Scheduling", keys, 1);
+    assert_ne!(zoned, config);
+    for (config, wanted) in [
+        (config, "2026-05-11T09:00:00Z"),
+        (zoned, "2026-05-11T14:00:00Z"),
+    ] {
+        let world = World::with(&config);
+        let received = received(&world, &[("booked", "2026-05-11T09:00:00", "check-up")]).await;
+        assert_eq!(at(&received[0]), Some(wanted));
+    }
+}
+
 fn at(received: &Received) -> Option<&str> {
     received.body["Visit"]["VisitDateTime"].as_str()
 }
