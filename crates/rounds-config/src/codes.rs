@@ -96,6 +96,8 @@ codes! {
     UNKNOWN_EVENT = "R0227";
     /// A body that is not of its model's shape.
     BODY_SHAPE = "R0228";
+    /// A text that looks like an expression and is sent as it is.
+    UNMARKED = "R0249";
     /// Nothing is sent.
     NOTHING_SENT = "R0229";
     /// A connection or destination that nobody uses.

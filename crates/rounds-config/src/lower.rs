@@ -26,6 +26,7 @@ mod setup;
 mod subscriptions;
 mod sweeps;
 mod translations;
+mod unmarked;
 
 use crate::codes;
 use crate::diagnostic::Findings;

@@ -87,6 +87,8 @@ pub struct RoundCounts {
     pub ambiguous: u64,
     /// Records that another partition showed before under the same identity.
     pub elsewhere: u64,
+    /// How often `skip` or `gone` failed on a record, which was taken as there.
+    pub undecided: u64,
     /// Signs in the answers that are no characters, each read as U+FFFD.
     pub mended_signs: u64,
     /// Changes that a sweep found and that the change query should have shown before.
@@ -121,6 +123,7 @@ impl RoundCounts {
         self.unidentified += other.unidentified;
         self.ambiguous += other.ambiguous;
         self.elsewhere += other.elsewhere;
+        self.undecided += other.undecided;
         self.mended_signs += other.mended_signs;
         self.late += other.late;
         self.longest_late = self.longest_late.max(other.longest_late);
@@ -148,6 +151,7 @@ impl RoundCounts {
             unidentified: self.unidentified - earlier.unidentified,
             ambiguous: self.ambiguous - earlier.ambiguous,
             elsewhere: self.elsewhere - earlier.elsewhere,
+            undecided: self.undecided - earlier.undecided,
             mended_signs: self.mended_signs - earlier.mended_signs,
             late: self.late - earlier.late,
             longest_late: self.longest_late,

@@ -70,6 +70,12 @@ pub enum EvaluateError {
         /// null, an empty text, a text without a letter or a digit.
         found: &'static str,
     },
+    /// A condition gave something else than true or false.
+    #[error("the expression gave {found} where true or false is needed")]
+    NoCondition {
+        /// With its article: "a string".
+        found: &'static str,
+    },
     /// The evaluation was stopped: too many steps.
     #[error("the expression was stopped after {steps} steps")]
     OutOfFuel {

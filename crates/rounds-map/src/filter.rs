@@ -15,7 +15,7 @@ mod rewrite;
 mod run;
 mod trouble;
 
-use crate::{CompileError, EvaluateError, Json};
+use crate::{CompileError, EvaluateError, Json, JsonKind};
 pub use meter::Limits;
 pub(crate) use meter::grant_stack;
 use program::Program;
@@ -67,6 +67,19 @@ impl Filter {
         match outputs.len() {
             0 | 1 => Ok(outputs.pop()),
             count => Err(EvaluateError::Count { count }),
+        }
+    }
+
+    /// Whether a condition holds. What is not there (null, or no value at all) does not; what is neither true nor false is no answer, and two are
+    /// an error.
+    pub fn holds(&self, input: &Json) -> Result<bool, EvaluateError> {
+        let given = self.optional(input)?.unwrap_or_else(Json::null);
+        match given.kind() {
+            JsonKind::Null => Ok(false),
+            JsonKind::Boolean => Ok(given.as_bool() == Some(true)),
+            kind => Err(EvaluateError::NoCondition {
+                found: kind.with_article(),
+            }),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::codes;
 use crate::diagnostic::Findings;
 use crate::reading::{Definitions, Read, wrong_type};
 use crate::tree::{Node, Scalar, ScalarType};
-use rounds_map::{CompileError, Filter};
+use rounds_map::{CompileError, EvaluateError, Filter, Json};
 use serde_json::{Value, json};
 
 /// The longest expression or template, in bytes.
@@ -151,7 +151,21 @@ impl Read for Condition {
         {
             return compile(scalar, 0, findings).map(|filter| Self { filter });
         }
-        Expression::read(node, findings).map(|Expression { filter }| Self { filter })
+        let Expression { filter } = Expression::read(node, findings)?;
+        // Of nothing a condition says false; one that says something else says so of many records.
+        let nothing = Json::object::<String>([]);
+        if let Err(EvaluateError::NoCondition { found }) = filter.holds(&nothing) {
+            findings
+                .error(
+                    codes::BAD_EXPRESSION,
+                    node.place,
+                    format!("a condition that gives {found}"),
+                )
+                .expected("expected true or false")
+                .help("compare, such as `.status == \"cancelled\"` or `.deletedAt != null`");
+            return None;
+        }
+        Some(Self { filter })
     }
 
     fn schema(_: &mut Definitions) -> Value {

@@ -1,5 +1,6 @@
 //! A body from YAML: literals keep their text, texts that begin with `=` are jq.
 
+use super::unmarked::{self, Placeholders};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::kinds::Marked;
@@ -23,9 +24,15 @@ pub(super) struct Lowered {
     pub(super) places: BTreeMap<String, Places>,
 }
 
-pub(super) fn lower(node: &Node, roots: &[&str], findings: &mut Findings<'_>) -> Lowered {
+pub(super) fn lower(
+    node: &Node,
+    roots: &[&str],
+    placeholders: Placeholders,
+    findings: &mut Findings<'_>,
+) -> Lowered {
     let mut lowering = Lowering {
         roots,
+        placeholders,
         places: BTreeMap::new(),
         findings,
     };
@@ -38,6 +45,7 @@ pub(super) fn lower(node: &Node, roots: &[&str], findings: &mut Findings<'_>) ->
 
 struct Lowering<'r, 'f, 's> {
     roots: &'r [&'r str],
+    placeholders: Placeholders,
     places: BTreeMap<String, Places>,
     findings: &'f mut Findings<'s>,
 }
@@ -95,7 +103,10 @@ impl Lowering<'_, '_, '_> {
             ScalarType::Boolean(value) => Some(Body::Literal(Json::boolean(value))),
             ScalarType::Number => number(scalar, self.findings).map(Body::Literal),
             ScalarType::Text => match Marked::of(scalar, self.findings)? {
-                Marked::Literal(literal) => Some(Body::Literal(Json::string(literal.text))),
+                Marked::Literal(literal) => {
+                    unmarked::check(scalar, self.roots, self.placeholders, self.findings);
+                    Some(Body::Literal(Json::string(literal.text)))
+                }
                 Marked::Expression(compiled) => {
                     compiled.check_reads(self.roots, self.findings);
                     Some(Body::Expression(compiled.filter))

@@ -6,6 +6,7 @@ mod own;
 mod shape;
 
 use super::lookups::CONTAINER;
+use super::unmarked::Placeholders;
 use super::{Known, body};
 use crate::codes;
 use crate::diagnostic::{Findings, Reported};
@@ -18,6 +19,9 @@ use rounds_domain::plan::{BodyRule, Frame, Notify, Only, OrderBy, Payload, Shape
 use rounds_map::Body;
 use rounds_map::models::Model;
 use std::collections::BTreeMap;
+
+/// What becomes of `{{ placeholders }}` in a body.
+const PLACEHOLDERS: Placeholders = Placeholders::SentAsTheyAre;
 
 /// The word for everything that the body has.
 const MAPPED: &str = "mapped";
@@ -123,7 +127,7 @@ fn without_model(
     match keys.body.here() {
         None if keys.body.is_absent() => Some(BodyRule::Whole),
         None => None,
-        Some(here) => body::lower(&here.value.0, roots, findings)
+        Some(here) => body::lower(&here.value.0, roots, PLACEHOLDERS, findings)
             .body
             .map(BodyRule::Free),
     }
@@ -176,7 +180,10 @@ fn written(
     findings: &mut Findings<'_>,
 ) -> (body::Lowered, Place) {
     match keys.body.here() {
-        Some(here) => (body::lower(&here.value.0, roots, findings), here.key),
+        Some(here) => (
+            body::lower(&here.value.0, roots, PLACEHOLDERS, findings),
+            here.key,
+        ),
         None => (
             body::Lowered {
                 body: Some(Body::Object(Vec::new())),

@@ -1,5 +1,6 @@
 //! Translation sets: values in the configuration and in CSV files beside it.
 
+use super::unmarked;
 use crate::codes;
 use crate::diagnostic::{Findings, Reported};
 use crate::face::TranslationKeys;
@@ -42,6 +43,7 @@ fn one(
         .into_iter()
         .flat_map(|pairs| &pairs.pairs)
     {
+        unmarked::check_plain(&pair.value.0, findings);
         values.insert(pair.key.text.clone(), pair.value.0.as_json());
     }
     Ok(Translation {

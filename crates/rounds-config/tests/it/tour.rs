@@ -650,6 +650,31 @@ const STOPS: &[Stop] = &[
         "model: Scheduling\n      unknown: park",
     ),
     (
+        "unmarked_expression",
+        "Department: = .record.clinic",
+        "Department: .record.clinic",
+    ),
+    (
+        "placeholder_in_a_body",
+        "Department: = .record.clinic",
+        "Department: \"{{ record.clinic }}, {{ record.floor }}\"",
+    ),
+    (
+        "perhaps_an_expression",
+        "Department: = .record.clinic",
+        "Department: record.clinic",
+    ),
+    (
+        "expression_as_a_code",
+        "model: Scheduling",
+        "model: Scheduling\n      codes: { Visit.VisitNumber: { a: = .record.b } }",
+    ),
+    (
+        "condition_that_gives_a_text",
+        "start: now",
+        "start: now\n      gone: .status // \"there\"",
+    ),
+    (
         "zone_without_model",
         "model: Scheduling",
         "zone: America/Chicago",

@@ -56,10 +56,9 @@ impl Scope {
         Ok(())
     }
 
-    /// Whether a condition gives true of what is known so far, and nothing else.
+    /// Whether a condition holds of what is known so far.
     pub(super) fn holds(&self, condition: &Filter) -> Result<bool, EvaluateError> {
-        let given = condition.optional(&self.whole)?;
-        Ok(given.and_then(|given| given.as_bool()) == Some(true))
+        condition.holds(&self.whole)
     }
 
     /// Says in `change.missing` which lookups found nothing.

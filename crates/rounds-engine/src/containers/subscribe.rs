@@ -43,13 +43,12 @@ fn wants(subscription: &Subscription, body: &Json, scope: &Json) -> Result<bool,
         return Ok(true);
     };
     // What cannot be decided is not left out silently: the change waits, and says why.
-    let given = when.optional(scope).map_err(|error| {
+    when.holds(scope).map_err(|error| {
         failed(format!(
             "`when` of the destination `{}`: {error}",
             subscription.destination
         ))
-    })?;
-    Ok(given.and_then(|given| given.as_bool()) == Some(true))
+    })
 }
 
 fn lets_through(rule: &ListRule, body: &Json) -> bool {

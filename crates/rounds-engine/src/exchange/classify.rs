@@ -8,6 +8,7 @@
 //! A rule with `status` or `text` beside it is looked at in that order, so that the body is only read where it may matter.
 
 use super::{Basis, Dialect, Exchanger, MayPass};
+use crate::round::conditions::no_condition;
 use crate::round::failure::{self, failure};
 use bytes::Bytes;
 use http::StatusCode;
@@ -15,7 +16,7 @@ use jiff::Timestamp;
 use rounds_domain::plan::{After, AnswerFormat, AnswerRule, Meaning, RequestBodyRule, RequestRule};
 use rounds_domain::ports::EhrResponse;
 use rounds_domain::{RoundFailure, retry_after};
-use rounds_map::Json;
+use rounds_map::{EvaluateError, Json};
 use std::time::Duration;
 
 /// What an answer means.
@@ -54,6 +55,8 @@ enum Found {
     /// None fits, and it is GraphQL's answer to a failure.
     GraphQlErrors(usize),
     Nothing,
+    /// The condition of the rule with this index gives neither true nor false.
+    NoCondition(usize, EvaluateError),
 }
 
 impl Dialect {
@@ -167,6 +170,10 @@ impl Exchanger<'_> {
                 after: None,
             }),
             Found::GraphQlErrors(_) | Found::Nothing => None,
+            Found::NoCondition(index, error) => {
+                let rule = format!("`body` of {}", self.name_of(index));
+                return Err(no_condition(&rule, &error));
+            }
             Found::Rule(index, after) => {
                 let rule = candidates.into_iter().find(|(known, _)| *known == index);
                 rule.map(|(index, rule)| {
@@ -262,15 +269,19 @@ fn look(
     now: Timestamp,
 ) -> Found {
     let json = format.read(body).ok();
-    let fits = |rule: &AnswerRule| {
-        rule.body.as_ref().is_none_or(|filter| {
-            (json.as_ref())
-                .and_then(|json| filter.optional(json).ok().flatten())
-                .and_then(|value| value.as_bool())
-                == Some(true)
-        })
-    };
-    if let Some((index, rule)) = rules.iter().find(|(_, rule)| fits(rule)) {
+    for (index, rule) in rules {
+        // Answers are of every shape, and a condition that fails on one of them does not fit it.
+        match rule
+            .body
+            .as_ref()
+            .map(|filter| json.as_ref().map(|json| filter.holds(json)))
+        {
+            None | Some(Some(Ok(true))) => {}
+            Some(Some(Err(error @ EvaluateError::NoCondition { .. }))) => {
+                return Found::NoCondition(*index, error);
+            }
+            Some(Some(Ok(false) | Err(_)) | None) => continue,
+        }
         let after = match &rule.means {
             Meaning::Throttled {
                 after: Some(After::Body(filter)),

@@ -169,9 +169,7 @@ impl<'a> Asking<'a> {
             if let Some(doubt) = doubt {
                 return Some(Err(doubt));
             }
-            Some(Ok(
-                works.optional(&body).ok().flatten()?.as_bool() == Some(true)
-            ))
+            works.holds(&body).ok().map(Ok)
         });
         match looked.await.ok().flatten() {
             Some(Ok(true)) => Found {

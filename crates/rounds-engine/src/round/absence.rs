@@ -293,7 +293,7 @@ fn read_missed(
             return None;
         }
     }
-    let read = read::record(action, feed, None, &record);
+    let read = read::record(action, feed, None, &record).ok()?;
     (read.identity == Identity::Given && !is_before_sweep(feed, read.position)).then_some(read)
 }
 

@@ -16,6 +16,8 @@ pub(crate) const UNEXPECTED_STATUS: Code = Code::new("R0313");
 pub(crate) const UNREADABLE: Code = Code::new("R0314");
 /// `records` failed on a page.
 pub(crate) const RECORDS_FAILED: Code = Code::new("R0315");
+/// A condition gives neither true nor false.
+pub(crate) const NO_CONDITION: Code = Code::new("R0343");
 /// Pages repeat themselves.
 pub(crate) const PAGES_LOOP: Code = Code::new("R0316");
 /// There are more pages than allowed.

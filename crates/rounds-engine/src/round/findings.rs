@@ -22,6 +22,8 @@ const UNDATED: Code = Code::new("R0374");
 const UNIDENTIFIED: Code = Code::new("R0375");
 /// Records do not say when they were made.
 const UNSAID_MADE: Code = Code::new("R0378");
+/// Conditions fail on records.
+const UNDECIDED: Code = Code::new("R0379");
 /// Signs are no characters.
 const MENDED: Code = Code::new("R0376");
 
@@ -150,6 +152,13 @@ fn of_records(counts: &RoundCounts) -> Vec<Sighting> {
             ("has", "have"),
             "no time that can be read where `created` points, so whether they were there before is not known",
             "check `created`, which is written as `time` and `zone` of the cursor say; records that need not say it are left out with `// empty`",
+        ),
+        (
+            UNDECIDED,
+            counts.undecided,
+            ("is", "are"),
+            "told as there because `skip` or `gone` failed",
+            "write the condition for records of every kind, such as `(.status // \"\") | startswith(\"x\")`",
         ),
         (
             UNIDENTIFIED,

@@ -74,7 +74,7 @@ impl Round<'_> {
         let read = self.ports.evaluator.run(move || {
             let read = |state: Option<rounds_domain::Document>| {
                 let json = Json::parse(state?.bytes()).ok()?;
-                let record = read::record(&action, &feed, None, &json);
+                let record = read::record(&action, &feed, None, &json).ok()?;
                 Some(Former {
                     version: record.version,
                     number: record.number,

@@ -17,6 +17,7 @@ mod absence;
 pub(crate) mod ask;
 pub(crate) mod bundle;
 mod choose;
+pub(crate) mod conditions;
 pub(crate) mod cursor;
 pub(crate) mod failure;
 pub(crate) mod findings;
@@ -390,6 +391,7 @@ impl Round<'_> {
             };
             self.counts.pages += 1;
             self.counts.mended_signs += page.mended_signs;
+            self.counts.undecided += page.undecided;
             if pages.is_first()
                 && let Some(failure) = heard::ignored_by_its_word(&feed, page.bundle.as_ref())
             {

@@ -2,6 +2,7 @@
 
 use super::ASKING;
 use super::bundle::Bundle;
+use super::conditions::{Decision, decide};
 use super::cursor::Position;
 use super::failure::{self, failure};
 use super::gone;
@@ -49,6 +50,8 @@ pub(super) struct PageContent {
     pub(super) mark: [u8; 16],
     /// How many of its signs were no characters.
     pub(super) mended_signs: u64,
+    /// How often `skip` or `gone` failed on a record.
+    pub(super) undecided: u64,
 }
 
 impl PageContent {
@@ -76,6 +79,7 @@ impl PageContent {
             bundle,
             mark: mark_of(&[]),
             mended_signs: 0,
+            undecided: 0,
         }
     }
 }
@@ -120,6 +124,8 @@ pub(super) struct ReadRecord {
     pub(super) number: Option<u64>,
     /// Whether it is a tombstone.
     pub(super) presence: Presence,
+    /// How many of the conditions that say so failed on it.
+    pub(super) undecided: u64,
     /// When it changed.
     pub(super) position: Position,
     /// Its date, where the feed goes over dates and the record has one.
@@ -176,9 +182,7 @@ pub(super) fn pushed(
             "it is jq from a push to its records",
         )
     })?;
-    if let Some(skip) = &feed.skip {
-        found.retain(|record| !is_true(skip, record));
-    }
+    skip(feed, &mut found)?;
     let records = found.iter().map(|found| {
         if found.kind() != JsonKind::Object {
             return Err(failed(
@@ -189,7 +193,7 @@ pub(super) fn pushed(
                 "it is jq from a push to its records",
             ));
         }
-        let read = record(action, feed, None, found);
+        let read = record(action, feed, None, found)?;
         if read.identity == Identity::Missing {
             return Err(failed(
                 "a pushed record has no identity".to_owned(),
@@ -241,9 +245,7 @@ fn page(
     let doubt = doubted(&found);
     let every = feed.records.shown(&body);
     let chosen = found.len();
-    if let Some(skip) = &feed.skip {
-        found.retain(|record| !is_true(skip, record));
-    }
+    let mut undecided = skip(feed, &mut found)?;
     // `.[]` over an error's object gives its texts: taken as records, they would be told.
     if let Some(other) = found
         .iter()
@@ -264,7 +266,8 @@ fn page(
     let records: Vec<ReadRecord> = found
         .iter()
         .map(|found| record(action, feed, partition, found))
-        .collect();
+        .collect::<Result<_, _>>()?;
+    undecided += records.iter().map(|record| record.undecided).sum::<u64>();
     let hidden = every.as_ref().filter(|every| every.len() != records.len());
     let states = hidden.map(|every| {
         every
@@ -279,10 +282,7 @@ fn page(
         .filter(|pointer| !pointer.is_empty())
         .map_or(NextPage::Unsaid, NextPage::Pointer);
     let more = match &feed.paging.more {
-        Some(more) => more
-            .optional(&body)
-            .map_err(|error| failed("paging.more", &error))?
-            .and_then(|more| more.as_bool()),
+        Some(more) => more_of(more, &body)?,
         None => None,
     };
     let cursor = match &feed.cursor {
@@ -314,7 +314,47 @@ fn page(
         bundle: Bundle::of(&body),
         mark,
         mended_signs,
+        undecided,
     })
+}
+
+/// Leaves out what is skipped. Says of how many rows it is not known.
+fn skip(feed: &Feed, found: &mut Vec<Json>) -> Result<u64, RoundFailure> {
+    let Some(skip) = &feed.skip else {
+        return Ok(0);
+    };
+    let mut undecided = 0;
+    let mut kept = Vec::with_capacity(found.len());
+    for row in std::mem::take(found) {
+        match decide(skip, "skip", &row)? {
+            Decision::Holds => continue,
+            Decision::HoldsNot => {}
+            Decision::Undecided => undecided += 1,
+        }
+        kept.push(row);
+    }
+    *found = kept;
+    Ok(undecided)
+}
+
+/// Whether there are more pages; None where the answer does not say.
+fn more_of(more: &Filter, body: &Json) -> Result<Option<bool>, RoundFailure> {
+    let failed = |error| {
+        failure(
+            failure::RECORDS_FAILED,
+            format!("`paging.more` failed on a page: {error}"),
+            "`rounds poll ACTION --dry-run` shows the page; an error that comes with status 200 often has another shape",
+        )
+    };
+    let said = more.optional(body).map_err(failed)?;
+    if said.is_none_or(|said| said.is_null()) {
+        return Ok(None);
+    }
+    match decide(more, "paging.more", body)? {
+        Decision::Holds => Ok(Some(true)),
+        Decision::HoldsNot => Ok(Some(false)),
+        Decision::Undecided => Ok(None),
+    }
 }
 
 /// What leads to the next page. `last_shown` is the last row, where something was left out of them. An error names its expression.
@@ -398,11 +438,19 @@ pub(super) fn record(
     feed: &Feed,
     partition: Option<&Partition>,
     json: &Json,
-) -> ReadRecord {
+) -> Result<ReadRecord, RoundFailure> {
     let (id, identity) = identity_of(feed, partition, json);
-    let presence = presence_of(feed, json);
+    let gone = match &feed.gone {
+        Some(gone) => decide(gone, "gone", json)?,
+        None => Decision::HoldsNot,
+    };
+    let presence = match gone {
+        Decision::Holds => Presence::Gone,
+        Decision::HoldsNot | Decision::Undecided => Presence::There,
+    };
     let version = version_of(feed, json);
-    ReadRecord {
+    Ok(ReadRecord {
+        undecided: u64::from(gone == Decision::Undecided),
         version: match presence {
             Presence::There => version,
             Presence::Gone => gone::version_of_absence(version),
@@ -415,7 +463,7 @@ pub(super) fn record(
         record: Document::new(json.to_bytes()),
         id,
         identity,
-    }
+    })
 }
 
 fn version_of(feed: &Feed, record: &Json) -> Version {
@@ -436,19 +484,6 @@ fn number_of(feed: &Feed, record: &Json) -> Option<u64> {
         VersionRule::Field(field) => text_of(field, record)?.trim().parse().ok(),
         VersionRule::Fingerprint { .. } => None,
     }
-}
-
-fn presence_of(feed: &Feed, record: &Json) -> Presence {
-    match &feed.gone {
-        Some(gone) if is_true(gone, record) => Presence::Gone,
-        _ => Presence::There,
-    }
-}
-
-/// Whether a condition gives true of a record, and nothing else.
-fn is_true(condition: &Filter, record: &Json) -> bool {
-    let given = condition.optional(record).ok().flatten();
-    given.and_then(|given| given.as_bool()) == Some(true)
 }
 
 /// When a record says that it changed.

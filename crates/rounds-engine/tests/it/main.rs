@@ -9,6 +9,7 @@ mod bodies;
 mod cases;
 mod changes;
 mod codes;
+mod conditions;
 mod connectors;
 mod containers;
 mod cursors;

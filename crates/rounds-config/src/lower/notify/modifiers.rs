@@ -5,6 +5,7 @@ use crate::diagnostic::{Findings, Reported};
 use crate::face::NotifyKeys;
 use crate::lower::Known;
 use crate::lower::body;
+use crate::lower::unmarked::{self, Placeholders};
 use crate::source::Place;
 use crate::tree::Scalar;
 use rounds_domain::plan::{BodyRule, Modifier, ModifierDeed, Translation, Untranslated};
@@ -28,7 +29,7 @@ pub(super) fn lower(
     roots.extend(OF_MESSAGES);
     for pair in keys.put.value().into_iter().flat_map(|pairs| &pairs.pairs) {
         let path = path(&pair.key, rule, findings)?;
-        let put = body::lower(&pair.value.0, &roots, findings)
+        let put = body::lower(&pair.value.0, &roots, Placeholders::SentAsTheyAre, findings)
             .body
             .ok_or(Reported)?;
         modifiers.push(Modifier {
@@ -83,6 +84,9 @@ fn codes_of(
     let tables = keys.codes.value();
     for table in tables.into_iter().flat_map(|tables| &tables.pairs) {
         let path = path(&table.key, rule, findings)?;
+        for code in &table.value.pairs {
+            unmarked::check_plain(&code.value.0, findings);
+        }
         let codes = table.value.pairs.iter();
         let codes = codes.map(|code| (code.key.text.clone(), code.value.0.as_json()));
         let set = Arc::new(Translation {

@@ -161,6 +161,7 @@ fn counts(counts: &RoundCounts) -> Value {
         "unsaid_made": counts.unsaid_made,
         "unidentified": counts.unidentified,
         "ambiguous": counts.ambiguous,
+        "undecided": counts.undecided,
         "mended_signs": counts.mended_signs,
     })
 }

@@ -1,0 +1,227 @@
+//! Texts that look like expressions where they are sent as they are.
+//!
+//! `Start: .record.start` sends eleven letters to the receiver, for every record, and nobody notices before somebody looks at what arrives. A text
+//! that reads as jq over what is known there, or as a placeholder of another system, was meant as one; who means the text itself can say so, as a
+//! literal of jq: `= ".record.start"`.
+
+use crate::codes;
+use crate::diagnostic::Findings;
+use crate::tree::Scalar;
+use rounds_map::Filter;
+
+/// Whether placeholders are filled where a text stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Placeholders {
+    Filled,
+    SentAsTheyAre,
+}
+
+/// How sure it is that a text was meant as an expression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Certainty {
+    /// Nothing else is written so.
+    Sure,
+    /// It may be a text, such as the ending of a file or the name of an event.
+    Perhaps,
+}
+
+/// What a text was meant as, marked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Meant {
+    marked: String,
+    certainty: Certainty,
+}
+
+/// Says so where a text of a body looks like an expression over `roots`.
+pub(super) fn check(
+    scalar: &Scalar,
+    roots: &[&str],
+    placeholders: Placeholders,
+    findings: &mut Findings<'_>,
+) {
+    let Some(meant) = meant(&scalar.text, roots, placeholders) else {
+        return;
+    };
+    let shown = crate::reading::shortened(&scalar.text);
+    let what = format!("`{shown}` is sent as it is");
+    let marked = crate::reading::shortened(&meant.marked);
+    let (finding, help) = match meant.certainty {
+        Certainty::Sure => (
+            findings.error(codes::UNMARKED, scalar.place, what),
+            format!("write `{marked}`: jq begins with `=`"),
+        ),
+        Certainty::Perhaps => (
+            findings.warning(codes::UNMARKED, scalar.place, what),
+            format!("write `{marked}` if it is meant as jq, and `= \"{shown}\"` if it is not"),
+        ),
+    };
+    finding.help(help);
+}
+
+/// Says so where jq stands at a place that has none.
+pub(super) fn check_plain(scalar: &Scalar, findings: &mut Findings<'_>) {
+    let shown = crate::reading::shortened(&scalar.text);
+    if scalar.text.starts_with('=') {
+        findings
+            .warning(
+                codes::UNMARKED,
+                scalar.place,
+                format!("`{shown}` is told as it is"),
+            )
+            .expected("codes are said in other words, not in jq")
+            .help("write jq under `put`, by the path of the body");
+    }
+}
+
+fn meant(text: &str, roots: &[&str], placeholders: Placeholders) -> Option<Meant> {
+    let text = text.trim();
+    let sure = |marked: String| {
+        Some(Meant {
+            marked,
+            certainty: Certainty::Sure,
+        })
+    };
+    let braces: &[(&str, &str)] = match placeholders {
+        Placeholders::Filled => &[("${", "}"), ("\\(", ")")],
+        Placeholders::SentAsTheyAre => &[("{{", "}}"), ("${", "}"), ("\\(", ")")],
+    };
+    if let Some(marked) = braces
+        .iter()
+        .find_map(|(open, close)| interpolated(text, open, close, roots))
+    {
+        return sure(marked);
+    }
+    let plain = text.trim_start_matches('$');
+    let mentions = |prefix: &str| {
+        roots
+            .iter()
+            .any(|root| text.contains(&format!("{prefix}{root}")))
+    };
+    if mentions(".") && reads_any(text, roots) {
+        return sure(format!("= {text}"));
+    }
+    let begins = roots.iter().any(|root| {
+        plain
+            .strip_prefix(root)
+            .is_some_and(|rest| rest.starts_with(['.', '[']))
+    });
+    if begins && is_path(&format!(".{plain}")) {
+        let certainty = if text.starts_with('$') {
+            Certainty::Sure
+        } else {
+            Certainty::Perhaps
+        };
+        return Some(Meant {
+            marked: format!("= .{plain}"),
+            certainty,
+        });
+    }
+    // A path without its beginning, as if the record were all that there is.
+    if text.starts_with('.') && is_path(text) && roots.contains(&"record") {
+        return Some(Meant {
+            marked: format!("= .record{text}"),
+            certainty: Certainty::Perhaps,
+        });
+    }
+    None
+}
+
+/// The text as jq with what stands in braces filled in, if one of them holds something that is known.
+fn interpolated(text: &str, open: &str, close: &str, roots: &[&str]) -> Option<String> {
+    let mut rest = text;
+    let mut jq = String::new();
+    let mut known = false;
+    let mut only = None;
+    while let Some((before, after)) = rest.split_once(open) {
+        let (inside, after) = after.split_once(close)?;
+        let inside = inside.trim();
+        let path = if inside.starts_with('.') {
+            inside.to_owned()
+        } else {
+            format!(".{inside}")
+        };
+        known |= reads_any(&path, roots);
+        only = (before.is_empty() && jq.is_empty() && after.is_empty()).then(|| path.clone());
+        jq.push_str(before);
+        jq.push_str("\\(");
+        jq.push_str(&path);
+        jq.push(')');
+        rest = after;
+    }
+    if !known {
+        return None;
+    }
+    jq.push_str(rest);
+    Some(only.map_or_else(|| format!("= \"{jq}\""), |path| format!("= {path}")))
+}
+
+fn reads_any(text: &str, roots: &[&str]) -> bool {
+    let filter = Filter::compile(text).ok();
+    let mut reads = filter.iter().flat_map(Filter::reads);
+    reads.any(|(root, _)| roots.contains(&root.as_str()))
+}
+
+/// A path and nothing else: `.a.b[0]["c"]`, of at least one name.
+fn is_path(text: &str) -> bool {
+    let is_plain = |sign: char| sign.is_alphanumeric() || "._[]\"?".contains(sign);
+    let names_something = text
+        .trim_start_matches('.')
+        .starts_with(|sign: char| sign.is_ascii_alphabetic() || sign == '_' || sign == '[');
+    names_something && text.chars().all(is_plain) && Filter::compile(text).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_an_expression_is_known_with_what_to_write() {
+        let roots = ["record", "previous", "change", "patient"];
+        let table = [
+            (".record.start", "sure = .record.start"),
+            ("  .record.start ", "sure = .record.start"),
+            (
+                "if .record.x then \"a\" else \"b\" end",
+                "sure = if .record.x then \"a\" else \"b\" end",
+            ),
+            (
+                "(.patient.name // \"\") | ascii_upcase",
+                "sure = (.patient.name // \"\") | ascii_upcase",
+            ),
+            ("{{ record.start }}", "sure = .record.start"),
+            ("{{.record.start}}", "sure = .record.start"),
+            (
+                "Dr {{ patient.name }}, {{ record.id }}",
+                "sure = \"Dr \\(.patient.name), \\(.record.id)\"",
+            ),
+            ("${record.start}", "sure = .record.start"),
+            ("$record.start", "sure = .record.start"),
+            ("No \\(.record.id)", "sure = \"No \\(.record.id)\""),
+            ("record.start", "perhaps = .record.start"),
+            ("patient[\"name\"]", "perhaps = .patient[\"name\"]"),
+            (".start", "perhaps = .record.start"),
+            ("see .record.start", ""),
+            ("{{ day }}", ""),
+            ("record", ""),
+            ("a.b", ""),
+            ("...", ""),
+            (".", ""),
+            ("recording.start", ""),
+            ("Patient.Updated", ""),
+            ("", ""),
+        ];
+        for (text, wanted) in table {
+            let found = meant(text, &roots, Placeholders::SentAsTheyAre);
+            let found = found.map_or_else(String::new, |meant| {
+                let certainty = match meant.certainty {
+                    Certainty::Sure => "sure",
+                    Certainty::Perhaps => "perhaps",
+                };
+                format!("{certainty} {}", meant.marked)
+            });
+            assert_eq!(found, wanted, "{text}");
+        }
+        let in_request = meant("{{ record.start }}", &roots, Placeholders::Filled);
+        assert_eq!(in_request, None);
+    }
+}
