@@ -39,7 +39,7 @@ pub use connector::{ActionFacts, ConnectorFacts, ConnectorUse, SettingFacts, con
 pub use cost::{ActionCost, Allowance, ConnectionCost, cost};
 pub use diagnostic::{Diagnostic, MAX_DIAGNOSTICS, Severity};
 pub use kinds::{Certainty, Strategy};
-pub use maps::{MapFacts, maps};
+pub use maps::{MapFacts, map_in, maps};
 pub use render::{Colour, render, to_json};
 pub use schema::schema;
 pub use secrets::secret_references;

@@ -12,10 +12,10 @@ use crate::codes;
 use crate::connector::{Values, filled};
 use crate::diagnostic::{Findings, Reported};
 use crate::face::MapKeys;
-use crate::kinds::Text;
+use crate::kinds::{Text, same_name};
 use crate::layers::{entries_of, member, over};
-use crate::reading::{Given, Read};
-use crate::source::Sources;
+use crate::reading::{Given, Read, entries};
+use crate::source::{Place, Sources};
 use crate::tree::{Entry, Node, NodeKind, Parsed, Scalar, parse};
 use std::collections::BTreeMap;
 
@@ -59,11 +59,26 @@ pub fn maps() -> Vec<MapFacts> {
         .collect()
 }
 
+/// The name of the map that one of the texts is, if it is one.
+pub fn map_in(sources: &Sources, file: usize) -> Option<String> {
+    // What is wrong with the text is told by whoever loads it.
+    match parse(file, &mut Findings::new(sources)) {
+        Parsed::Tree(root) => Some(member(&root, "map")?.scalar()?.text.clone()),
+        Parsed::Empty | Parsed::Failed => None,
+    }
+}
+
 fn read(file: usize, findings: &mut Findings<'_>) -> Option<MapKeys> {
+    findings.owner = start_of(file);
     match parse(file, findings) {
         Parsed::Tree(root) => MapKeys::read(&root, findings),
         Parsed::Empty | Parsed::Failed => None,
     }
+}
+
+/// Where a text is said to lack something.
+const fn start_of(file: usize) -> Place {
+    Place::new(file, 0, 0)
 }
 
 /// Puts what maps say under what users write. Trees that are maps themselves are taken out.
@@ -73,9 +88,11 @@ pub(crate) fn apply(trees: Vec<Node>, findings: &mut Findings<'_>) -> Vec<Node> 
     for tree in trees {
         if member(&tree, "map").is_none() {
             configurations.push(tree);
-        } else if let Some(keys) = MapKeys::read(&tree, findings) {
-            let name = keys.map.value().map(|name| name.0.text.clone());
-            library.own.extend(name.map(|name| (name, keys)));
+            continue;
+        }
+        findings.owner = start_of(tree.place.file);
+        if let Some(keys) = MapKeys::read(&tree, findings) {
+            library.add(keys, findings);
         }
     }
     for tree in &mut configurations {
@@ -104,6 +121,24 @@ struct Library {
 }
 
 impl Library {
+    /// Takes a map of the user's own. Of two that have one name nobody knows which is meant.
+    fn add(&mut self, keys: MapKeys, findings: &mut Findings<'_>) {
+        for tree in [keys.lookups.value(), keys.notify.value()] {
+            let expected = || "a mapping, as an action has it".to_owned();
+            // What is none would be passed over where an action's own comes over it.
+            _ = tree.and_then(|tree| entries(&tree.0, findings, expected));
+        }
+        let Some(name) = keys.map.value().map(|name| name.0.clone()) else {
+            return;
+        };
+        let first = self.own.get(&name.text).and_then(|known| known.map.value());
+        if let Some(first) = first {
+            same_name(&name.text, first.0.place, name.place, findings);
+            return;
+        }
+        self.own.insert(name.text, keys);
+    }
+
     /// What an action gets from a map: its `lookups` and its `notify`, with all that it begins with.
     fn resolved(
         &mut self,

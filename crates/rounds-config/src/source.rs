@@ -186,27 +186,35 @@ impl Sources {
         self
     }
 
-    /// The text of a file that one of the texts names: from the folder of that text on, unless the path is absolute.
-    pub(crate) fn beside(&self, file: usize, path: &str) -> Result<String, ReadError> {
-        if let Some(given) = self.beside.iter().find(|given| given.name == path) {
-            return Ok(given.text.clone());
+    /// Reads one more file, behind all others; the number of its text. A file that is among them already is not read twice.
+    pub fn and_read(&mut self, path: &Path) -> Result<usize, ReadError> {
+        let is_it =
+            |known: &Source| match (path.canonicalize(), Path::new(&known.name).canonicalize()) {
+                (Ok(path), Ok(known)) => path == known,
+                _ => false,
+            };
+        if let Some(known) = self.files.iter().position(is_it) {
+            return Ok(known);
         }
-        let path = self.path_beside(file, path);
-        let io = |source| ReadError::Io {
-            path: path.clone(),
-            source,
-        };
-        // Reading from a pipe would wait for ever.
-        if !std::fs::metadata(&path).map_err(io)?.is_file() {
-            return Err(ReadError::NoFile { path });
-        }
-        read_file(&path).map(|source| source.text)
+        self.files.push(read_regular(path)?);
+        Ok(self.files.len() - 1)
     }
 
-    /// Where a file is that one of the texts names.
-    pub(crate) fn path_beside(&self, file: usize, path: &str) -> PathBuf {
-        let folder = Path::new(self.name(file)).parent();
-        folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
+    /// The text of a file that one of the texts names: from the folder of that text on, unless the path is absolute. A byte order mark, which
+    /// spreadsheets write, is no part of it.
+    pub(crate) fn beside(&self, file: usize, path: &str) -> Result<String, ReadError> {
+        let given = self.beside.iter().find(|given| given.name == path);
+        let text = if let Some(given) = given {
+            given.text.clone()
+        } else {
+            let folder = Path::new(self.name(file)).parent();
+            let path = folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path));
+            read_regular(&path)?.text
+        };
+        Ok(match text.strip_prefix('\u{feff}') {
+            Some(text) => text.to_owned(),
+            None => text,
+        })
     }
 
     /// How many texts there are.
@@ -253,6 +261,20 @@ impl Sources {
             column: before[line_start..].chars().count() + 1,
         }
     }
+}
+
+/// Reads a file, if it is one: reading from a pipe would wait for ever.
+fn read_regular(path: &Path) -> Result<Source, ReadError> {
+    let facts = std::fs::metadata(path).map_err(|source| ReadError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    if !facts.is_file() {
+        return Err(ReadError::NoFile {
+            path: path.to_owned(),
+        });
+    }
+    read_file(path)
 }
 
 fn read_file(path: &Path) -> Result<Source, ReadError> {

@@ -48,8 +48,8 @@ mod stop;
 #[cfg(test)]
 mod test_plan;
 
-pub use containers::{Fixture, FixtureOutcome, map_fixture};
-pub use delivery::test_message;
+pub use containers::{Fixture, FixtureOutcome, NUMBER_MARK, map_fixture};
+pub use delivery::{shape_headers, test_message};
 pub use engine::{Drained, Engine};
 pub use ids::attempt_id;
 pub use observe::{Choice, ChosenRecord, Exchange};

@@ -330,7 +330,7 @@ pub enum MapCommand {
     },
     /// Map fixtures as actions would map their changes, and compare with what is kept beside them.
     #[command(
-        after_help = "A fixture is `FIXTURES/ACTION/NAME.json`: { \"record\": ..., \"previous\": ..., \"kind\": \"updated\", \"lookups\": { NAME: ... } }; or as the EHR\ngave it: `NAME.json` or `NAME.xml` with the record, or an answer that holds it, `NAME.previous.json` with what it was, `NAME.LOOKUP.json` with\nwhat each lookup answered. What became of it stands in `NAME.golden.json` beside it, which `--update` writes.\n\nExamples:\n  rounds map test\n  rounds map test appointments --fixtures tests/fixtures\n  rounds map test --map fhir-r4/scheduling --fixtures tests/appointments\n  rounds map test --update\n\nA difference ends with exit code 65."
+        after_help = "A fixture is `FIXTURES/ACTION/NAME.json`: { \"record\": ..., \"previous\": ..., \"kind\": \"updated\", \"lookups\": { NAME: ... } }; or as the EHR\ngave it: `NAME.json` or `NAME.xml` with the record, or an answer that holds it, `NAME.previous.json` with what it was, `NAME.LOOKUP.json` with\nwhat each lookup answered. What became of it stands in `NAME.golden.json` beside it, which `--update` writes,\nalso of one whose mapping fails, and says so.\n\nExamples:\n  rounds map test\n  rounds map test appointments --fixtures tests/fixtures\n  rounds map test --map fhir-r4/scheduling --fixtures tests/appointments\n  rounds map test --map ./my-map.yaml --fixtures tests/appointments\n  rounds map test --update\n\nA difference, a fixture without a golden file, and one that cannot be read end with exit code 65, after all the others were mapped."
     )]
     Test {
         /// Which actions; all that have fixtures if none is named.
@@ -339,7 +339,7 @@ pub enum MapCommand {
         /// The folder of fixtures.
         #[arg(long, value_name = "FOLDER", default_value = "fixtures")]
         fixtures: PathBuf,
-        /// A map instead of actions: the fixtures stand in the folder itself.
+        /// A map instead of actions, by its name or its YAML file: the fixtures stand in the folder itself.
         #[arg(long, value_name = "MAP", conflicts_with = "actions")]
         map: Option<String>,
         /// Keep what comes out as what is expected.
@@ -348,7 +348,7 @@ pub enum MapCommand {
     },
     /// Ask the EHR for records and show what the mapping makes of them, beside what each value comes from; changes nothing.
     #[command(
-        after_help = "Without --record and FILE one page of the change query is asked for. FILE holds a record, or a fixture with one.\n\nExamples:\n  rounds map try appointments\n  rounds map try appointments --sample 20 --json\n  rounds map try appointments --record 4711       the state that is known\n  rounds map try appointments record.json\n\nShows values: patient data goes to your terminal. A record that cannot be mapped ends with exit code 65."
+        after_help = "Without --record and FILE one page of the change query is asked for. FILE holds a record, or is a fixture of any\nform that `rounds map test` reads; what a fixture says of lookups is taken, and then none is asked.\n\nExamples:\n  rounds map try appointments\n  rounds map try appointments --sample 20 --json\n  rounds map try appointments --record 4711       the state that is known\n  rounds map try appointments record.json\n  rounds map try appointments fixtures/appointments/moved.json\n\nShows values: patient data goes to your terminal. A record that cannot be mapped ends with exit code 65."
     )]
     Try(TryArguments),
     /// How often each field had a value in the last notifications of an action.
@@ -369,7 +369,7 @@ pub enum MapCommand {
 pub struct TryArguments {
     /// Which action.
     pub action: String,
-    /// A file with a record, instead of asking for one.
+    /// A file with a record, or a fixture, instead of asking for one.
     #[arg(value_name = "FILE", conflicts_with_all = ["record", "sample"])]
     pub file: Option<PathBuf>,
     /// The record that is known under this id, in its last state.

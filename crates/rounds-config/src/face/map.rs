@@ -8,8 +8,8 @@ keys! {
     struct MapKeys = "Map" {
         /// Its name, as `notify.map` says it.
         required map: Text = "fhir-r4/scheduling",
-        /// What it is, in a sentence or two.
-        required about: Text = "FHIR R4 Appointment as Scheduling.",
+        /// What it is, in a sentence or two. One of the user's own may go by its name alone.
+        optional about: Text = "FHIR R4 Appointment as Scheduling.",
         /// Where this comes from.
         optional sources: Many<Text> = "[\"hl7.org/fhir/R4/appointment.html\"]",
         /// Maps that it begins with, by their names, each with the values of its `{{ placeholders }}`.

@@ -6,13 +6,10 @@ use crate::diagnostic::{Findings, Reported};
 use crate::face::TranslationKeys;
 use crate::kinds::{Named, Text};
 use crate::reading::Here;
-use crate::source::MAX_FILE_BYTES;
+use crate::source::ReadError;
 use rounds_domain::plan::{Translation, Untranslated};
 use rounds_map::Json;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
-use std::path::Path;
 use std::sync::Arc;
 
 /// The sets by their names; None where one is wrong, so that nobody is told that it does not exist.
@@ -58,8 +55,12 @@ fn from_file(
     findings: &mut Findings<'_>,
 ) -> Result<BTreeMap<String, Json>, Reported> {
     let scalar = &file.value.0;
-    let path = (findings.sources).path_beside(scalar.place.file, &scalar.text);
-    match read(&path) {
+    let text = (findings.sources).beside(scalar.place.file, &scalar.text);
+    let text = text.map_err(|error| match error {
+        ReadError::Io { source, .. } => source.to_string(),
+        other => other.to_string(),
+    });
+    match text.and_then(|text| read(&text)) {
         Ok(values) => Ok(values),
         Err(words) => {
             findings
@@ -79,13 +80,11 @@ fn from_file(
 }
 
 /// Says what is wrong, by line and never by value.
-fn read(path: &Path) -> Result<BTreeMap<String, Json>, String> {
-    let bound = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX);
-    let file = File::open(path).map_err(|error| error.to_string())?;
+fn read(text: &str) -> Result<BTreeMap<String, Json>, String> {
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .flexible(true)
-        .from_reader(file.take(bound));
+        .from_reader(text.as_bytes());
     let mut values = BTreeMap::new();
     for row in reader.records() {
         let row = row.map_err(|error| {
@@ -101,9 +100,6 @@ fn read(path: &Path) -> Result<BTreeMap<String, Json>, String> {
                 "line {line} begins with a value that an earlier line has"
             ));
         }
-    }
-    if reader.position().byte() >= bound {
-        return Err(format!("it has more than {bound} bytes"));
     }
     Ok(values)
 }

@@ -50,6 +50,7 @@ fn every_built_in_map_can_be_read() {
     let known: Vec<String> = maps().into_iter().map(|facts| facts.name).collect();
     assert_eq!(known.len(), 21);
     assert!(known.contains(&"fhir-r4/scheduling".to_owned()));
+    assert!(maps().iter().all(|map| !map.about.is_empty()));
 }
 
 #[test]
@@ -95,7 +96,6 @@ fn the_users_leaves_come_over_the_maps() {
 #[test]
 fn a_map_of_ones_own_may_begin_with_a_built_in_one() {
     let own = "map: mine
-about: Ours.
 over: { fhir-r4/scheduling: {} }
 notify: { body: { Visit: { AccountNumber: = .record.account } } }
 ";
@@ -120,4 +120,28 @@ fn maps_that_come_round_in_a_circle_are_refused() {
 fn an_unknown_map_is_named_with_the_nearest() {
     let sources = Sources::from_text("rounds.yaml", config("{ map: fhir-r4/sheduling }"));
     insta::assert_snapshot!("unknown_map", rendered(&sources));
+}
+
+#[test]
+fn what_a_map_of_ones_own_lacks_is_said_of_its_file() {
+    let sources = Sources::from_text("mine.yaml", "map: mine\n")
+        .with_text("rounds.yaml", config("{ map: fhir-r4/scheduling }"));
+    let said = rendered(&sources);
+    assert!(
+        said.contains("`notify` is missing\n --> mine.yaml:1:1"),
+        "{said}"
+    );
+}
+
+#[test]
+fn two_maps_of_one_name_and_what_is_no_mapping_are_refused() {
+    let sources = Sources::from_text("a.yaml", "map: mine\nnotify: {}\n")
+        .with_text("b.yaml", "map: mine\nnotify: 7\n")
+        .with_text("rounds.yaml", config("{ map: mine, event: New }"));
+    let said = rendered(&sources);
+    assert!(
+        said.contains("the name `mine` is taken\n --> b.yaml:1:6") && said.contains("a.yaml:1:6"),
+        "{said}"
+    );
+    assert!(said.contains("\n --> b.yaml:2:9"), "{said}");
 }

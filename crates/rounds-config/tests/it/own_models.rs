@@ -26,6 +26,8 @@ fn said(config: &str, schema: &str) -> String {
 #[test]
 fn a_schema_beside_the_configuration_is_a_model() {
     assert_eq!(said(CONFIG, SCHEMA), "");
+    // As some editors save it.
+    assert_eq!(said(CONFIG, &format!("\u{feff}{SCHEMA}")), "");
 }
 
 #[test]

@@ -6,13 +6,19 @@ use rounds_domain::plan::{ModifierDeed, Translation};
 use rounds_map::Json;
 use serde_json::{Value, json};
 use std::fs;
+use std::process::Command;
 use std::sync::Arc;
+use tempfile::TempDir;
 
 fn said(csv: Option<&str>, sets: &str) -> (String, Option<Arc<Translation>>) {
     let folder = tempfile::tempdir().expect("a folder");
     if let Some(csv) = csv {
         fs::write(folder.path().join("departments.csv"), csv).expect("is written");
     }
+    said_in(&folder, sets)
+}
+
+fn said_in(folder: &TempDir, sets: &str) -> (String, Option<Arc<Translation>>) {
     let text = SMALL.replace(
         "model: Scheduling",
         "model: Scheduling\n      translate: { Visit.Location.Department: departments }",
@@ -45,6 +51,31 @@ fn a_set_comes_from_a_file_and_what_is_written_comes_over_it() {
         .filter_map(|(from, to)| Some((from.as_str(), to.as_str()?)))
         .collect();
     assert_eq!(pairs, [("3N", "North, 3"), ("4S", "S-4"), ("7", "seven")]);
+}
+
+#[test]
+fn the_mark_that_a_spreadsheet_puts_first_is_no_part_of_a_file() {
+    let csv = "\u{feff}\"ours\",theirs\n3N,North\n";
+    let sets = "translations:\n  departments: { file: departments.csv }";
+    let (said, set) = said(Some(csv), sets);
+    assert_eq!(said, "");
+    assert_eq!(set.expect("a set").values["3N"], Json::string("North"));
+}
+
+#[test]
+fn a_pipe_is_refused_and_not_waited_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = Command::new("mkfifo")
+        .arg(folder.path().join("departments.csv"))
+        .status();
+    assert!(made.expect("mkfifo is there").success());
+    let sets = "translations:\n  departments: { file: departments.csv }";
+    let (said, set) = said_in(&folder, sets);
+    assert!(set.is_none() && said.contains("R0297"), "{said}");
+    assert!(
+        said.contains("`FOLDER/departments.csv` is no file"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -87,7 +118,7 @@ fn codes(codes: &str) -> Result<Vec<Value>, String> {
     let plan = outcome.plan.expect("a plan");
     let modifiers = plan.actions[0].notify.modifiers.iter();
     let values = modifiers.filter_map(|modifier| match &modifier.deed {
-        ModifierDeed::Translate(set) => Some(set.values.values()),
+        ModifierDeed::Translate(set) | ModifierDeed::Codes(set) => Some(set.values.values()),
         _ => None,
     });
     let read = |json: &Json| serde_json::from_slice(&json.to_bytes()).expect("is JSON");

@@ -66,8 +66,10 @@ pub struct Modifier {
 pub enum ModifierDeed {
     /// Puts this there. It reads what filters read; where it gives nothing, the value stays.
     Put(Body),
-    /// Says it in the receiver's words.
+    /// Says it in the receiver's words, by a set of the configuration.
     Translate(Arc<Translation>),
+    /// The same by the codes that stand beside the body.
+    Codes(Arc<Translation>),
     /// Takes it out.
     Delete,
 }

@@ -24,8 +24,56 @@ pub struct Fixture {
     pub record: Document,
     /// The record as it was before.
     pub previous: Option<Document>,
-    /// What its lookups answered; those that are not there found nothing.
-    pub lookups: Vec<(LookupName, Document)>,
+    /// What its lookups answered; those that are not there found nothing. None where it says nothing of any: in a test all of them found nothing
+    /// then, and in a trial they are asked.
+    pub lookups: Option<Vec<(LookupName, Document)>>,
+}
+
+impl Fixture {
+    /// A record that is told as new, of which nothing else is known.
+    pub(crate) const fn of_record(record: Document) -> Self {
+        Self {
+            kind: ChangeKind::Created,
+            record,
+            previous: None,
+            lookups: None,
+        }
+    }
+
+    /// Its container, with the answers that it holds.
+    pub(crate) fn container(
+        self,
+        action: &Action,
+        (id, record_id): (ContainerId, RecordId),
+        at: Timestamp,
+    ) -> Container {
+        let answers = self.lookups.unwrap_or_default().into_iter();
+        let answers = answers.map(|(name, body)| LookupAnswer {
+            name,
+            body: Some(body),
+            fetched_at: at,
+        });
+        Container {
+            id,
+            action: action.name.clone(),
+            round: 0,
+            partition: None,
+            record_id,
+            version: Version([0; 16]),
+            kind: self.kind,
+            former: match (self.kind, &self.previous) {
+                (ChangeKind::Created, _) => Former::None,
+                (ChangeKind::Updated, None) => Former::Unknown,
+                (ChangeKind::Updated | ChangeKind::Deleted, _) => Former::Known,
+            },
+            ordering_key: OrderingKey::new("test"),
+            record: self.record,
+            previous: self.previous,
+            detected_at: at,
+            attempts: 0,
+            answers: answers.collect(),
+        }
+    }
 }
 
 /// What became of it.
@@ -58,41 +106,21 @@ pub enum FixtureOutcome {
 
 /// Maps a fixture as `action` maps its containers. Needs a stack for jq: run it on an [`rounds_map::Evaluator`].
 pub fn map_fixture(action: &Action, fixture: Fixture) -> FixtureOutcome {
-    let answers = action.lookups.iter().map(|lookup| {
-        let given = fixture
-            .lookups
-            .iter()
-            .find(|(name, _)| *name == lookup.name);
-        LookupAnswer {
-            name: lookup.name.clone(),
-            body: given.map(|(_, body)| body.clone()),
-            fetched_at: Timestamp::UNIX_EPOCH,
-        }
-    });
-    let answers: Vec<LookupAnswer> = answers.collect();
-    let container = Container {
-        id: ContainerId::new(CONTAINER),
-        action: action.name.clone(),
-        round: 0,
-        partition: None,
-        record_id: RecordId::new("test"),
-        version: Version([0; 16]),
-        kind: fixture.kind,
-        former: match (fixture.kind, &fixture.previous) {
-            (ChangeKind::Created, _) => Former::None,
-            (ChangeKind::Updated, None) => Former::Unknown,
-            (ChangeKind::Updated | ChangeKind::Deleted, _) => Former::Known,
-        },
-        ordering_key: OrderingKey::new("test"),
-        record: fixture.record,
-        previous: fixture.previous,
-        detected_at: Timestamp::UNIX_EPOCH,
-        attempts: 0,
-        answers: Vec::new(),
-    };
+    let ids = (ContainerId::new(CONTAINER), RecordId::new("test"));
+    let container = fixture.container(action, ids, Timestamp::UNIX_EPOCH);
     let mapped = Scope::of(&container).and_then(|mut scope| {
-        for answer in &answers {
-            scope.add(answer)?;
+        for lookup in &action.lookups {
+            let mut given = container.answers.iter();
+            let nothing = LookupAnswer {
+                name: lookup.name.clone(),
+                body: None,
+                fetched_at: Timestamp::UNIX_EPOCH,
+            };
+            scope.add(
+                given
+                    .find(|answer| answer.name == lookup.name)
+                    .unwrap_or(&nothing),
+            )?;
         }
         let meta = mapping::meta(action, &container, Timestamp::UNIX_EPOCH);
         let around = mapping::Around {

@@ -17,7 +17,8 @@ mod wrap;
 pub use fixture::{Fixture, FixtureOutcome, map_fixture};
 pub(crate) use lookups::LookupDesk;
 pub(crate) use work::ContainerWork;
-pub(crate) use wrap::{NUMBER_MARK, source};
+pub use wrap::NUMBER_MARK;
+pub(crate) use wrap::source;
 
 use crate::Ports;
 use crate::backoff::next_wait;

@@ -49,7 +49,9 @@ fn done(
             let put = put.map_err(|error| failed(format!("`notify.put` at `{path}`: {error}")))?;
             Ok(put.map_or(Edit::Keep, Edit::Put))
         }
-        ModifierDeed::Translate(set) => translated(set, path, value, unknown),
+        ModifierDeed::Translate(set) | ModifierDeed::Codes(set) => {
+            translated(set, path, value, unknown)
+        }
     }
 }
 

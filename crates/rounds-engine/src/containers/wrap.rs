@@ -15,7 +15,7 @@ use url::Url;
 /// The code of a record that is no FHIR resource, where it has to be one.
 const NO_RESOURCE: Code = Code::new("R0413");
 /// Stands where the number of the notification at its destination belongs, as a JSON string.
-pub(crate) const NUMBER_MARK: &str = "@rounds:number@";
+pub const NUMBER_MARK: &str = "@rounds:number@";
 
 const BACKPORT_STATUS: &str = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-subscription-status-r4";
 /// Redox's, in the messages of its FHIR API.

@@ -11,6 +11,7 @@ mod stamp;
 mod trial;
 mod work;
 
+pub use stamp::shape_headers;
 pub use trial::test_message;
 
 pub(crate) use work::DeliveryWork;

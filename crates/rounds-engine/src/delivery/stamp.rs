@@ -9,7 +9,7 @@ use crate::ids::attempt_id;
 use jiff::Timestamp;
 use memchr::memmem;
 use rounds_domain::plan::Shape;
-use rounds_domain::{DeliveryJob, Document};
+use rounds_domain::{ActionName, DeliveryJob, Document, Notification, NotificationId};
 
 /// The body of the attempt that begins now.
 pub(super) fn stamped(job: &DeliveryJob, started_at: Timestamp) -> Document {
@@ -30,15 +30,39 @@ pub(super) fn stamped(job: &DeliveryJob, started_at: Timestamp) -> Document {
 
 /// What a shape says in headers.
 pub(super) fn headers(job: &DeliveryJob) -> Vec<(&'static str, String)> {
-    if job.shape != Shape::CloudEventsBinary {
+    let id = &job.id.notification;
+    of_shape(job.shape, id, &job.action, &job.event, job.detected_at)
+}
+
+/// What its shape will say in headers when a notification leaves.
+pub fn shape_headers(notification: &Notification) -> Vec<(&'static str, String)> {
+    let Notification {
+        shape,
+        id,
+        action,
+        event,
+        detected_at,
+        ..
+    } = notification;
+    of_shape(*shape, id, action, event, *detected_at)
+}
+
+fn of_shape(
+    shape: Shape,
+    id: &NotificationId,
+    action: &ActionName,
+    event: &str,
+    detected_at: Timestamp,
+) -> Vec<(&'static str, String)> {
+    if shape != Shape::CloudEventsBinary {
         return Vec::new();
     }
     vec![
         ("ce-specversion", "1.0".to_owned()),
-        ("ce-id", job.id.notification.to_string()),
-        ("ce-source", source(job.action.as_str())),
-        ("ce-type", job.event.clone()),
-        ("ce-time", job.detected_at.to_string()),
+        ("ce-id", id.to_string()),
+        ("ce-source", source(action.as_str())),
+        ("ce-type", event.to_owned()),
+        ("ce-time", detected_at.to_string()),
     ]
 }
 

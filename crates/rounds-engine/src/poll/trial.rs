@@ -2,22 +2,21 @@
 //!
 //! A change has to happen before a round tells of it, and a person who writes a mapping does not want to wait for one. So a sample is
 //! asked for as a round would ask that begins further back, one page of it, and each record is told as if it were new. The lookups are asked as ever, and
-//! nothing is written.
+//! nothing is written. Of a record that is given, whatever a fixture may say is given too.
 
 use super::rehearsal::Rehearsal;
 use super::{PollError, Recorder, settled};
 use crate::Ports;
+use crate::containers::Fixture;
 use crate::ids::new_container_id;
 use crate::moment::earlier;
-use crate::observe::Exchange;
+use crate::observe::{Choice, Exchange};
 use crate::round::PartitionLists;
 use crate::round::tour::{self, Watched};
 use rounds_domain::plan::{Action, CursorRule, Deletions, Feed, Paging, Plan, Start, Sweep};
 use rounds_domain::ports::Store;
-use rounds_domain::{
-    ActionName, ChangeKind, Container, ContainerSettlement, Document, Former, Notification,
-    OrderingKey, RecordId, RoundEnd, Version,
-};
+use rounds_domain::{ActionName, Container, ContainerSettlement, Notification, RecordId, RoundEnd};
+use rounds_map::Filter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,8 +30,8 @@ pub enum TrialSubject {
     Sample(usize),
     /// The last state that is known of a record.
     Known(RecordId),
-    /// A record that is given.
-    Given(Document),
+    /// A record that is given, with whatever is given beside it. If that is answers of lookups, no lookup is asked.
+    Given(Box<Fixture>),
 }
 
 /// What a mapping made of records.
@@ -42,6 +41,10 @@ pub struct TrialReport {
     pub exchanges: Vec<Exchange>,
     /// What became of each record.
     pub tried: Vec<Tried>,
+    /// How many more the page shows that would be told, beyond those that were wanted.
+    pub beyond: usize,
+    /// Of what the page shows besides, why a round would not tell of it: one for each.
+    pub passed: Vec<Choice>,
     /// How asking for a sample ended.
     pub end: RoundEnd,
 }
@@ -100,10 +103,13 @@ pub async fn try_mapping(
         ..ports.clone()
     };
     let mut recorder = Recorder::default();
+    let mut beyond = 0;
+    let mut asking = Arc::clone(action);
     let (containers, end) = match subject {
         TrialSubject::Sample(most) => {
             let end = sample(plan, &ports, action, &mut recorder).await?;
             let mut containers = rehearsal.containers(action);
+            beyond = containers.len().saturating_sub(most);
             containers.truncate(most);
             // A page that shows some is enough: that there are more is what ends the round.
             let end = if containers.is_empty() {
@@ -118,17 +124,27 @@ pub async fn try_mapping(
             let known = ports.store.known_records(name, &ids).await?;
             let record = known.into_iter().flatten().next();
             let record = record.ok_or_else(|| PollError::UnknownRecord(name.clone()))?;
-            (vec![alone(&ports, action, id, record)], RoundEnd::Succeeded)
+            let container = alone(&ports, action, id, Fixture::of_record(record));
+            (vec![container], RoundEnd::Succeeded)
         }
-        TrialSubject::Given(record) => {
-            let id = RecordId::new("given");
-            (vec![alone(&ports, action, id, record)], RoundEnd::Succeeded)
+        TrialSubject::Given(fixture) => {
+            if fixture.lookups.is_some() {
+                asking = asking_nothing(action);
+            }
+            let container = alone(&ports, action, RecordId::new("given"), *fixture);
+            (vec![container], RoundEnd::Succeeded)
         }
     };
     rehearsal.forget_exchanges();
-    let mut exchanges = recorder.exchanges;
+    let Recorder {
+        mut exchanges,
+        records,
+    } = recorder;
+    let is_told = |choice: &Choice| matches!(choice, Choice::Created | Choice::Updated);
+    let chosen = records.into_iter().map(|record| record.choice);
+    let passed = chosen.filter(|choice| !is_told(choice)).collect();
     let mut tried = Vec::new();
-    for (record_id, settlement) in settled(plan, &ports, action, containers).await {
+    for (record_id, settlement) in settled(plan, &ports, &asking, containers).await {
         let outcome = match settlement {
             ContainerSettlement::Notified { notification, .. } => TrialOutcome::Told(notification),
             ContainerSettlement::Dropped { code, reason, .. } => TrialOutcome::Silent {
@@ -140,6 +156,7 @@ pub async fn try_mapping(
                 code: code.to_string(),
                 reason,
             },
+            // Only one whose action is gone, and this one is there.
             ContainerSettlement::Released { .. } => continue,
         };
         tried.push(Tried { record_id, outcome });
@@ -148,6 +165,8 @@ pub async fn try_mapping(
     Ok(TrialReport {
         exchanges,
         tried,
+        beyond,
+        passed,
         end,
     })
 }
@@ -222,21 +241,18 @@ fn one_page(changes: &Feed, now: jiff::Timestamp) -> Feed {
 }
 
 /// A container of a record that no round found.
-fn alone(ports: &Ports, action: &Action, record_id: RecordId, record: Document) -> Container {
-    Container {
-        id: new_container_id(ports),
-        action: action.name.clone(),
-        round: 0,
-        partition: None,
-        record_id,
-        version: Version([0; 16]),
-        kind: ChangeKind::Created,
-        former: Former::None,
-        ordering_key: OrderingKey::new("trial"),
-        record,
-        previous: None,
-        detected_at: ports.clock.now(),
-        attempts: 0,
-        answers: Vec::new(),
+fn alone(ports: &Ports, action: &Action, record_id: RecordId, fixture: Fixture) -> Container {
+    let ids = (new_container_id(ports), record_id);
+    fixture.container(action, ids, ports.clock.now())
+}
+
+/// The action of a fixture that holds what was looked up: what it does not hold was not found, and nobody is asked.
+fn asking_nothing(action: &Arc<Action>) -> Arc<Action> {
+    let mut alone = Action::clone(action);
+    for lookup in &mut alone.lookups {
+        if let Ok(never) = Filter::compile("false") {
+            lookup.when = Some(never);
+        }
     }
+    Arc::new(alone)
 }

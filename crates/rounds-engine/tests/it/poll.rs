@@ -108,6 +108,7 @@ async fn a_sample_is_one_page_of_what_is_there_told_as_new_and_nothing_is_noted(
         .expect("is tried");
     assert_eq!(report.end, RoundEnd::Succeeded);
     assert_eq!(report.tried.len(), 4);
+    assert_eq!((report.beyond, report.passed.len()), (5, 0));
     for tried in &report.tried {
         let TrialOutcome::Told(notification) = &tried.outcome else {
             panic!("{:?}", tried.outcome);

@@ -1,7 +1,10 @@
 //! `rounds map`: what notifications look like.
 
+mod by_map;
+mod files;
 mod filled;
 mod fixtures;
+mod leaves;
 mod list;
 mod test;
 mod trial;
@@ -11,9 +14,10 @@ use crate::cli::{Common, MapCommand};
 use crate::output::Terminal;
 use crate::{Ended, Problem};
 pub use filled::{FilledPage, filled};
+pub use leaves::{LeafRow, MappedField};
 pub use list::{MapPage, list};
 pub use test::{TestPage, tested};
-pub use trial::{LeafRow, MappedField, TrialPage, TriedRow};
+pub use trial::{TrialPage, TriedRow};
 pub use validate::{ValidationPage, validated};
 
 /// Does it.

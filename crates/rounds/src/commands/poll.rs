@@ -2,6 +2,7 @@
 
 mod report;
 
+pub(crate) use report::choice;
 pub use report::{ExchangeRow, FailureRow, NotificationRow, PollPage, RecordRow};
 
 use crate::cli::{Common, PollArguments};

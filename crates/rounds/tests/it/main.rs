@@ -8,6 +8,7 @@ mod edits;
 mod hostile;
 mod keys;
 mod map;
+mod map_files;
 mod map_try;
 mod maps_page;
 mod models;

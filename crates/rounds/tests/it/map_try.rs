@@ -82,6 +82,17 @@ async fn each_value_is_shown_beside_what_gave_it_and_nothing_is_changed()
     assert!(bad.stderr.contains("R0723"), "{}", bad.whole());
     assert!(!bad.whole().contains("CONFIDENTIAL"), "{}", bad.whole());
 
+    // Of a sample, what is not tried is counted.
+    let lines = of_model(&ehr);
+    let lines = (lines.lines()).filter(|line| !line.contains("cursor"));
+    let all = lines.collect::<Vec<_>>().join("\n");
+    let other = Folder::with_configuration(&all.replace("2022-05-10T00:00:00Z", "now"));
+    let sample = rounds(&other, &[&trial[..], &["--sample", "1"]].concat()).await;
+    assert_eq!(sample.code, Some(0), "{}", sample.whole());
+    let words =
+        "not tried: 1 beyond what `--sample` says\nof the fields of 1 message\n  null in all: ";
+    assert!(sample.stdout.contains(words), "{}", sample.whole());
+
     // What is known is read from the data directory, and stays as it is.
     let id = booked.appointment.id.to_string();
     let known = [&trial[..], &["--record", &id, "--json"]].concat();

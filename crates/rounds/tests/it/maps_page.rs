@@ -80,7 +80,7 @@ fn section(map: &MapFacts, action: &Action) -> String {
         _ = writeln!(text, "Status: `{}`.", status.text().trim());
     }
     for modifier in &action.notify.modifiers {
-        if let ModifierDeed::Translate(codes) = &modifier.deed {
+        if let ModifierDeed::Codes(codes) = &modifier.deed {
             let codes = codes
                 .values
                 .iter()

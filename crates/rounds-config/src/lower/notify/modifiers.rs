@@ -98,7 +98,7 @@ fn codes_of(
         let set = fitting(set, &path, place, rule, findings)?;
         warn_of_nothing(&path, place, rule, findings);
         modifiers.push(Modifier {
-            deed: ModifierDeed::Translate(set),
+            deed: ModifierDeed::Codes(set),
             path,
         });
     }

@@ -4,7 +4,7 @@
 //! `NAME.json` or `NAME.xml` with the record, or with an answer that shows it, `NAME.previous.json` with the record as it was, and `NAME.LOOKUP.json`
 //! with what each lookup answered. What became of it stands in `NAME.golden.json`.
 
-use super::validate::{read, read_bytes};
+use super::files;
 use crate::problem::FILE_UNREADABLE;
 use crate::{Ended, Problem};
 use rounds_domain::plan::{Action, Within};
@@ -75,13 +75,13 @@ pub(super) fn fixture(action: &Action, file: &Path) -> Result<Fixture, Problem> 
         },
         record: document(&record_in(action, file, &json)),
         previous,
-        lookups,
+        lookups: Some(lookups).filter(|lookups| !lookups.is_empty()),
     })
 }
 
-/// A record from a file: a fixture's, or as the EHR gave it.
-pub(super) fn record_of(action: &Arc<Action>, file: &Path) -> Result<Document, Problem> {
-    on_a_large_stack(action, file, fixture).map(|fixture| fixture.record)
+/// Reads a fixture where there is no large stack.
+pub(super) fn read(action: &Arc<Action>, file: &Path) -> Result<Fixture, Problem> {
+    on_a_large_stack(action, file, fixture)
 }
 
 /// Does something with a fixture on a thread of its own, for its stack: a file may hold an answer in which jq finds the record.
@@ -116,11 +116,11 @@ fn part(file: &Path, name: &str) -> Result<Option<(PathBuf, Json)>, Problem> {
 }
 
 fn parsed(file: &Path) -> Result<Json, Problem> {
-    if form_of(file) != Some("xml") {
-        return read(file);
+    if form_of(file) == Some("xml") {
+        files::xml(file)
+    } else {
+        files::json(file)
     }
-    let text = read_bytes(file)?;
-    Json::parse_xml(&text).map_err(|error| unreadable(file, &error.to_string()))
 }
 
 /// The record in what the EHR gave: the first of an answer's, or itself; of XML that is no answer, what its root holds.
@@ -170,16 +170,18 @@ fn of_one_file(file: &Path, json: &Json) -> Result<Fixture, Problem> {
             return Err(unreadable(file, words));
         }
     };
-    let lookups = given("lookups").unwrap_or_else(Json::null);
-    let lookups = lookups
-        .members()
-        .filter(|(_, answer)| !answer.is_null())
-        .map(|(name, answer)| (LookupName::new(name), document(&answer)));
+    let lookups = given("lookups").map(|lookups| {
+        let answers = lookups.members();
+        let found = answers.filter(|(_, answer)| !answer.is_null());
+        found
+            .map(|(name, answer)| (LookupName::new(name), document(&answer)))
+            .collect()
+    });
     Ok(Fixture {
         kind,
         record: document(&record),
         previous: previous.as_ref().map(document),
-        lookups: lookups.collect(),
+        lookups,
     })
 }
 

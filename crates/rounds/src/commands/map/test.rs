@@ -1,16 +1,14 @@
 //! `rounds map test`: what fixtures become, against what is kept beside them.
 
 use super::fixtures::{self, unreadable};
-use super::validate::read;
+use super::{by_map, files};
 use crate::cli::Common;
 use crate::commands::poll::unknown_action;
 use crate::output::{Report, Terminal, indented, plural};
 use crate::problem::{FILE_UNREADABLE, NOT_AS_KEPT};
 use crate::{Ended, Problem, configuration};
-use rounds_config::Sources;
-use rounds_config::codes::UNKNOWN_MAP;
-use rounds_domain::ActionName;
 use rounds_domain::plan::{Action, Plan};
+use rounds_domain::{ActionName, plain};
 use rounds_engine::{FixtureOutcome, map_fixture};
 use rounds_map::{Json, differences};
 use serde::Serialize;
@@ -51,10 +49,48 @@ pub struct FixtureRow {
     pub fixture: String,
     /// What it became: an event, or the code of why it is not told.
     pub outcome: String,
-    /// `same`, `different`, `new` (nothing is kept) or `renewed`.
-    pub result: &'static str,
+    /// How that compares with what is kept.
+    pub result: FixtureResult,
+    /// Why it could not be mapped, or not even be read. No values.
+    pub failure: Option<String>,
     /// Where they differ: the path, what is kept and what came out, as JSON.
     pub differences: Vec<DifferenceRow>,
+}
+
+/// How what a fixture became compares with what is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FixtureResult {
+    /// It is what is kept.
+    Same,
+    /// It is not.
+    Different,
+    /// Nothing is kept yet.
+    New,
+    /// It is kept now.
+    Renewed,
+    /// There is nothing to compare: the fixture, or what is kept, cannot be read.
+    Unusable,
+}
+
+impl FixtureResult {
+    const ALL: [Self; 5] = [
+        Self::Same,
+        Self::Different,
+        Self::New,
+        Self::Renewed,
+        Self::Unusable,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Different => "different",
+            Self::New => "new",
+            Self::Renewed => "renewed",
+            Self::Unusable => "unusable",
+        }
+    }
 }
 
 /// Where two outcomes differ.
@@ -91,7 +127,7 @@ pub fn tested(
             continue;
         }
         for file in fixtures::of_action(action, &folder.join(name)) {
-            rows.push(one(action, &file, keeping)?);
+            rows.push(one(action, &file, keeping));
         }
     }
     if rows.is_empty() {
@@ -108,40 +144,11 @@ fn tested_by_map(
     keeping: Keeping,
     terminal: &mut Terminal,
 ) -> Result<TestPage, Problem> {
-    // Names that nobody gives, since they stand beside the user's own.
-    let text = format!(
-        "connections: {{ rounds-map-test: {{ base_url: \"https://ehr.example\" }} }}
-actions:
-  rounds-map-test:
-    {{ connection: rounds-map-test, every: 1m, changes: {{ get: /, start: now, records: fhir_matches, id: .id }}, notify: {{ map: {} }}, to: rounds-map-test }}
-destinations: {{ rounds-map-test: {{ url: \"https://app.example\" }} }}
-",
-        String::from_utf8_lossy(&Json::string(map).to_bytes())
-    );
-    let own = if config.exists() {
-        Sources::read(config)?
-    } else {
-        Sources::default()
-    };
-    let sources = own.with_text("rounds map test --map", text);
-    let outcome = rounds_config::load(&sources);
-    let Some(plan) = outcome.plan else {
-        terminal.diagnostics(&sources, &outcome.diagnostics);
-        let hint = "`rounds map list` lists the built-in maps; what else is wrong stands above";
-        let message = format!("the map `{map}` cannot be used");
-        return Err(Problem::new(UNKNOWN_MAP, Ended::Usage, message, hint));
-    };
-    let action = plan
-        .actions
-        .iter()
-        .find(|action| action.name.as_str() == "rounds-map-test");
-    let files = action
-        .map(|action| fixtures::of_action(action, folder))
-        .unwrap_or_default();
-    let rows = files
-        .iter()
-        .filter_map(|file| Some(one(action?, file, keeping)));
-    let rows: Vec<FixtureRow> = rows.collect::<Result<_, _>>()?;
+    let action = by_map::action(map, config, terminal)?;
+    let files = fixtures::of_action(&action, folder);
+    let rows: Vec<FixtureRow> = (files.iter())
+        .map(|file| one(&action, file, keeping))
+        .collect();
     if rows.is_empty() {
         return Err(no_fixture(folder, "FOLDER/NAME.json"));
     }
@@ -159,33 +166,50 @@ fn no_fixture(folder: &Path, form: &str) -> Problem {
     )
 }
 
-fn one(action: &Arc<Action>, file: &Path, keeping: Keeping) -> Result<FixtureRow, Problem> {
-    let (label, found) = shown(&mapped(action, file)?);
+/// One fixture. What is wrong with it is its own matter, and the others are mapped all the same.
+fn one(action: &Arc<Action>, file: &Path, keeping: Keeping) -> FixtureRow {
+    one_or_not(action, file, keeping).unwrap_or_else(|problem| FixtureRow {
+        fixture: file.display().to_string(),
+        outcome: problem.code.to_string(),
+        result: FixtureResult::Unusable,
+        failure: Some(problem.message),
+        differences: Vec::new(),
+    })
+}
+
+fn one_or_not(action: &Arc<Action>, file: &Path, keeping: Keeping) -> Result<FixtureRow, Problem> {
+    let outcome = mapped(action, file)?;
+    let (label, found) = shown(&outcome);
     let golden = fixtures::golden(file);
-    let kept = if golden.exists() {
-        Some(read(&golden)?)
-    } else {
-        None
+    let kept = match (golden.exists().then(|| files::json(&golden)), keeping) {
+        (None, _) => None,
+        // It is about to be written anew.
+        (Some(Err(_)), Keeping::Renew) if golden.is_file() => None,
+        (Some(kept), _) => Some(kept?),
     };
     let differing = match &kept {
         Some(kept) => compared(kept, &found),
         None => Vec::new(),
     };
     let result = match (keeping, &kept) {
-        (_, Some(_)) if differing.is_empty() => "same",
-        (Keeping::Compare, Some(_)) => "different",
-        (Keeping::Compare, None) => "new",
+        (_, Some(_)) if differing.is_empty() => FixtureResult::Same,
+        (Keeping::Compare, Some(_)) => FixtureResult::Different,
+        (Keeping::Compare, None) => FixtureResult::New,
         (Keeping::Renew, _) => {
             let text = String::from_utf8_lossy(&found.to_bytes()).into_owned();
             let text = format!("{}\n", indented(&text, ""));
             fs::write(&golden, text).map_err(|error| unreadable(&golden, &error.to_string()))?;
-            "renewed"
+            FixtureResult::Renewed
         }
     };
     Ok(FixtureRow {
         fixture: file.display().to_string(),
         outcome: label,
         result,
+        failure: match outcome {
+            FixtureOutcome::Failed { reason, .. } => Some(reason),
+            FixtureOutcome::Told { .. } | FixtureOutcome::Silent { .. } => None,
+        },
         differences: differing,
     })
 }
@@ -263,30 +287,85 @@ pub(super) fn perform(
         Through::Map(map) => tested_by_map(map, &common.config, folder, keeping, terminal)?,
     };
     terminal.give(&page)?;
-    let wrong = page
-        .fixtures
-        .iter()
-        .filter(|row| row.result == "different" || row.result == "new");
-    let wrong = wrong.count();
-    if wrong == 0 {
-        return Ok(Ended::Fine);
+    page.verdict()
+}
+
+impl TestPage {
+    fn count(&self, result: FixtureResult) -> usize {
+        let of = self.fixtures.iter().filter(|row| row.result == result);
+        of.count()
     }
-    let all = u64::try_from(page.fixtures.len()).unwrap_or(u64::MAX);
-    Err(Problem::new(
-        NOT_AS_KEPT,
-        Ended::BadData,
-        format!(
-            "{wrong} of {} did not become what is kept",
-            plural(all, "fixture")
-        ),
-        "if what came out is right, keep it: `rounds map test --update`",
-    ))
+
+    /// How many could not be mapped, which is what is kept of them or would be.
+    fn failures(&self) -> usize {
+        let of = |row: &&FixtureRow| row.is_mapping_failure();
+        self.fixtures.iter().filter(of).count()
+    }
+
+    /// Whether all is as it is kept, or what is not.
+    fn verdict(&self) -> Result<Ended, Problem> {
+        let different = self.count(FixtureResult::Different);
+        let unkept = self.count(FixtureResult::New);
+        let unusable = self.count(FixtureResult::Unusable);
+        let parts = [
+            (different, "did not become what is kept"),
+            (
+                unkept,
+                "became something of which no golden file is kept yet",
+            ),
+            (unusable, "cannot be used"),
+        ];
+        let parts: Vec<String> = (parts.iter())
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, words)| format!("{count} {words}"))
+            .collect();
+        if parts.is_empty() {
+            return Ok(Ended::Fine);
+        }
+        let (code, hint) = match (different, unkept) {
+            (0, 0) => (
+                FILE_UNREADABLE,
+                "each says above why; `rounds map test --help` says what a fixture is",
+            ),
+            (0, _) => (
+                NOT_AS_KEPT,
+                "there is nothing to compare with before `--update` has written it, as `NAME.golden.json` beside the fixture",
+            ),
+            _ => (
+                NOT_AS_KEPT,
+                "if what came out is right, keep it: the same command with `--update`",
+            ),
+        };
+        let message = format!("of {}, {}", number(self.fixtures.len()), parts.join(", "));
+        Err(Problem::new(code, Ended::BadData, message, hint))
+    }
+}
+
+impl FixtureRow {
+    /// Whether it was read, and its mapping failed.
+    fn is_mapping_failure(&self) -> bool {
+        self.failure.is_some() && self.result != FixtureResult::Unusable
+    }
+}
+
+fn number(fixtures: usize) -> String {
+    plural(u64::try_from(fixtures).unwrap_or(u64::MAX), "fixture")
 }
 
 impl Report for TestPage {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         for row in &self.fixtures {
-            writeln!(out, "{:<9} {}: {}", row.result, row.fixture, row.outcome)?;
+            let result = row.result.as_str();
+            writeln!(out, "{result:<9} {}: {}", row.fixture, row.outcome)?;
+            match &row.failure {
+                Some(why) if row.result == FixtureResult::Renewed => writeln!(
+                    out,
+                    "  kept as a failure, which is right only if it is meant to fail: {}",
+                    plain(why)
+                )?,
+                Some(why) => writeln!(out, "  {}", plain(why))?,
+                None => {}
+            }
             for difference in &row.differences {
                 let path = difference.path.escape_debug();
                 writeln!(
@@ -296,6 +375,20 @@ impl Report for TestPage {
                 )?;
             }
         }
-        Ok(())
+        let counts = FixtureResult::ALL.map(|result| (self.count(result), result.as_str()));
+        let counts = counts.iter().filter(|(count, _)| *count > 0);
+        let counts: Vec<String> = counts
+            .map(|(count, word)| format!("{count} {word}"))
+            .collect();
+        write!(
+            out,
+            "{}: {}",
+            number(self.fixtures.len()),
+            counts.join(", ")
+        )?;
+        match self.failures() {
+            0 => writeln!(out),
+            failures => writeln!(out, "; of {failures} the mapping failed"),
+        }
     }
 }

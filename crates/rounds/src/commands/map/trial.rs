@@ -1,20 +1,19 @@
 //! `rounds map try`: what a mapping makes of the EHR's own records, and where each value comes from.
 
-use super::fixtures::record_of;
+use super::fixtures;
+use super::leaves::{self, LeafRow, Leaves, MappedField};
 use crate::cli::{Common, TryArguments};
-use crate::commands::poll::{explained, open_to_look, unknown_action};
+use crate::commands::poll::{choice, explained, open_to_look, unknown_action};
 use crate::output::{Align, Columns, RawDocument, Report, Terminal, plural};
 use crate::problem::NOT_MAPPED;
 use crate::wiring::Surroundings;
 use crate::{Ended, Problem, configuration};
-use rounds_domain::plan::{Action, BodyRule, ModifierDeed, Shape};
+use rounds_domain::plan::Action;
 use rounds_domain::ports::{Credentials, Store};
-use rounds_domain::{ActionName, Document, RecordId, RoundEnd, plain};
+use rounds_domain::{ActionName, RecordId, RoundEnd, plain};
 use rounds_engine::{TrialOutcome, TrialReport, TrialSubject, Tried};
-use rounds_map::{Body, Json, JsonKind};
 use rounds_store::{SqliteStore, StoreOptions};
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -26,14 +25,31 @@ const WIDTH: usize = 60;
 pub struct TrialPage {
     /// The action.
     pub action: String,
+    /// How its messages are wrapped.
+    pub shape: &'static str,
+    /// The media type that they leave as.
+    pub content_type: &'static str,
     /// How many requests were made.
     pub requests: usize,
     /// Each record.
     pub records: Vec<TriedRow>,
+    /// Why records would not be told, and how many for each reason.
+    pub silent: Vec<WhyRow>,
+    /// Why records that the page shows were not tried, and how many for each reason.
+    pub not_tried: Vec<WhyRow>,
     /// Of each field that the mapping writes, in how many of the messages it had a value.
     pub fields: Vec<MappedField>,
     /// Why no sample could be had.
     pub failure: Option<String>,
+}
+
+/// A reason, and how many records it has.
+#[derive(Debug, Serialize)]
+pub struct WhyRow {
+    /// In words; first the code, if there is one.
+    pub why: String,
+    /// How many.
+    pub records: usize,
 }
 
 /// One record.
@@ -49,28 +65,10 @@ pub struct TriedRow {
     pub reason: Option<String>,
     /// What the receiver would get.
     pub body: Option<RawDocument>,
-    /// Each value in it.
+    /// Each value that its shape puts around what is told: headers, and what is not the mapping's of the body.
+    pub envelope: Vec<LeafRow>,
+    /// Each value that the mapping or the record gave.
     pub leaves: Vec<LeafRow>,
-}
-
-/// One value of a message.
-#[derive(Debug, Clone, Serialize)]
-pub struct LeafRow {
-    /// Where it stands, such as `Visit.Location.Department`.
-    pub path: String,
-    /// The value, as JSON.
-    pub value: String,
-    /// What gave it: jq as it was written, `as written`, or `filled in`.
-    pub from: String,
-}
-
-/// One field that the mapping writes.
-#[derive(Debug, Serialize)]
-pub struct MappedField {
-    /// Where it stands; `[]` stands for any item.
-    pub path: String,
-    /// In how many messages it had a value.
-    pub filled: usize,
 }
 
 impl TrialPage {
@@ -84,19 +82,45 @@ impl TrialPage {
             .into_iter()
             .map(|one| row(action, one))
             .collect();
+        let silent = records.iter().filter(|row| row.outcome == "silent");
+        let silent = silent.map(|row| {
+            let reason = row.reason.as_deref().unwrap_or_default();
+            format!("{} {reason}", row.event)
+        });
+        let beyond = "beyond what `--sample` says".to_owned();
+        let passed = report.passed.into_iter().map(|passed| {
+            let (word, why) = choice(passed);
+            format!("{word}: {why}")
+        });
         Self {
             action: action.name.to_string(),
+            shape: action.notify.shape.as_str(),
+            content_type: action.notify.shape.content_type(),
             requests: report.exchanges.len(),
-            fields: fields(action, &records),
+            fields: leaves::fields(action, &records),
+            silent: counted(silent),
+            not_tried: counted(std::iter::repeat_n(beyond, report.beyond).chain(passed)),
             records,
             failure,
         }
     }
 
-    fn failed(&self) -> usize {
-        let failed = self.records.iter().filter(|row| row.outcome == "failed");
-        failed.count()
+    fn count(&self, outcome: &str) -> usize {
+        let of = self.records.iter().filter(|row| row.outcome == outcome);
+        of.count()
     }
+}
+
+/// How often each comes, in the order of the first of them.
+fn counted(all: impl Iterator<Item = String>) -> Vec<WhyRow> {
+    let mut rows: Vec<WhyRow> = Vec::new();
+    for why in all {
+        match rows.iter_mut().find(|row| row.why == why) {
+            Some(row) => row.records += 1,
+            None => rows.push(WhyRow { why, records: 1 }),
+        }
+    }
+    rows
 }
 
 fn row(action: &Action, tried: Tried) -> TriedRow {
@@ -107,165 +131,25 @@ fn row(action: &Action, tried: Tried) -> TriedRow {
         event: code,
         reason: Some(reason),
         body: None,
+        envelope: Vec::new(),
         leaves: Vec::new(),
     };
     match tried.outcome {
-        TrialOutcome::Told(notification) => TriedRow {
-            record: record.clone(),
-            outcome: "told",
-            event: notification.event.clone(),
-            reason: None,
-            leaves: leaves(action, &notification.body),
-            body: Some(RawDocument::from(&notification.body)),
-        },
+        TrialOutcome::Told(notification) => {
+            let Leaves { envelope, message } = leaves::of(action, &notification);
+            TriedRow {
+                record: record.clone(),
+                outcome: "told",
+                event: notification.event.clone(),
+                reason: None,
+                body: Some(RawDocument::from(&notification.body)),
+                envelope,
+                leaves: message,
+            }
+        }
         TrialOutcome::Silent { code, reason } => untold("silent", code, reason),
         TrialOutcome::Failed { code, reason } => untold("failed", code, reason),
     }
-}
-
-/// Every value of a message that is not null, beside what gave it.
-fn leaves(action: &Action, body: &Document) -> Vec<LeafRow> {
-    let Ok(body) = Json::parse(body.bytes()) else {
-        return Vec::new();
-    };
-    let notify = &action.notify;
-    let (message, template) = match notify.shape {
-        Shape::CloudEvents => (body.get("data").unwrap_or(body), notify.body.template()),
-        shape if shape.is_fhir() => (body, None),
-        _ => (body, notify.body.template()),
-    };
-    let otherwise = match notify.body {
-        BodyRule::Whole => "the record and its lookups",
-        _ if notify.shape.is_fhir() => "the record and its lookups",
-        _ => "filled in",
-    };
-    let mut found = Vec::new();
-    walk(
-        &message,
-        template,
-        otherwise,
-        &mut String::new(),
-        &mut found,
-    );
-    for modifier in &notify.modifiers {
-        let by = match modifier.deed {
-            ModifierDeed::Put(_) => "notify.put",
-            ModifierDeed::Translate(_) => "notify.translate",
-            ModifierDeed::Delete => continue,
-        };
-        for leaf in found.iter_mut().filter(|leaf| leaf.path == modifier.path) {
-            by.clone_into(&mut leaf.from);
-        }
-    }
-    found
-}
-
-fn walk(
-    value: &Json,
-    template: Option<&Body>,
-    from: &str,
-    path: &mut String,
-    found: &mut Vec<LeafRow>,
-) {
-    let from = match template {
-        Some(Body::Expression(filter)) => &one_line(&format!("= {}", filter.text())),
-        Some(Body::Literal(_)) => "as written",
-        Some(Body::Object(_) | Body::Array(_)) => "filled in",
-        None => from,
-    };
-    let length = path.len();
-    match value.kind() {
-        JsonKind::Object => {
-            for (name, member) in value.members() {
-                if !path.is_empty() {
-                    path.push('.');
-                }
-                path.push_str(name);
-                let below = match template {
-                    Some(Body::Object(members)) => {
-                        members.iter().rev().find(|(known, _)| known == name)
-                    }
-                    _ => None,
-                };
-                walk(&member, below.map(|(_, below)| below), from, path, found);
-                path.truncate(length);
-            }
-        }
-        JsonKind::Array => {
-            for (index, item) in value.items().enumerate() {
-                path.extend(["[", &index.to_string(), "]"]);
-                let below = match template {
-                    Some(Body::Array(items)) => items.get(index),
-                    _ => None,
-                };
-                walk(&item, below, from, path, found);
-                path.truncate(length);
-            }
-        }
-        JsonKind::Null => {}
-        JsonKind::Boolean | JsonKind::Number | JsonKind::String => found.push(LeafRow {
-            path: path.clone(),
-            value: String::from_utf8_lossy(&value.to_bytes()).into_owned(),
-            from: from.to_owned(),
-        }),
-    }
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// In how many messages each field had a value that the mapping writes.
-fn fields(action: &Action, records: &[TriedRow]) -> Vec<MappedField> {
-    let Some(template) = action.notify.body.template() else {
-        return Vec::new();
-    };
-    let told = records.iter().filter(|row| row.outcome == "told");
-    let mut filled: BTreeMap<String, usize> = BTreeMap::new();
-    for row in told {
-        let mut here: Vec<String> = row
-            .leaves
-            .iter()
-            .map(|leaf| without_indexes(&leaf.path))
-            .collect();
-        here.sort();
-        here.dedup();
-        for path in here {
-            *filled.entry(path).or_default() += 1;
-        }
-    }
-    let mut fields: Vec<MappedField> = Vec::new();
-    for (path, _) in template.leaves() {
-        let path = without_indexes(&path);
-        if fields.iter().any(|known| known.path == path) {
-            continue;
-        }
-        // An expression may give a whole object: it has a value if anything in it has.
-        let below = |known: &str| {
-            let rest = known.strip_prefix(path.as_str());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
-        let most = filled
-            .iter()
-            .filter(|(known, _)| below(known))
-            .map(|(_, count)| *count);
-        fields.push(MappedField {
-            filled: most.max().unwrap_or_default(),
-            path,
-        });
-    }
-    fields
-}
-
-fn without_indexes(path: &str) -> String {
-    let mut shown = String::new();
-    for step in path.split('[') {
-        match step.split_once(']') {
-            Some((_, rest)) => shown.extend(["[]", rest]),
-            None => shown.push_str(step),
-        }
-    }
-    shown
 }
 
 /// Does it.
@@ -281,7 +165,7 @@ pub(super) async fn perform(
     };
     let subject = match (&arguments.record, &arguments.file) {
         (Some(id), _) => TrialSubject::Known(RecordId::new(id.as_str())),
-        (None, Some(file)) => TrialSubject::Given(record_of(action, file)?),
+        (None, Some(file)) => TrialSubject::Given(Box::new(fixtures::read(action, file)?)),
         (None, None) => TrialSubject::Sample(arguments.sample),
     };
     let (store, credentials) = open_to_look(&common.data_dir)?;
@@ -292,7 +176,7 @@ pub(super) async fn perform(
     let report = rounds_engine::try_mapping(&plan, &ports, fresh, &name, subject).await;
     let page = TrialPage::of(action, report.map_err(|error| explained(&plan, error))?);
     terminal.give(&page)?;
-    let (failed, all) = (page.failed(), page.records.len());
+    let (failed, all) = (page.count("failed"), page.records.len());
     if page.failure.is_some() {
         return Ok(Ended::Unavailable);
     }
@@ -324,59 +208,77 @@ impl Report for TrialPage {
             if let Some(reason) = &row.reason {
                 writeln!(out, "  {}", plain(reason))?;
             }
-            let mut table = Columns::new(&[
-                ("field", Align::Left),
-                ("value", Align::Left),
-                ("from", Align::Left),
-            ]);
-            for leaf in &row.leaves {
-                table.row([leaf.path.clone(), cut(&leaf.value), cut(&leaf.from)]);
+            if !row.envelope.is_empty() {
+                writeln!(out, "  leaves as {} ({})", self.shape, self.content_type)?;
             }
-            if !row.leaves.is_empty() {
-                table.write(out, "  ")?;
-            }
+            table("envelope", &row.envelope, out)?;
+            table("field", &row.leaves, out)?;
             writeln!(out)?;
         }
-        let told = self
-            .records
-            .iter()
-            .filter(|row| row.outcome == "told")
-            .count();
-        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let (told, number) = (self.count("told"), |count: usize| {
+            u64::try_from(count).unwrap_or(u64::MAX)
+        });
         writeln!(
             out,
-            "{}: {told} would be told, {} failed, by {}; nothing was changed",
+            "{}: {told} would be told, {} silent, {} failed, by {}; nothing was changed",
             plural(number(self.records.len()), "record"),
-            self.failed(),
+            self.count("silent"),
+            self.count("failed"),
             plural(number(self.requests), "request"),
         )?;
+        for (word, rows) in [("silent", &self.silent), ("not tried", &self.not_tried)] {
+            for row in rows {
+                writeln!(out, "{word}: {} {}", row.records, plain(&row.why))?;
+            }
+        }
         if let Some(failure) = &self.failure {
             writeln!(out, "no sample: {}", plain(failure))?;
         }
-        if told > 0 {
-            let of = |wanted: fn(usize, usize) -> bool| {
-                let paths = self
-                    .fields
-                    .iter()
-                    .filter(|field| wanted(field.filled, told));
-                paths
-                    .map(|field| field.path.as_str())
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            };
-            for (words, paths) in [
-                ("null in all", of(|filled, _| filled == 0)),
-                (
-                    "null in some",
-                    of(|filled, told| filled > 0 && filled < told),
-                ),
-                ("never null", of(|filled, told| filled == told)),
-            ] {
-                if !paths.is_empty() {
-                    writeln!(out, "{words}: {}", plain(&paths))?;
-                }
+        self.write_fields(told, out)
+    }
+}
+
+impl TrialPage {
+    /// Which fields have values, of the messages alone: what is not told has none, and that says nothing of its fields.
+    fn write_fields(&self, told: usize, out: &mut dyn Write) -> io::Result<()> {
+        if told == 0 || self.fields.is_empty() {
+            return Ok(());
+        }
+        let of = |wanted: fn(usize, usize) -> bool| {
+            let of = |field: &&MappedField| wanted(field.filled, told);
+            let paths = self.fields.iter().filter(of);
+            let paths: Vec<&str> = paths.map(|field| field.path.as_str()).collect();
+            paths.join(", ")
+        };
+        let messages = plural(u64::try_from(told).unwrap_or(u64::MAX), "message");
+        writeln!(out, "of the fields of {messages}")?;
+        for (words, paths) in [
+            ("null in all", of(|filled, _| filled == 0)),
+            (
+                "null in some",
+                of(|filled, told| filled > 0 && filled < told),
+            ),
+            ("never null", of(|filled, told| filled == told)),
+        ] {
+            if !paths.is_empty() {
+                writeln!(out, "  {words}: {}", plain(&paths))?;
             }
         }
         Ok(())
     }
+}
+
+fn table(head: &'static str, leaves: &[LeafRow], out: &mut dyn Write) -> io::Result<()> {
+    if leaves.is_empty() {
+        return Ok(());
+    }
+    let mut table = Columns::new(&[
+        (head, Align::Left),
+        ("value", Align::Left),
+        ("from", Align::Left),
+    ]);
+    for leaf in leaves {
+        table.row([leaf.path.clone(), cut(&leaf.value), cut(&leaf.from)]);
+    }
+    table.write(out, "  ")
 }

@@ -1,17 +1,13 @@
 //! `rounds map validate`: whether a file holds a whole message.
 
+use super::files;
 use crate::output::{Report, Terminal, plural};
-use crate::problem::{FILE_UNREADABLE, NOT_VALID};
+use crate::problem::NOT_VALID;
 use crate::{Ended, Problem};
-use rounds_map::Json;
 use rounds_map::models::validate;
 use serde::Serialize;
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
-
-/// No message that a receiver takes is larger.
-const MAX_MESSAGE_BYTES: u64 = 64 * 1024 * 1024;
+use std::io::{self, Write};
+use std::path::PathBuf;
 
 /// What was found in each file.
 #[derive(Debug, Serialize)]
@@ -45,7 +41,7 @@ pub struct ProblemRow {
 /// Validates files.
 pub fn validated(files: &[PathBuf]) -> Result<ValidationPage, Problem> {
     let rows = files.iter().map(|file| {
-        let message = read(file)?;
+        let message = files::json(file)?;
         let file = file.display().to_string();
         Ok(match validate(&message) {
             Ok(validated) => ValidationRow {
@@ -90,29 +86,6 @@ pub(super) fn perform(files: &[PathBuf], terminal: &mut Terminal) -> Result<Ende
         format!("{wrong} of {} hold no whole message", plural(all, "file")),
         "each place is shown above; a mapping with `model` fills in what it leaves out",
     ))
-}
-
-pub(super) fn read(path: &Path) -> Result<Json, Problem> {
-    let text = read_bytes(path)?;
-    Json::parse(&text).map_err(|error| unreadable(path, &error.to_string()))
-}
-
-/// The bytes of a file, as many as a message may have.
-pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>, Problem> {
-    let mut text = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_MESSAGE_BYTES).read_to_end(&mut text))
-        .map_err(|error| unreadable(path, &error.to_string()))?;
-    Ok(text)
-}
-
-fn unreadable(path: &Path, words: &str) -> Problem {
-    Problem::new(
-        FILE_UNREADABLE,
-        Ended::BadData,
-        format!("reading {}: {words}", path.display()),
-        "check that the file is there, holds one JSON document and may be read by this user",
-    )
 }
 
 impl Report for ValidationPage {

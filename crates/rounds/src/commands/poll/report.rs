@@ -167,7 +167,7 @@ fn counts(counts: &RoundCounts) -> Value {
 }
 
 /// A word for programs and a reason for people.
-const fn choice(choice: Choice) -> (&'static str, &'static str) {
+pub(crate) const fn choice(choice: Choice) -> (&'static str, &'static str) {
     match choice {
         Choice::Created => ("created", "seen for the first time: told"),
         Choice::Updated => ("updated", "known with another version: told"),
