@@ -314,7 +314,7 @@ pub enum MapCommand {
         after_help = "Examples:\n  rounds map validate notification.json\n  rounds map validate golden/*.json --json\n\nA message that is none ends with exit code 65. Only paths are shown, never values."
     )]
     Validate {
-        /// JSON, one message each.
+        /// JSON, one message each; `-` for what comes in.
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
     },

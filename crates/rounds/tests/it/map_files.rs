@@ -330,3 +330,18 @@ fn a_map_of_ones_own_is_tested_by_its_file_or_by_its_name() {
         assert!(!said.stderr.contains("rounds-map-test"), "{}", said.whole());
     }
 }
+
+#[test]
+fn what_comes_in_is_read_as_a_file_is() {
+    let folder = folder("");
+    folder.write("message.json", "{}");
+    let input = fs::File::open(folder.path().join("message.json")).expect("is there");
+    let mut command = folder.command(&["map", "validate", "-"]);
+    let said = Said::from(command.stdin(input).output().expect("the program starts"));
+    assert_eq!(said.code, Some(65), "{}", said.whole());
+    assert!(
+        said.stdout.contains("`Meta.DataModel` is no data model"),
+        "{}",
+        said.whole()
+    );
+}
