@@ -192,4 +192,6 @@ codes! {
     ONE_PAGE_OF_NEWEST = "R0273";
     /// Records are left out of pages whose size says which is the last.
     HIDDEN_ROWS = "R0274";
+    /// A rule that can never hold.
+    NEVER_TRUE = "R0275";
 }

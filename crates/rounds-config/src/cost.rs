@@ -4,9 +4,11 @@
 //! known: a sweep that asks for everything has many pages, and a list of partitions that is asked for has as many as it has. So the figures are a floor, counted for the busiest hour and the busiest day that the schedule can have:
 //! windows are looked at minute by minute over a week, cron fields as if a day matched that they can match.
 
+use jiff::Timestamp;
 use jiff::civil::Weekday;
 use rounds_domain::plan::{
-    Action, Cadence, Connection, Feed, FeedRole, Holds, Partitions, Plan, Rate, Schedule, Window,
+    Action, Cadence, Connection, CursorRule, Feed, FeedRole, Holds, Partitions, Plan, Rate,
+    Schedule, Sweep, SweepScope, TimeCursor, Window,
 };
 use rounds_domain::{ActionName, ConnectionName, LookupName};
 use std::collections::BTreeMap;
@@ -15,6 +17,8 @@ use std::time::Duration;
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 const MINUTES_A_DAY: usize = 24 * 60;
+/// Up to when a sweep from some day on asks at least: a configuration has no clock.
+const A_RECENT_DAY: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
 /// What one connection is asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +46,8 @@ pub struct ActionCost {
     pub rounds_per_day: f64,
     /// How many of them its sweeps make.
     pub sweep_rounds_per_day: f64,
-    /// Requests in the busiest hour: one for each round, or one for each of its partitions where the configuration lists them.
+    /// Requests in the busiest hour: one for each round, for each slice of a span that is too long for one, and for
+    /// each of its partitions where the configuration lists them.
     pub requests_per_hour: f64,
     /// Requests on the busiest day.
     pub requests_per_day: f64,
@@ -112,13 +117,50 @@ fn action_cost(action: &Action) -> ActionCost {
     cost
 }
 
-/// One for each partition, as far as it is known how many there are.
+/// One for each slice of each partition, as far as it is known how many there are.
 fn requests_per_round(feed: &Feed) -> f64 {
-    match &feed.partitions {
+    let partitions = match &feed.partitions {
         Some(Partitions::Listed(listed)) => {
             f64::from(u32::try_from(listed.len()).unwrap_or(u32::MAX))
         }
         Some(Partitions::Asked(_)) | None => 1.0,
+    };
+    partitions * slices_per_round(feed)
+}
+
+/// Into how many slices a span is cut that is longer than one request may ask for.
+fn slices_per_round(feed: &Feed) -> f64 {
+    let of_time = |span: f64, rule: &TimeCursor| {
+        let Some(longest) = rule.longest_window else {
+            return 1.0;
+        };
+        // Neighbours share a granule.
+        let further = longest.saturating_sub(rule.granularity).as_secs_f64();
+        (span / further.max(1.0)).ceil().max(1.0)
+    };
+    match &feed.cursor {
+        CursorRule::Time(rule) => {
+            let since_the_last = match &feed.schedule.cadence {
+                Cadence::Every(interval) => *interval,
+                Cadence::At(_) => Duration::ZERO,
+            };
+            of_time((rule.overlap + since_the_last).as_secs_f64(), rule)
+        }
+        CursorRule::Sweep(Sweep { scope, .. }) => match scope {
+            SweepScope::Everything => 1.0,
+            SweepScope::ChangesSince { since, written } => {
+                of_time(A_RECENT_DAY.duration_since(*since).as_secs_f64(), written)
+            }
+            SweepScope::Dates(range) => {
+                let days = f64::from(range.to_days.saturating_sub(range.from_days));
+                // Neighbours share a day.
+                let further = range
+                    .longest_days
+                    .map(|longest| f64::from((longest - 1).max(1)));
+                further.map_or(1.0, |further| (days / further).ceil().max(1.0))
+            }
+        },
+        CursorRule::Number(_) | CursorRule::Token(_) | CursorRule::Queue(_) => 1.0,
     }
 }
 
@@ -140,11 +182,22 @@ fn rounds(schedule: &Schedule) -> (f64, f64) {
             busiest_hour = busiest_hour.max(rounds(hour * 60..(hour + 1) * 60));
         }
     }
-    if let (Cadence::Every(interval), true) = (&schedule.cadence, windows.is_empty()) {
+    match &schedule.cadence {
         // The sum over minutes is the same but for rounding.
-        return (per(HOUR, *interval), per(DAY, *interval));
+        Cadence::Every(interval) if windows.is_empty() => {
+            (per(HOUR, *interval), per(DAY, *interval))
+        }
+        // What falls outside of windows shorter than the interval is made when one opens.
+        Cadence::Every(interval) => {
+            let openings = f64::from(u32::try_from(windows.len()).unwrap_or(u32::MAX));
+            let made_up = |span| per(span, *interval).min(openings);
+            (
+                busiest_hour.max(made_up(HOUR)),
+                busiest_day.max(made_up(DAY)),
+            )
+        }
+        Cadence::At(_) => (busiest_hour, busiest_day),
     }
-    (busiest_hour, busiest_day)
 }
 
 fn per(span: Duration, interval: Duration) -> f64 {
@@ -169,7 +222,7 @@ fn ticks_by_minute(cadence: &Cadence) -> Vec<f64> {
 }
 
 /// Which minutes of a weekday are within some window. No window means all.
-fn open_minutes(windows: &[Window], day: Weekday) -> Vec<bool> {
+pub(crate) fn open_minutes(windows: &[Window], day: Weekday) -> Vec<bool> {
     let mut open = vec![windows.is_empty(); MINUTES_A_DAY];
     let before = day.previous();
     for window in windows {

@@ -100,6 +100,11 @@ pub(crate) trait Parse: Sized {
 
     fn parse(text: &str) -> Result<Self, Problem>;
 
+    /// What can be meant, and probably is not.
+    fn doubt(_text: &str) -> Option<Problem> {
+        None
+    }
+
     fn pattern() -> serde_json::Value;
 }
 
@@ -120,7 +125,15 @@ pub(crate) fn read_scalar<T: Parse>(node: &Node, findings: &mut Findings<'_>) ->
         }
     };
     match T::parse(&scalar.text) {
-        Ok(value) => Some(value),
+        Ok(value) => {
+            if let Some(doubt) = T::doubt(&scalar.text) {
+                let diagnostic = findings.warning(T::CODE, scalar.place, doubt.message);
+                if let Some(help) = doubt.help {
+                    diagnostic.help(help);
+                }
+            }
+            Some(value)
+        }
         Err(problem) => {
             problem.report(T::CODE, scalar, T::EXPECTED, findings);
             None

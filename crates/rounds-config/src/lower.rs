@@ -16,6 +16,7 @@ mod frames;
 mod inbound;
 mod log;
 mod lookups;
+mod never;
 mod notify;
 mod paging;
 mod partitions;

@@ -14,6 +14,7 @@
 //! - **Codes are for people.** Every error that a user can see carries a [`Code`], and `rounds explain CODE`
 //!   has a page for each.
 
+pub mod address;
 mod code;
 mod container;
 mod cursor;

@@ -58,6 +58,7 @@ pub use poll::{
     try_mapping,
 };
 pub use ports::Ports;
+pub use round::sample_request;
 pub use schedule::next_tick_at;
 
 pub(crate) use signals::Signals;

@@ -3,10 +3,10 @@
 //! One client serves every connection or destination with the same rules for dialling, because a client holds a
 //! connection pool and the machine's trust store, and neither should be had a thousand times over.
 
-use crate::address::{AddressPolicy, AddressRefusal};
 use futures_util::FutureExt;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rounds_domain::Code;
+use rounds_domain::address::{AddressPolicy, AddressRefusal};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;

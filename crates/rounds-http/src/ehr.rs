@@ -9,7 +9,6 @@ mod body;
 pub(crate) mod failure;
 pub(crate) mod lane;
 
-use crate::address::AddressPolicy;
 use crate::authentication::{AfterRefusal, Proof, Session, proof, reference, write_headers};
 use crate::codes;
 use crate::dial::{ClientBuildError, Clients, Compression, Connections, DialRules};
@@ -23,6 +22,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use lane::{Keeper, Lane};
 use rounds_domain::ConnectionName;
+use rounds_domain::address::AddressPolicy;
 use rounds_domain::plan::{
     Authentication, Connection, HeaderSource, TokenSource, is_framing_header,
 };

@@ -20,7 +20,6 @@
 //! What to mind: a wait at a gate goes by the [`Clock`](rounds_domain::ports::Clock) that was given, so a simulated
 //! clock moves it. Timeouts on sockets and child processes go by the runtime's own time, because those are real.
 
-mod address;
 mod authentication;
 pub mod codes;
 mod dial;
@@ -37,7 +36,6 @@ mod test_clock;
 mod trouble;
 mod webhook;
 
-pub use address::{AddressKind, AddressPolicy, AddressRefusal};
 pub use dial::ClientBuildError;
 pub use ehr::EhrClient;
 pub use inbound::{InboundServers, ListenError};

@@ -2,7 +2,7 @@
 //!
 //! The client's own text is never passed on: it may hold the whole URL, and a URL may name a patient.
 
-use crate::address::AddressRefusal;
+use rounds_domain::address::AddressRefusal;
 use rounds_domain::ports::Transience;
 use std::error::Error;
 use std::io;

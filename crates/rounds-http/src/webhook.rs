@@ -17,7 +17,6 @@ pub use envelope::check_signing_secret;
 pub(crate) use envelope::is_signed;
 pub use signature::{NoRandomness, generate_webhook_key, generate_webhook_secret};
 
-use crate::address::{AddressPolicy, AddressRefusal};
 use crate::authentication::Token;
 use crate::codes;
 use crate::dial::{ClientBuildError, Clients, Compression, Connections, DialRules, check_url};
@@ -29,6 +28,7 @@ use envelope::{Envelope, EnvelopeError};
 use futures_util::future::join_all;
 use http::header::LOCATION;
 use http::{HeaderMap, Method, StatusCode};
+use rounds_domain::address::{AddressPolicy, AddressRefusal};
 use rounds_domain::plan::{Destination, HeaderSource, SecretReference};
 use rounds_domain::ports::{ChallengeFailure, Clock, Destinations, Message};
 use rounds_domain::{AttemptOutcome, Code, DestinationName, retry_after};

@@ -134,6 +134,19 @@ impl Parse for Zone {
         })
     }
 
+    fn doubt(text: &str) -> Option<Problem> {
+        let (place, turned) = match text {
+            "EST" => ("America/New_York", "Etc/GMT+5"),
+            "MST" => ("America/Denver", "Etc/GMT+7"),
+            _ => return None,
+        };
+        Some(
+            Problem::whole(text, format!("`{text}` has no daylight saving time")).help(format!(
+                "the clocks of the place are `{place}`; winter time all the year is `{turned}`"
+            )),
+        )
+    }
+
     fn pattern() -> Value {
         json!({ "type": "string" })
     }

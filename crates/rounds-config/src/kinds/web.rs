@@ -6,6 +6,7 @@ use crate::diagnostic::Findings;
 use crate::reading::{Definitions, Read, wrong_type};
 use crate::tree::{Node, Scalar};
 use rounds_domain::Code;
+use rounds_domain::address::{AddressKind, AddressPolicy, AddressRefusal};
 use rounds_domain::plan::AddressRange;
 use serde_json::{Value, json};
 use std::net::{IpAddr, SocketAddr};
@@ -43,7 +44,16 @@ impl Read for WebUrl {
             return None;
         };
         match parse_url(&scalar.text) {
-            Ok(url) => Some(Self(url)),
+            Ok(url) => match AddressPolicy::NamedByOperator.check_url(&url) {
+                Ok(()) => Some(Self(url)),
+                Err(refusal) => {
+                    findings
+                        .error(codes::BAD_ADDRESS, scalar.place, refusal.to_string())
+                        .expected("never dialled")
+                        .help("use another address; none can be allowed of these");
+                    None
+                }
+            },
             Err((problem, Shown::No)) => {
                 let place = crate::tree::inside(
                     findings.sources,
@@ -161,6 +171,9 @@ pub(crate) fn is_public(url: &Url) -> bool {
     }
 }
 
+/// How many bits link-local addresses of IPv6 have in common, which are the widest that are never dialled.
+const LINK_LOCAL_BITS: u8 = 10;
+
 impl Parse for AddressRangeText {
     const EXPECTED: &'static str = "an address range such as `10.0.0.0/8`, or an address";
     const CODE: Code = codes::BAD_ADDRESS;
@@ -185,6 +198,13 @@ impl Parse for AddressRangeText {
                 return Err(Problem::new(at, format!("a prefix has 0 to {most} bits")));
             }
         };
+        let kind = AddressKind::of(address);
+        // A wider range may hold others besides.
+        if kind.is_never_dialled() && prefix_bits >= LINK_LOCAL_BITS {
+            let refusal = AddressRefusal { address, kind };
+            return Err(Problem::whole(text, refusal.to_string())
+                .help("these are never dialled, so it allows nothing"));
+        }
         Ok(Self(AddressRange {
             address,
             prefix_bits,

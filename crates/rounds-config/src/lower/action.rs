@@ -1,18 +1,24 @@
 //! One polled API action.
 
+use super::never::Made;
 use super::request::Around;
 use super::{
     Known, also, answers, feed, inbound, lookups, notify, partitions, retry, setup, subscriptions,
     sweeps,
 };
 use crate::codes;
+use crate::cost::open_minutes;
 use crate::diagnostic::Findings;
 use crate::face::ActionKeys;
 use crate::kinds::{CronFields, OneOrMany, PositiveLength, WindowText, Zone};
 use crate::reading::Given;
 use crate::source::Place;
+use croner::Cron;
+use jiff::civil::{Weekday, date};
 use jiff::tz::TimeZone;
-use rounds_domain::plan::{Action, AnswerFormat, Cadence, Connection, RetrySchedule, Schedule};
+use rounds_domain::plan::{
+    Action, AnswerFormat, Cadence, Connection, RetrySchedule, Schedule, Window,
+};
 use rounds_domain::{ActionName, ConnectionName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -91,8 +97,9 @@ pub(super) fn lower<'c>(
         sweeps::checks::telling(feeds, notify, keys, findings);
     }
     let rule = notify.as_ref().map(|notify| &notify.body);
+    let put = (keys.notify.value()).map_or_else(Vec::new, notify::put_later);
     let about = subscriptions::About {
-        rule,
+        made: Made { rule, put: &put },
         lookups: &lookups.roots,
     };
     let to = subscriptions::lower(name, place, keys, about, known, findings);
@@ -178,15 +185,69 @@ pub(super) fn schedule(keys: &When<'_>, findings: &mut Findings<'_>) -> Option<S
         (None, Some(at)) => Cadence::At(Box::new(at.0.clone())),
         _ => return None,
     };
+    let windows: Vec<Window> = windows.unwrap_or_default();
+    if let (Cadence::At(cron), Some(at)) = (&cadence, keys.at.here()) {
+        check_meets(cron, at.place, &windows, keys.between, findings)?;
+    }
     let zone = keys
         .zone
         .value()
         .map_or_else(|| keys.zone_otherwise.clone(), |zone| zone.0.clone());
     Some(Schedule {
         cadence,
-        windows: windows.unwrap_or_default(),
+        windows,
         zone,
     })
+}
+
+/// Cron times must come, and some of them within the windows.
+fn check_meets(
+    cron: &Cron,
+    at: Place,
+    windows: &[Window],
+    between: &Given<OneOrMany<WindowText>>,
+    findings: &mut Findings<'_>,
+) -> Option<()> {
+    // More than a week of minutes; what comes seldom is followed for some years.
+    const MOST_LOOKED_AT: usize = 12_000;
+    let year = |year| date(year, 1, 1).to_zoned(TimeZone::UTC).ok();
+    let (mut moment, end) = (year(2026)?, year(2035)?);
+    let open: Vec<Vec<bool>> = (Weekday::Monday.cycle_forward().take(7))
+        .map(|day| open_minutes(windows, day))
+        .collect();
+    let mut times = 0;
+    while times < MOST_LOOKED_AT {
+        let next = cron.find_next_occurrence(&moment, false).ok();
+        let Some(next) = next.filter(|next| *next < end) else {
+            break;
+        };
+        let minute = i32::from(next.hour()) * 60 + i32::from(next.minute());
+        let minute = usize::try_from(minute).ok()?;
+        let day = usize::try_from(next.weekday().to_monday_zero_offset()).ok()?;
+        if open[day][minute] {
+            return Some(());
+        }
+        times += 1;
+        moment = next;
+    }
+    if times == 0 {
+        findings
+            .error(codes::BAD_CRON, at, "times that never come")
+            .expected("no month has such a day");
+        return None;
+    }
+    let finding = findings.error(
+        codes::BAD_WINDOW,
+        at,
+        "times of which none is within `between`",
+    );
+    if let Some(between) = between.here() {
+        finding.also(between.place, "the windows");
+    }
+    finding
+        .expected("no round would ever be made")
+        .help("let the windows hold the times, or take `between` out: `at` alone says when");
+    None
 }
 
 fn zone_use(keys: &ActionKeys) -> ZoneUse {

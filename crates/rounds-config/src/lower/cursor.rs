@@ -1,5 +1,7 @@
 //! A cursor, above all one by time: whether its format can be written, read back, and how fine it is.
 
+pub(super) mod format;
+
 use super::{Reported, log, queue};
 use crate::codes;
 use crate::diagnostic::Findings;
@@ -7,9 +9,7 @@ use crate::face::{ChangesKeys, CursorKeys};
 use crate::kinds::OrderWord;
 use crate::reading::{Given, Here};
 use crate::source::Place;
-use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use rounds_domain::plan::{CursorRule, DateField, RequestRule, TimeCursor, TimeFormat, TimeSource};
 use std::time::Duration;
 
@@ -260,7 +260,7 @@ pub(super) fn time_format(
         };
         return None;
     }
-    match examine(text, zone) {
+    match format::examine(text, zone) {
         Ok(finest) => Some((TimeFormat::Strftime(text.to_owned()), finest)),
         Err(trouble) => {
             findings
@@ -270,90 +270,4 @@ pub(super) fn time_format(
             None
         }
     }
-}
-
-struct Trouble {
-    message: String,
-    help: &'static str,
-}
-
-/// Writes an instant and reads it back, and finds the smallest step that changes what is written. Nothing of strftime
-/// needs to be known here.
-fn examine(format: &str, zone: &TimeZone) -> Result<Duration, Trouble> {
-    let trouble = |message: String, help| Trouble { message, help };
-    // An afternoon, so that a twelve-hour clock without AM and PM is noticed; no field equals another.
-    let sample = DateTime::constant(2026, 3, 4, 17, 6, 7, 123_456_789);
-    let write = |moment: DateTime| -> Result<String, Trouble> {
-        let zoned = zone.to_ambiguous_zoned(moment).compatible();
-        zoned
-            .and_then(|zoned| jiff::fmt::strtime::format(format, &zoned))
-            .map_err(|error| {
-                trouble(
-                    format!("the format cannot be written: {}", without_place(&error)),
-                    "the directives are those of strftime: %Y %m %d %H %M %S %f %z",
-                )
-            })
-    };
-    let written = write(sample)?;
-    let mut finest = None;
-    for (unit, _) in UNITS {
-        let later =
-            sample.checked_add(SignedDuration::try_from(*unit).unwrap_or(SignedDuration::ZERO));
-        let later = later.map_err(|error| trouble(error.to_string(), ""))?;
-        if write(later)? != written {
-            finest = Some(*unit);
-            break;
-        }
-    }
-    let finest = finest.ok_or_else(|| {
-        trouble(
-            "the format does not write the day".to_owned(),
-            "a round could not ask for less than a month: add `%d`",
-        )
-    })?;
-    let unreadable = || {
-        trouble(
-            "what the format writes cannot be read back".to_owned(),
-            "write year, month and day, and hours as `%H` or as `%I` with `%p`",
-        )
-    };
-    let parsed = jiff::fmt::strtime::parse(format, &written).map_err(|_| unreadable())?;
-    let read = if let Ok(instant) = parsed.to_timestamp() {
-        instant
-    } else {
-        let local = parsed.to_datetime().or_else(|_| {
-            parsed
-                .to_date()
-                .map(|date| date.to_datetime(jiff::civil::Time::midnight()))
-        });
-        let local = local.map_err(|_| unreadable())?;
-        zone.to_ambiguous_timestamp(local)
-            .compatible()
-            .map_err(|_| unreadable())?
-    };
-    let meant = zone
-        .to_ambiguous_timestamp(sample)
-        .compatible()
-        .map_err(|_| unreadable())?;
-    if distance(read, meant) >= finest {
-        return Err(unreadable());
-    }
-    Ok(finest)
-}
-
-fn distance(one: Timestamp, other: Timestamp) -> Duration {
-    one.duration_since(other).unsigned_abs()
-}
-
-/// The library's words without its introduction.
-fn without_place(error: &jiff::Error) -> String {
-    let words = error.to_string();
-    let words = words
-        .rsplit_once("failed: ")
-        .map_or(words.as_str(), |(_, words)| words);
-    words
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(160)
-        .collect()
 }

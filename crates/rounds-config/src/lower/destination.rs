@@ -10,6 +10,7 @@ use crate::kinds::{GrantWord, HeaderValueSource, header_name, header_value, is_p
 use crate::reading::{Given, Here};
 use http::header::AUTHORIZATION;
 use rounds_domain::DestinationName;
+use rounds_domain::address::{AddressPolicy, AddressRefusal};
 use rounds_domain::plan::{
     AddressRange, Challenge, ClientCertificate, Destination, DestinationTimeouts, HeaderSource,
     OAuth2, RetrySchedule, SecretReference,
@@ -145,18 +146,22 @@ fn check_address(
 ) {
     let addresses = literal_addresses(&url.value.0);
     let within = |address: &IpAddr| allowed.iter().any(|range| range.contains(*address));
-    if !is_public(&url.value.0) && !addresses.is_empty() && !addresses.iter().any(within) {
-        let range = addresses
-            .first()
-            .map_or_else(String::new, ToString::to_string);
+    let policy = AddressPolicy::PublicOnly {
+        except: allowed.to_vec(),
+    };
+    // A name that stands for several is dialled at the one that may be.
+    let refusals = addresses.iter().map(|address| policy.check(*address).err());
+    let refused: Option<Vec<AddressRefusal>> = refusals.collect();
+    if let Some(refusal) = refused.and_then(|refused| refused.into_iter().next()) {
+        let address = refusal.address.to_canonical();
         findings
             .error(
                 codes::BAD_ADDRESS,
                 url.place,
-                "a private address, which is not dialled unless it is allowed",
+                format!("{refusal}, which is not dialled unless it is allowed"),
             )
             .help(format!(
-                "write `allow_addresses: [{range}]` beside it if it is meant"
+                "write `allow_addresses: [\"{address}\"]` beside it if it is meant"
             ));
         return;
     }

@@ -2,7 +2,7 @@
 
 use super::paging::paging_of;
 use super::request::{self, Around, RootUse, UsesKnown, Written, place_of};
-use super::{cursor, paging, partitions, queue, sweeps};
+use super::{cursor, never, paging, partitions, queue, sweeps};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::{ChangesKeys, CursorKeys, PagingKeys};
@@ -53,6 +53,9 @@ pub(super) fn lower(
     check_dates(keys, &request.uses, request.uses_known, findings);
     partitions::check_uses(&keys.for_each, &request.uses, request.uses_known, findings);
     check_field(keys, findings);
+    if let Some(skip) = keys.skip.here() {
+        never::skip(&skip.value.filter, skip.place, findings);
+    }
     let cursor = match &keys.cursor {
         Given::Absent => no_cursor(keys, schedule, findings),
         Given::Wrong => None,

@@ -6,8 +6,9 @@ mod own;
 mod shape;
 
 use super::lookups::CONTAINER;
+use super::never::Made;
 use super::unmarked::Placeholders;
-use super::{Known, body};
+use super::{Known, body, never};
 use crate::codes;
 use crate::diagnostic::{Findings, Reported};
 use crate::face::NotifyKeys;
@@ -63,7 +64,8 @@ pub(super) fn lower(
             ModelWord::Own(own) => own::lower(keys, own, &roots, findings),
         },
     };
-    let only = only(&keys.only, rule.as_ref(), findings);
+    let put = put_later(keys);
+    let only = only(&keys.only, rule.as_ref(), &put, findings);
     let shape = shape::wrapping(keys, findings).ok();
     let modifiers = modifiers::lower(keys, rule.as_ref(), known, &roots, findings);
     Some(Notify {
@@ -195,7 +197,7 @@ fn written(
 }
 
 /// The paths at which `put` gives a value later.
-fn put_later(keys: &NotifyKeys) -> Vec<&str> {
+pub(super) fn put_later(keys: &NotifyKeys) -> Vec<&str> {
     let put = keys.put.value().into_iter().flat_map(|pairs| &pairs.pairs);
     put.map(|pair| pair.key.text.as_str()).collect()
 }
@@ -204,6 +206,7 @@ fn put_later(keys: &NotifyKeys) -> Vec<&str> {
 fn only(
     given: &Given<OneOrMany<Text>>,
     rule: Option<&BodyRule>,
+    put: &[&str],
     findings: &mut Findings<'_>,
 ) -> Result<Option<Only>, Reported> {
     let paths = match given {
@@ -218,6 +221,7 @@ fn only(
             return Ok(Some(Only::Mapped));
         }
         known.push(modifiers::path(scalar, rule, findings)?);
+        never::only(&scalar.text, scalar.place, Made { rule, put }, findings);
     }
     Ok(Some(Only::Paths(known)))
 }

@@ -1,8 +1,9 @@
 //! Who is told of an action's changes, and of which.
 
-use super::Known;
 use super::lookups::CONTAINER;
+use super::never::Made;
 use super::notify::modifiers::{OF_MESSAGES, path};
+use super::{Known, never};
 use crate::codes;
 use crate::diagnostic::{Findings, Reported};
 use crate::face::{ActionKeys, SubscriptionKeys};
@@ -10,14 +11,13 @@ use crate::kinds::{LiteralText, OneOrMany, Pairs, Told};
 use crate::reading::Given;
 use crate::source::Place;
 use rounds_domain::DestinationName;
-use rounds_domain::plan::{BodyRule, List, ListRule, Subscription};
+use rounds_domain::plan::{List, ListRule, Subscription};
 use std::collections::BTreeMap;
 
 /// What rules are about.
 #[derive(Clone, Copy)]
 pub(super) struct About<'a> {
-    /// How the body is made; None where that is wrong.
-    pub(super) rule: Option<&'a BodyRule>,
+    pub(super) made: Made<'a>,
     /// The names of the action's lookups.
     pub(super) lookups: &'a [String],
 }
@@ -103,9 +103,12 @@ fn subscription(
             .nearest(unknown, roots.iter().copied());
         return Err(Reported);
     }
+    if let Some(when) = when {
+        never::when(&when.value.filter, when.place, about.made.rule, findings);
+    }
     let mut lists = Vec::new();
     for (given, list) in [(&keys.allow, List::Allow), (&keys.deny, List::Deny)] {
-        lists.extend(list_rules(given, list, about.rule, findings)?);
+        lists.extend(list_rules(given, list, about, findings)?);
     }
     Ok(Subscription {
         destination,
@@ -117,14 +120,19 @@ fn subscription(
 fn list_rules(
     given: &Given<Pairs<OneOrMany<LiteralText>>>,
     list: List,
-    rule: Option<&BodyRule>,
+    about: About<'_>,
     findings: &mut Findings<'_>,
 ) -> Result<Vec<ListRule>, Reported> {
     let pairs = given.value().into_iter().flat_map(|pairs| &pairs.pairs);
     let rules = pairs.map(|pair| {
+        let at = path(&pair.key, about.made.rule, findings)?;
+        let given: Vec<(&str, Place)> = (pair.value.0.iter())
+            .map(|value| (value.value.0.text.as_str(), value.place))
+            .collect();
+        never::list(&at, &given, list, pair.key.place, about.made, findings);
         let values = pair.value.0.iter().map(|value| value.value.0.text.clone());
         Ok(ListRule {
-            path: path(&pair.key, rule, findings)?,
+            path: at,
             values: values.collect(),
             list,
         })

@@ -9,6 +9,7 @@
 pub(super) mod checks;
 
 use super::action::{When, ZoneUse, schedule, zone_of};
+use super::cursor::format;
 use super::paging::{self, paging_of};
 use super::request::{self, Around, RootUse, UsesKnown, Written, place_of};
 use super::{Reported, partitions};
@@ -348,6 +349,16 @@ pub(super) fn date_range(
         findings
             .error(codes::BAD_TIME_FORMAT, given.place, problem)
             .expected("expected strftime for a date, such as `%Y-%m-%d`");
+        return None;
+    }
+    if let (Some(given), Err(trouble)) = (
+        keys.format.here(),
+        format::unlikely(&format, &TimeZone::UTC),
+    ) {
+        findings
+            .error(codes::BAD_TIME_FORMAT, given.place, trouble.message)
+            .expected("expected strftime for a date, such as `%Y-%m-%d`")
+            .help(trouble.help);
         return None;
     }
     Some(DateRange {

@@ -101,3 +101,19 @@ fn sweeps_are_counted_with_their_action_and_by_themselves() {
     );
     assert!(close(cost_of(&[]).actions[0].sweep_rounds_per_day, 0.0));
 }
+
+#[test]
+fn slices_of_each_partition_and_each_sweep_are_counted() {
+    let query = "query: { changedsince: \"{{ cursor }}\" }\n      cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m }";
+    let dates = "query: { from: \"{{ from }}\", to: \"{{ to }}\" }\n      dates: { from: -30d, to: 300d, longest: 31d, field: .start }";
+    let per_hour = |changes: &[(&str, &str)]| cost_of(changes).requests_per_hour;
+    let by_hour = ("every: 1m", "every: 1h");
+    assert!(close(per_hour(&[by_hour, (query, dates)]), 11.0));
+    let partitioned = format!("for_each: [1, 2, 3]\n      {dates}")
+        .replace("{{ from }}", "{{ from }}/{{ partition }}");
+    assert!(close(per_hour(&[by_hour, (query, &partitioned)]), 33.0));
+    // The hour and the overlap are asked for in slices of half an hour.
+    let window = "query: { changedsince: \"{{ cursor }}\", to: \"{{ until }}\" }\n      cursor: { time: \"%Y-%m-%dT%H:%M:%S\", zone: UTC, overlap: 2m, window: { longest: 30m } }";
+    assert!(close(per_hour(&[by_hour, (query, window)]), 3.0));
+    assert!(close(per_hour(&[(query, window)]), 60.0));
+}

@@ -532,3 +532,71 @@ fn a_sweep_without_a_zone_goes_by_that_of_its_action() {
         ["Europe/Berlin", "Europe/Berlin"]
     );
 }
+
+/// The first words that are said of a format in a zone; none if it is right.
+fn said_of(format: &str, zone: &str) -> String {
+    let text = SMALL.replacen(
+        "%Y-%m-%dT%H:%M:%S\", zone: UTC",
+        &format!("{format}\", zone: {zone}"),
+        1,
+    );
+    assert!(text.contains(format) && text.contains(zone), "{text}");
+    let outcome = load(&Sources::from_text("rounds.yaml", text));
+    let first = outcome.diagnostics.first();
+    first.map_or_else(String::new, |first| first.message.clone())
+}
+
+#[test]
+fn formats_that_write_something_else_than_they_seem_to_are_refused() {
+    let chicago = "America/Chicago";
+    let table = [
+        (
+            "%Y-%m-%dT%h:%M:%S",
+            "UTC",
+            "`%m` and `%h` both write the month",
+        ),
+        (
+            "%Y-%m-%dT%H:%m:%S",
+            "UTC",
+            "`%m` and `%m` both write the month",
+        ),
+        (
+            "%Y-%M-%dT%H:%M:%S",
+            "UTC",
+            "`%M` and `%M` both write the minute",
+        ),
+        (
+            "%Y-%m-%dT%H:%M:%s",
+            "UTC",
+            "`%s` writes the whole instant, and there is more beside it",
+        ),
+        ("%YYYY-%mm-%dd", "UTC", "`%YYYY` writes `YYY` behind it"),
+        ("%Y-%m-%d %Q", "UTC", "`%Q` writes the name of a zone"),
+        (
+            "%Y-%m-%dT%H:%M:%S%Z",
+            "UTC",
+            "`%Z` writes the name of a zone",
+        ),
+        (
+            "%Y-%m-%dT%H:%M:%SZ",
+            chicago,
+            "the format says that its times are in UTC, and `zone` is America/Chicago",
+        ),
+        (
+            "%FT%T+00:00",
+            "Europe/London",
+            "the format says that its times are in UTC, and `zone` is Europe/London",
+        ),
+        ("%FT%TZ", "Etc/GMT", ""),
+        ("%Y-%m-%dT%H:%M:%SZ", "UTC", ""),
+        ("%Y-%m-%dT%H:%M:%S%:z", chicago, ""),
+        ("%m/%d/%Y %I:%M %p", chicago, ""),
+        ("%d-%h-%Y %Hh%Mm%Ss", chicago, ""),
+        ("%A %d %B %Y %T", chicago, ""),
+        ("%s", chicago, ""),
+        ("%Y-%jT%R", "UTC", ""),
+    ];
+    for (format, zone, words) in table {
+        assert_eq!(said_of(format, zone), words, "{format} in {zone}");
+    }
+}

@@ -446,6 +446,17 @@ const STOPS: &[Stop] = &[
     ("duration_without_unit", "every: 1m", "every: 60"),
     ("duration_with_slip", "every: 1m", "every: 5 minuts"),
     ("interval_too_short", "every: 1m", "every: 500ms"),
+    (
+        "cron_and_windows_that_never_meet",
+        "every: 1m",
+        "at: \"30 3 * * *\"\n    between: [\"Mon-Fri 07:00-19:00\", \"22:00-02:00\"]",
+    ),
+    ("cron_that_never_comes", "every: 1m", "at: \"0 3 30 2 *\""),
+    (
+        "zone_without_summer",
+        "zone: UTC, overlap: 2m",
+        "zone: EST, overlap: 2m",
+    ),
     ("bad_cron", "every: 1m", "at: \"0 25 * * *\""),
     ("cron_with_seconds", "every: 1m", "at: \"*/30 * * * * *\""),
     ("unknown_zone", "zone: UTC", "zone: America/NewYork"),
@@ -675,6 +686,31 @@ const STOPS: &[Stop] = &[
         "start: now\n      gone: .status // \"there\"",
     ),
     (
+        "event_that_there_is_not",
+        "to: [my-app]",
+        "to: { destination: my-app, when: .event == \"Scheduling.Canceled\" }",
+    ),
+    (
+        "event_listed_that_there_is_not",
+        "to: [my-app]",
+        "to: { destination: my-app, allow: { Meta.EventType: [New, Cancelled] } }",
+    ),
+    (
+        "list_of_nothing",
+        "to: [my-app]",
+        "to: { destination: my-app, allow: { Visit.PatientClass: [Inpatient] } }",
+    ),
+    (
+        "only_of_nothing",
+        "model: Scheduling",
+        "model: Scheduling\n      only: [Visit.VisitDateTime, Visit.Reason]",
+    ),
+    (
+        "everything_skipped",
+        "start: now",
+        "start: now\n      skip: true",
+    ),
+    (
         "zone_without_model",
         "model: Scheduling",
         "zone: America/Chicago",
@@ -819,6 +855,26 @@ const STOPS: &[Stop] = &[
         "bad_address",
         "verification_token:",
         "allow_addresses: [app.example.org]\n    verification_token:",
+    ),
+    (
+        "metadata_address_in_another_notation",
+        "url: https://app.example.org/redox",
+        "url: \"https://[::ffff:169.254.169.254]/redox\"",
+    ),
+    (
+        "metadata_address_that_is_allowed",
+        "verification_token:",
+        "allow_addresses: [100.100.100.200]\n    verification_token:",
+    ),
+    (
+        "address_as_one_number",
+        "url: https://app.example.org/redox",
+        "url: https://2130706433/redox",
+    ),
+    (
+        "address_of_everything",
+        "url: https://app.example.org/redox",
+        "url: https://0.0.0.0/redox",
     ),
     (
         "auth_query_without_value",

@@ -36,6 +36,7 @@ mod pending;
 mod queue;
 mod read;
 pub(crate) mod receive;
+mod sample;
 pub(crate) mod setup;
 mod slices;
 pub(crate) mod tour;
@@ -62,6 +63,7 @@ use rounds_domain::{
     RoundCounts, RoundEnd, RoundFailure, Sighting,
 };
 use rounds_map::Json;
+pub use sample::sample_request;
 use std::sync::Arc;
 use std::time::Duration;
 

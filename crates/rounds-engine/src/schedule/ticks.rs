@@ -31,6 +31,9 @@ impl<'a> Ticks<'a> {
 
     /// The first tick after `moment`; None if there is none (a cron expression that never comes again).
     pub(crate) fn next_after(&self, moment: Timestamp) -> Option<Timestamp> {
+        if let Some(every) = self.longer_than_a_window() {
+            return self.next_made_up(moment, every);
+        }
         let mut tick = self.next_unwindowed(moment)?;
         // Each turn either ends or leaps to the next opening, so a handful is enough; the bound guards windows that no
         // tick ever meets.
@@ -45,6 +48,41 @@ impl<'a> Ticks<'a> {
                     tick = self.next_unwindowed(just_before.max(tick))?;
                 }
                 Opening::Never => return None,
+            }
+        }
+        None
+    }
+
+    /// The interval, if a window is shorter: then its ticks may all lie outside.
+    fn longer_than_a_window(&self) -> Option<Duration> {
+        let Cadence::Every(every) = self.schedule.cadence else {
+            return None;
+        };
+        let mut windows = self.schedule.windows.iter();
+        windows
+            .any(|window| length(window) < every)
+            .then_some(every)
+    }
+
+    /// As [`Self::next_after`], where a tick outside of the windows is made when the next one opens: once a day within office hours is meant so,
+    /// and by its place in the interval it might never come.
+    fn next_made_up(&self, moment: Timestamp, every: Duration) -> Option<Timestamp> {
+        let before = self.elapsed_ticks(moment, every);
+        // The tick before may wait for a window; those before it wait for the same one, or had theirs.
+        for tick in before.. {
+            let nanoseconds =
+                tick * nanoseconds(every) + i128::try_from(self.offset.as_nanos()).ok()?;
+            let tick = Timestamp::from_nanosecond(nanoseconds).ok()?;
+            let made = match next_opening(
+                &self.schedule.windows,
+                &tick.to_zoned(self.schedule.zone.clone()),
+            ) {
+                Opening::Open => tick,
+                Opening::At(opening) => opening,
+                Opening::Never => return None,
+            };
+            if made > moment {
+                return Some(made);
             }
         }
         None
@@ -128,6 +166,19 @@ fn offset_within(every: Duration, feed: &FeedKey, instance: &InstanceId) -> Dura
     let hash = u128::from(u64::from_be_bytes(bytes));
     let nanoseconds = (hash * every.as_nanos()) >> 64;
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0))
+}
+
+/// How long a window is open, on a day without a change of clocks.
+fn length(window: &Window) -> Duration {
+    const A_DAY: i32 = 24 * 60 * 60;
+    let seconds = |time: Time| {
+        let (hours, minutes) = (i32::from(time.hour()), i32::from(time.minute()));
+        (hours * 60 + minutes) * 60
+    };
+    let closes = window.to.map_or(A_DAY, seconds);
+    let open = (closes - seconds(window.from)).rem_euclid(A_DAY);
+    let open = if open == 0 { A_DAY } else { open };
+    Duration::from_secs(u64::try_from(open).unwrap_or(0))
 }
 
 enum Opening {

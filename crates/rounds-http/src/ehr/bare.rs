@@ -8,10 +8,10 @@
 use super::failure::{Asked, Cause};
 use super::lane::Lane;
 use super::without_user;
-use crate::address::AddressPolicy;
 use crate::dial::check_url;
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderValue};
+use rounds_domain::address::AddressPolicy;
 use rounds_domain::ports::{EhrError, EhrRequest, EhrResponse};
 
 /// Where links of an answer may lead.

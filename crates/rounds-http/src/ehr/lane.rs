@@ -1,7 +1,6 @@
 //! What belongs to one connection: its gate, its client, its session.
 
 use super::failure::Cause;
-use crate::address::AddressPolicy;
 use crate::authentication::Session;
 use crate::gate::{Gate, Pass};
 use crate::secrets::Secrets;
@@ -9,6 +8,7 @@ use crate::trouble::Trouble;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
+use rounds_domain::address::AddressPolicy;
 use rounds_domain::plan::Connection;
 use rounds_domain::ports::{Clock, Credentials, EhrResponse};
 use rounds_domain::retry_after;

@@ -4,13 +4,13 @@
 //! Its requests go through a gate of their own and are dialled by the destination's rules.
 
 use super::Failure;
-use crate::address::AddressPolicy;
 use crate::authentication::{AfterRefusal, Session, Token};
 use crate::codes;
 use crate::ehr::lane::{Keeper, Lane};
 use crate::gate::Gate;
 use crate::secrets::Secrets;
 use rounds_domain::ConnectionName;
+use rounds_domain::address::AddressPolicy;
 use rounds_domain::plan::{AnswerFormat, Authentication, Connection, Destination, Limits, OAuth2};
 use rounds_domain::ports::{Clock, EhrError, Turn};
 use std::sync::Arc;

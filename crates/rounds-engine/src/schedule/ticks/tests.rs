@@ -160,3 +160,47 @@ fn a_range_of_days_may_wrap_over_the_week() {
         assert_eq!(range.contains(day), expected, "{day:?}");
     }
 }
+
+/// Wherever the interval's own ticks lie: a round a day within an hour is a round a day.
+#[test]
+fn a_tick_outside_of_a_window_shorter_than_the_interval_is_made_when_it_opens() {
+    let hour = |days| Window {
+        days,
+        from: time(7, 0, 0, 0),
+        to: Some(time(8, 0, 0, 0)),
+    };
+    let working_days = Some(WeekdayRange {
+        first: Weekday::Monday,
+        last: Weekday::Friday,
+    });
+    for action in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        let daily = schedule(every(86_400), vec![hour(None)], "America/New_York");
+        let found = count_from(
+            &ticks(&daily, action),
+            "2026-03-01T00:00:00Z",
+            "2026-03-31T00:00:00Z",
+        );
+        assert_eq!(found.len(), 30, "{action}: {found:?}");
+        let weekly = schedule(every(86_400), vec![hour(working_days)], "UTC");
+        // Monday the 2nd to Sunday the 15th.
+        let found = count_from(
+            &ticks(&weekly, action),
+            "2026-03-02T00:00:00Z",
+            "2026-03-16T00:00:00Z",
+        );
+        let days: std::collections::BTreeSet<&str> = found.iter().map(|tick| &tick[..10]).collect();
+        assert_eq!(days.len(), 10, "{action}: {found:?}");
+        assert!(
+            found.iter().all(|tick| tick[11..].starts_with("07:")),
+            "{found:?}"
+        );
+    }
+    // Shorter intervals come within the window as they lie.
+    let often = schedule(every(600), vec![hour(None)], "UTC");
+    let found = count_from(
+        &ticks(&often, "a"),
+        "2026-03-02T00:00:00Z",
+        "2026-03-03T00:00:00Z",
+    );
+    assert_eq!(found.len(), 6, "{found:?}");
+}

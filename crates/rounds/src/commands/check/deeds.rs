@@ -2,6 +2,7 @@
 
 use crate::output::duration_in_words;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use rounds_config::ConnectorUse;
 use rounds_domain::plan::{
     Action, Baseline, BodyRule, Cadence, Connection, CursorRule, Deletions, Expect, Feed, FeedRole,
@@ -60,6 +61,9 @@ pub struct ActionDeeds {
     pub destinations: Vec<String>,
 }
 
+/// The instant by which a cursor's text is shown: an afternoon in which no field equals another.
+const SAMPLE: Timestamp = Timestamp::constant(1_795_626_247, 0);
+
 /// What an action begins with.
 #[derive(Debug, Serialize)]
 pub struct ConnectorDeeds {
@@ -91,6 +95,8 @@ pub struct CursorDeeds {
     pub kind: &'static str,
     /// In words.
     pub words: String,
+    /// What it would ask for if it stood at [`SAMPLE`]; None where that is not an instant.
+    pub sample: Option<String>,
     /// How far before the cursor is asked again, if it is a time: at least one granule.
     pub effective_overlap_seconds: Option<f64>,
 }
@@ -149,7 +155,10 @@ impl ActionDeeds {
                 rounds_engine::next_tick_at(schedule, &key, instance, now)
             }),
             partitions: changes.partitions.as_ref().map(partitions),
-            cursor: cursor(&changes.cursor),
+            cursor: CursorDeeds {
+                sample: rounds_engine::sample_request(changes, SAMPLE),
+                ..cursor(&changes.cursor)
+            },
             start: start(action),
             pages: pages(&changes.paging),
             also: action.also.iter().map(|feed| also(feed)).collect(),
@@ -220,6 +229,9 @@ impl ActionDeeds {
             )?;
         }
         writeln!(out, "  cursor      {}", self.cursor.words)?;
+        if let Some(sample) = &self.cursor.sample {
+            writeln!(out, "  asks for    `{sample}`, if it stands at {SAMPLE}")?;
+        }
         if let Some(partitions) = &self.partitions {
             writeln!(out, "  for each    {partitions}")?;
         }
@@ -286,7 +298,7 @@ fn cursor(rule: &CursorRule) -> CursorDeeds {
                 TimeSource::Answer(_) => "the EHR's own clock, as its answer shows it",
                 TimeSource::SourceClock => "the EHR's own clock",
             };
-            let zone = time.zone.iana_name().unwrap_or("a fixed offset");
+            let zone = zone_in_words(&time.zone);
             let settle = if time.settle == Duration::ZERO {
                 String::new()
             } else {
@@ -320,8 +332,19 @@ fn cursor(rule: &CursorRule) -> CursorDeeds {
     CursorDeeds {
         kind,
         words,
+        sample: None,
         effective_overlap_seconds: overlap,
     }
+}
+
+/// The sign of `Etc/GMT+6` is turned round, so what it stands for is said.
+fn zone_in_words(zone: &TimeZone) -> String {
+    let name = zone.iana_name().unwrap_or("a fixed offset");
+    if !name.starts_with("Etc/GMT") {
+        return name.to_owned();
+    }
+    let offset = SAMPLE.to_zoned(zone.clone()).offset();
+    format!("{name}, which is UTC{offset}")
 }
 
 /// A queue forgets what it gave: whether that can be lost is what a user has to know of it.

@@ -11,10 +11,11 @@
 //! special-purpose registries (RFC 6890 and what came after it); the metadata addresses are those that the cloud
 //! providers document.
 //!
-//! What to mind: the check belongs in two places. Literals in a URL never reach a resolver, and names must be judged
-//! by the very addresses that are then dialled. See the `dial` module.
+//! What to mind: the check belongs in three places. Literals in a URL never reach a resolver, and names must be judged
+//! by the very addresses that are then dialled: both where it is dialled, in `rounds-http`. And what a configuration says of literals is the
+//! same judgement, made before anything runs.
 
-use rounds_domain::plan::AddressRange;
+use crate::plan::AddressRange;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
@@ -106,7 +107,7 @@ impl AddressKind {
     }
 
     /// Whether nobody may allow it.
-    const fn is_never_dialled(self) -> bool {
+    pub const fn is_never_dialled(self) -> bool {
         matches!(self, Self::Metadata | Self::LinkLocal)
     }
 
