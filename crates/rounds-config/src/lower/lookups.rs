@@ -108,6 +108,19 @@ pub(super) fn lower(
         if let Some(key) = keys.batch.here().and_then(|batch| batch.value.key.here()) {
             also_used.extend(known_reads(&key.value.filter, key.place, &roots, findings));
         }
+        if keys.batch.is_absent()
+            && request.uses.is_empty()
+            && request.uses_known == UsesKnown::All
+            && request.rule.is_some()
+        {
+            findings
+                .warning(
+                    codes::UNMARKED,
+                    named.place,
+                    format!("`{}` asks the same for every record", named.name),
+                )
+                .help("say of which record it is: `get: \"/patients/{{ record.patientID }}\"`");
+        }
         let filter = keys.when.value().map(|when| when.filter.clone());
         let is_wrong = matches!(keys.when, Given::Wrong)
             || matches!(keys.id, Given::Wrong)

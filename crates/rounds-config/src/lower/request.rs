@@ -1,6 +1,7 @@
 //! Requests: paths, queries, headers and the templates in them.
 
 use super::request_body;
+use super::unmarked;
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::{ChangesKeys, RequestBodyKeys};
@@ -177,6 +178,7 @@ pub(super) struct Templates<'n, 'f, 's> {
 
 impl Templates<'_, '_, '_> {
     fn compile(&mut self, scalar: &Scalar) -> Option<Template> {
+        unmarked::check_template(scalar, self.names, self.findings);
         self.compile_with(scalar, &[])
     }
 

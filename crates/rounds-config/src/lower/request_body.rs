@@ -2,7 +2,7 @@
 
 use super::body;
 use super::request::{Around, RootUse, Templates};
-use super::unmarked::Placeholders;
+use super::unmarked::{self, Placeholders};
 use crate::codes;
 use crate::face::RequestBodyKeys;
 use crate::kinds::{BodyTree, Marked, TemplateText, Text};
@@ -64,6 +64,7 @@ pub(super) fn lower(
         let mut is_whole = form.left_out == 0;
         for pair in &form.pairs {
             for value in &pair.value.0 {
+                unmarked::check_template(&value.value.0, templates.names, templates.findings);
                 match text(&value.value.0, around, templates) {
                     Some(template) => pairs.push((pair.key.text.clone(), template)),
                     None => is_whole = false,

@@ -73,6 +73,87 @@ pub(super) fn check_plain(scalar: &Scalar, findings: &mut Findings<'_>) {
     }
 }
 
+/// Says so where a text of a request holds something that looks like a placeholder and is none: it would be the same for every record.
+pub(super) fn check_template(scalar: &Scalar, roots: &[&str], findings: &mut Findings<'_>) {
+    let Some((written, meant)) = unfilled(&scalar.text, roots) else {
+        return;
+    };
+    let shown = crate::reading::shortened(&written);
+    findings
+        .error(
+            codes::UNMARKED,
+            scalar.place,
+            format!("`{shown}` is sent as it is"),
+        )
+        .help(format!(
+            "write `{{{{ {} }}}}`: placeholders of requests stand in double braces",
+            crate::reading::shortened(&meant)
+        ));
+}
+
+/// What stands outside of placeholders and looks like one, and what it means: `{record.id}`, `${cursor}`, `:patientID`, `.record.id`.
+fn unfilled(text: &str, roots: &[&str]) -> Option<(String, String)> {
+    let mut rest = text;
+    loop {
+        let (outside, further) = rest
+            .split_once("{{")
+            .map_or((rest, None), |(outside, after)| {
+                let further = after.split_once("}}").map(|(_, further)| further);
+                (outside, further)
+            });
+        if let Some(found) = unfilled_in(outside, roots) {
+            return Some(found);
+        }
+        rest = further?;
+    }
+}
+
+fn unfilled_in(text: &str, roots: &[&str]) -> Option<(String, String)> {
+    let is_of_name = |sign: char| sign.is_alphanumeric() || sign == '_';
+    let is_of_path = |sign: char| is_of_name(sign) || ".[]".contains(sign);
+    let mut before = None;
+    for (at, sign) in text.char_indices() {
+        let begins = is_of_name(sign) && before.is_none_or(|before| !is_of_name(before));
+        let opened = before.filter(|before| "{<$:.= %".contains(*before));
+        before = Some(sign);
+        if !begins {
+            continue;
+        }
+        let rest = &text[at..];
+        let path = &rest[..rest.find(|sign| !is_of_path(sign)).unwrap_or(rest.len())];
+        let path = path.trim_end_matches(['.', ']', '[']);
+        let name = &path[..path.find(|sign| !is_of_name(sign)).unwrap_or(path.len())];
+        let after = rest[path.len()..].chars().next();
+        let is_known = roots.contains(&name);
+        // `/patients/:id`, as routes are written.
+        if text[..at].ends_with("/:") {
+            let meant = if is_known {
+                name.to_owned()
+            } else {
+                format!("record.{name}")
+            };
+            return Some((format!(":{name}"), meant));
+        }
+        if !is_known {
+            continue;
+        }
+        // A host of an address within a query may be called so, too.
+        let is_of_host = text[..at].ends_with("://");
+        let has_member = path.len() > name.len() && !is_of_host;
+        let is_braced = matches!(
+            (opened, after),
+            (Some('{'), Some('}')) | (Some('<'), Some('>'))
+        );
+        let is_whole = matches!(opened, Some('$' | '.' | '='))
+            && after.is_none()
+            && text[..at].trim().len() <= 2;
+        if has_member || is_braced || is_whole {
+            return Some((path.to_owned(), path.to_owned()));
+        }
+    }
+    None
+}
+
 fn meant(text: &str, roots: &[&str], placeholders: Placeholders) -> Option<Meant> {
     let text = text.trim();
     let sure = |marked: String| {
@@ -173,6 +254,41 @@ fn is_path(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_looks_like_a_placeholder_of_a_request_is_known() {
+        let roots = ["record", "patient", "cursor"];
+        let table = [
+            ("/patients/{record.patientID}", "record.patientID"),
+            ("/patients/${record.patientID}", "record.patientID"),
+            ("/patients/$record.id", "record.id"),
+            ("/patients/<record.id>/x", "record.id"),
+            ("/patients/%{record.id}", "record.id"),
+            ("/patients/:patientID", "record.patientID"),
+            ("/patients/:record", "record"),
+            (".record.id", "record.id"),
+            ("= .record.id", "record.id"),
+            ("record.id", "record.id"),
+            ("ge{cursor}", "cursor"),
+            ("<cursor>", "cursor"),
+            (".cursor", "cursor"),
+            ("{{ cursor }}/{record.id}", "record.id"),
+            ("/patients/{{ record.id }}", ""),
+            ("/patients/{{ .record.id }}:x", ""),
+            ("/record/list", ""),
+            ("cursor", ""),
+            ("/patients/$everything", ""),
+            ("_has:Observation:patient:code", ""),
+            ("status:not,patient", ""),
+            ("https://record.example.org/x", ""),
+            ("{\"a\": {{ record.id }}}", ""),
+            ("after.cursor", ""),
+        ];
+        for (text, wanted) in table {
+            let found = unfilled(text, &roots).map_or_else(String::new, |(_, meant)| meant);
+            assert_eq!(found, wanted, "{text}");
+        }
+    }
 
     #[test]
     fn what_looks_like_an_expression_is_known_with_what_to_write() {

@@ -711,6 +711,16 @@ const STOPS: &[Stop] = &[
         "start: now\n      skip: true",
     ),
     (
+        "placeholder_of_another_kind",
+        "get: \"/patient/{{ record.patientID }}\"",
+        "get: \"/patients/{record.patientID}\"",
+    ),
+    (
+        "placeholder_as_in_routes",
+        "get: \"/patient/{{ record.patientID }}\"",
+        "get: \"/patients/:patientID\"",
+    ),
+    (
         "zone_without_model",
         "model: Scheduling",
         "zone: America/Chicago",
