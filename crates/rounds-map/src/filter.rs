@@ -70,10 +70,18 @@ impl Filter {
         }
     }
 
-    /// Whether a condition holds. What is not there (null, or no value at all) does not; what is neither true nor false is no answer, and two are
-    /// an error.
+    /// Whether a condition holds. What is not there (null, or no value at all) does not; what is neither true nor false is no answer, and neither are two
+    /// of them.
     pub fn holds(&self, input: &Json) -> Result<bool, EvaluateError> {
-        let given = self.optional(input)?.unwrap_or_else(Json::null);
+        let given = match self.optional(input) {
+            Ok(given) => given.unwrap_or_else(Json::null),
+            Err(EvaluateError::Count { .. }) => {
+                return Err(EvaluateError::NoCondition {
+                    found: "several values",
+                });
+            }
+            Err(error) => return Err(error),
+        };
         match given.kind() {
             JsonKind::Null => Ok(false),
             JsonKind::Boolean => Ok(given.as_bool() == Some(true)),

@@ -126,7 +126,8 @@ impl Scalar {
 
     const fn with_article(self) -> &'static str {
         match self {
-            Self::Text(_) => "a string",
+            Self::Text(Format::Any | Format::Phone) => "a string",
+            Self::Text(format) => format.with_article(),
             Self::Number => "a number",
             Self::Boolean => "a boolean",
         }
@@ -380,6 +381,9 @@ pub enum ModelProblem {
         /// With its article: "a date".
         needed: &'static str,
     },
+    /// The time is a local one, and nobody says of which zone.
+    #[error("has no offset; `notify.zone` says in which zone it is")]
+    NoOffset,
     /// A field without which the message means nothing.
     #[error("is required and has no value")]
     Missing,
@@ -398,6 +402,8 @@ fn hint(needed: &str, found: &str) -> &'static str {
     match (needed, found) {
         ("a string", "a number" | "a boolean") => "; add `| tostring`",
         ("a number", "a string") => "; add `| tonumber`",
+        ("a date and time", "a number") => "; seconds since 1970 become one with `| todateiso8601`",
+        ("a date", "a number") => "; seconds since 1970 become one with `| strftime(\"%Y-%m-%d\")`",
         _ => "",
     }
 }

@@ -9,7 +9,7 @@ keys! {
     struct SubscriptionKeys = "Subscription" {
         /// Which destination.
         required destination: Reference = "my-app",
-        /// jq over record, previous, change, body, event and the lookups: what gives anything but true is not told.
+        /// jq over record, previous, change, body, event and the lookups: what gives false or nothing is not told; what gives neither true nor false lets the change wait.
         optional when: Condition = ".event == \"Scheduling.New\"",
         /// By the paths of the body, the values one of which it must have.
         optional allow: Pairs<OneOrMany<LiteralText>> = "{\"Visit.Location.Department\": [\"3N\", \"4S\"]}",

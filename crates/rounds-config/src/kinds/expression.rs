@@ -68,10 +68,10 @@ impl Compiled {
                 place,
                 format!("`.{shown}` is not known here"),
             )
-            .expected(format!(
-                "expected one of {}",
-                crate::diagnostic::list(known)
-            ))
+            .expected(match known {
+                [] => "nothing is known here: it is asked once, for no record".to_owned(),
+                _ => format!("expected one of {}", crate::diagnostic::list(known)),
+            })
             .nearest(name, known.iter().copied());
     }
 }

@@ -43,6 +43,16 @@ impl Read for WebUrl {
             );
             return None;
         };
+        if scalar.text.contains("{{") {
+            findings
+                .error(
+                    codes::BAD_URL,
+                    scalar.place,
+                    "a placeholder in a URL that is always the same",
+                )
+                .help("placeholders stand in the paths and queries of an action's requests");
+            return None;
+        }
         match parse_url(&scalar.text) {
             Ok(url) => match AddressPolicy::NamedByOperator.check_url(&url) {
                 Ok(()) => Some(Self(url)),

@@ -1,5 +1,6 @@
 //! What answers mean.
 
+use super::unmarked;
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::AnswerKeys;
@@ -81,7 +82,10 @@ fn one(rule: &At<AnswerKeys>, findings: &mut Findings<'_>) -> Option<AnswerRule>
     Some(AnswerRule {
         statuses: statuses.map(|status| status.value.0).collect(),
         headers,
-        text: keys.text.value().map(|text| text.0.text.clone()),
+        text: keys.text.value().map(|text| {
+            unmarked::check_plain(&text.0, findings);
+            text.0.text.clone()
+        }),
         body: keys.body.value().map(|body| body.filter.clone()),
         means: match word {
             MeaningWord::Ok => Meaning::Ok,

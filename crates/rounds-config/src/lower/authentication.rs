@@ -4,6 +4,7 @@ mod login;
 pub(super) mod tokens;
 
 use super::request::{HeaderOwner, check_header, reserved_header};
+use super::unmarked;
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::AuthKeys;
@@ -113,6 +114,7 @@ pub(super) fn headers(
         };
         let source = match &pair.value {
             HeaderValueSource::Literal(scalar) => {
+                unmarked::check_plain(scalar, findings);
                 check_header(&name, &pair.key, scalar, HeaderOwner::Connection, findings);
                 header_value(scalar, findings).map(HeaderSource::Literal)
             }

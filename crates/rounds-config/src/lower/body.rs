@@ -1,6 +1,6 @@
 //! A body from YAML: literals keep their text, texts that begin with `=` are jq.
 
-use super::unmarked::{self, Placeholders};
+use super::unmarked;
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::kinds::Marked;
@@ -24,15 +24,9 @@ pub(super) struct Lowered {
     pub(super) places: BTreeMap<String, Places>,
 }
 
-pub(super) fn lower(
-    node: &Node,
-    roots: &[&str],
-    placeholders: Placeholders,
-    findings: &mut Findings<'_>,
-) -> Lowered {
+pub(super) fn lower(node: &Node, roots: &[&str], findings: &mut Findings<'_>) -> Lowered {
     let mut lowering = Lowering {
         roots,
-        placeholders,
         places: BTreeMap::new(),
         findings,
     };
@@ -45,7 +39,6 @@ pub(super) fn lower(
 
 struct Lowering<'r, 'f, 's> {
     roots: &'r [&'r str],
-    placeholders: Placeholders,
     places: BTreeMap<String, Places>,
     findings: &'f mut Findings<'s>,
 }
@@ -104,7 +97,7 @@ impl Lowering<'_, '_, '_> {
             ScalarType::Number => number(scalar, self.findings).map(Body::Literal),
             ScalarType::Text => match Marked::of(scalar, self.findings)? {
                 Marked::Literal(literal) => {
-                    unmarked::check(scalar, self.roots, self.placeholders, self.findings);
+                    unmarked::check(scalar, self.roots, self.findings);
                     Some(Body::Literal(Json::string(literal.text)))
                 }
                 Marked::Expression(compiled) => {

@@ -2,7 +2,7 @@
 
 use super::authentication::tokens;
 use super::request::{HeaderOwner, check_header, reserved_header};
-use super::retry;
+use super::{retry, unmarked};
 use crate::codes;
 use crate::diagnostic::Findings;
 use crate::face::DestinationKeys;
@@ -206,6 +206,7 @@ fn headers(
         let source = match &pair.value {
             HeaderValueSource::Literal(scalar) => {
                 check_header(&name, &pair.key, scalar, HeaderOwner::Destination, findings);
+                unmarked::check_plain(scalar, findings);
                 header_value(scalar, findings).map(HeaderSource::Literal)
             }
             HeaderValueSource::Secret(reference) => {

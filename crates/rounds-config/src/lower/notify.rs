@@ -7,7 +7,6 @@ mod shape;
 
 use super::lookups::CONTAINER;
 use super::never::Made;
-use super::unmarked::Placeholders;
 use super::{Known, body, never};
 use crate::codes;
 use crate::diagnostic::{Findings, Reported};
@@ -20,9 +19,6 @@ use rounds_domain::plan::{BodyRule, Frame, Notify, Only, OrderBy, Payload, Shape
 use rounds_map::Body;
 use rounds_map::models::Model;
 use std::collections::BTreeMap;
-
-/// What becomes of `{{ placeholders }}` in a body.
-const PLACEHOLDERS: Placeholders = Placeholders::SentAsTheyAre;
 
 /// The word for everything that the body has.
 const MAPPED: &str = "mapped";
@@ -129,7 +125,7 @@ fn without_model(
     match keys.body.here() {
         None if keys.body.is_absent() => Some(BodyRule::Whole),
         None => None,
-        Some(here) => body::lower(&here.value.0, roots, PLACEHOLDERS, findings)
+        Some(here) => body::lower(&here.value.0, roots, findings)
             .body
             .map(BodyRule::Free),
     }
@@ -182,10 +178,7 @@ fn written(
     findings: &mut Findings<'_>,
 ) -> (body::Lowered, Place) {
     match keys.body.here() {
-        Some(here) => (
-            body::lower(&here.value.0, roots, PLACEHOLDERS, findings),
-            here.key,
-        ),
+        Some(here) => (body::lower(&here.value.0, roots, findings), here.key),
         None => (
             body::Lowered {
                 body: Some(Body::Object(Vec::new())),
@@ -220,8 +213,9 @@ fn only(
         if scalar.text == MAPPED {
             return Ok(Some(Only::Mapped));
         }
-        known.push(modifiers::path(scalar, rule, findings)?);
-        never::only(&scalar.text, scalar.place, Made { rule, put }, findings);
+        let path = modifiers::path(scalar, rule, findings)?;
+        never::only(&path, scalar.place, Made { rule, put }, findings);
+        known.push(path);
     }
     Ok(Some(Only::Paths(known)))
 }
@@ -251,7 +245,9 @@ fn order_by(given: &Given<Marked>, findings: &mut Findings<'_>) -> Option<OrderB
                     format!("unknown word `{shown}`"),
                 );
                 diagnostic.expected("expected `record`, `action`, or jq marked with `=`");
-                if other.starts_with('.') {
+                if other.starts_with(".record") {
+                    diagnostic.help(format!("did you mean `= {shown}`?"));
+                } else if other.starts_with('.') {
                     diagnostic.help(format!("did you mean `= .record{shown}`?"));
                 } else {
                     diagnostic.nearest(other, ["record", "action"]);

@@ -2,7 +2,7 @@
 
 use super::body;
 use super::request::{Around, RootUse, Templates};
-use super::unmarked::{self, Placeholders};
+use super::unmarked;
 use crate::codes;
 use crate::face::RequestBodyKeys;
 use crate::kinds::{BodyTree, Marked, TemplateText, Text};
@@ -207,12 +207,7 @@ fn has_session(authentication: &Authentication) -> Result<(), &'static str> {
 
 /// A tree whose leaves may be jq over what templates may use.
 fn json(tree: &BodyTree, templates: &mut Templates<'_, '_, '_>) -> Option<Body> {
-    let lowered = body::lower(
-        &tree.0,
-        templates.names,
-        Placeholders::Filled,
-        templates.findings,
-    );
+    let lowered = body::lower(&tree.0, templates.names, templates.findings);
     note_uses(&tree.0, templates);
     lowered.body
 }

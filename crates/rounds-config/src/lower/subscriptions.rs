@@ -3,6 +3,7 @@
 use super::lookups::CONTAINER;
 use super::never::Made;
 use super::notify::modifiers::{OF_MESSAGES, path};
+use super::unmarked;
 use super::{Known, never};
 use crate::codes;
 use crate::diagnostic::{Findings, Reported};
@@ -126,6 +127,9 @@ fn list_rules(
     let pairs = given.value().into_iter().flat_map(|pairs| &pairs.pairs);
     let rules = pairs.map(|pair| {
         let at = path(&pair.key, about.made.rule, findings)?;
+        for value in &pair.value.0 {
+            unmarked::check_plain(&value.value.0, findings);
+        }
         let given: Vec<(&str, Place)> = (pair.value.0.iter())
             .map(|value| (value.value.0.text.as_str(), value.place))
             .collect();

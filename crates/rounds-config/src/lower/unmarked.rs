@@ -9,13 +9,6 @@ use crate::diagnostic::Findings;
 use crate::tree::Scalar;
 use rounds_map::Filter;
 
-/// Whether placeholders are filled where a text stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Placeholders {
-    Filled,
-    SentAsTheyAre,
-}
-
 /// How sure it is that a text was meant as an expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Certainty {
@@ -33,13 +26,8 @@ struct Meant {
 }
 
 /// Says so where a text of a body looks like an expression over `roots`.
-pub(super) fn check(
-    scalar: &Scalar,
-    roots: &[&str],
-    placeholders: Placeholders,
-    findings: &mut Findings<'_>,
-) {
-    let Some(meant) = meant(&scalar.text, roots, placeholders) else {
+pub(super) fn check(scalar: &Scalar, roots: &[&str], findings: &mut Findings<'_>) {
+    let Some(meant) = meant(&scalar.text, roots) else {
         return;
     };
     let shown = crate::reading::shortened(&scalar.text);
@@ -58,18 +46,20 @@ pub(super) fn check(
     finding.help(help);
 }
 
-/// Says so where jq stands at a place that has none.
+/// Says so where jq, or a placeholder, stands at a place that has neither.
 pub(super) fn check_plain(scalar: &Scalar, findings: &mut Findings<'_>) {
-    let shown = crate::reading::shortened(&scalar.text);
-    if scalar.text.starts_with('=') {
+    let text = scalar.text.trim();
+    let roots = ["record", "previous", "change", "body", "cursor"];
+    let is_meant = text.starts_with('=') || meant(text, &roots).is_some();
+    if is_meant {
+        let shown = crate::reading::shortened(&scalar.text);
         findings
             .warning(
                 codes::UNMARKED,
                 scalar.place,
-                format!("`{shown}` is told as it is"),
+                format!("`{shown}` is taken as it is"),
             )
-            .expected("codes are said in other words, not in jq")
-            .help("write jq under `put`, by the path of the body");
+            .expected("neither jq nor placeholders are evaluated here");
     }
 }
 
@@ -109,6 +99,8 @@ fn unfilled(text: &str, roots: &[&str]) -> Option<(String, String)> {
 }
 
 fn unfilled_in(text: &str, roots: &[&str]) -> Option<(String, String)> {
+    let is_marked =
+        |before: &str| !before.is_empty() && before.chars().all(|sign| "=.$ ".contains(sign));
     let is_of_name = |sign: char| sign.is_alphanumeric() || sign == '_';
     let is_of_path = |sign: char| is_of_name(sign) || ".[]".contains(sign);
     let mut before = None;
@@ -144,9 +136,7 @@ fn unfilled_in(text: &str, roots: &[&str]) -> Option<(String, String)> {
             (opened, after),
             (Some('{'), Some('}')) | (Some('<'), Some('>'))
         );
-        let is_whole = matches!(opened, Some('$' | '.' | '='))
-            && after.is_none()
-            && text[..at].trim().len() <= 2;
+        let is_whole = is_marked(&text[..at]) && after.is_none();
         if has_member || is_braced || is_whole {
             return Some((path.to_owned(), path.to_owned()));
         }
@@ -154,7 +144,7 @@ fn unfilled_in(text: &str, roots: &[&str]) -> Option<(String, String)> {
     None
 }
 
-fn meant(text: &str, roots: &[&str], placeholders: Placeholders) -> Option<Meant> {
+fn meant(text: &str, roots: &[&str]) -> Option<Meant> {
     let text = text.trim();
     let sure = |marked: String| {
         Some(Meant {
@@ -162,10 +152,19 @@ fn meant(text: &str, roots: &[&str], placeholders: Placeholders) -> Option<Meant
             certainty: Certainty::Sure,
         })
     };
-    let braces: &[(&str, &str)] = match placeholders {
-        Placeholders::Filled => &[("${", "}"), ("\\(", ")")],
-        Placeholders::SentAsTheyAre => &[("{{", "}}"), ("${", "}"), ("\\(", ")")],
+    let text = match text.strip_prefix('=') {
+        // The mark has to be the first sign.
+        Some(rest) if reads_any(rest, roots) => return sure(format!("= {}", rest.trim())),
+        _ => text,
     };
+    let braces = [
+        ("{{", "}}"),
+        ("${", "}"),
+        ("\\(", ")"),
+        ("{%", "%}"),
+        ("#{", "}"),
+        ("<%=", "%>"),
+    ];
     if let Some(marked) = braces
         .iter()
         .find_map(|(open, close)| interpolated(text, open, close, roots))
@@ -173,6 +172,10 @@ fn meant(text: &str, roots: &[&str], placeholders: Placeholders) -> Option<Meant
         return sure(marked);
     }
     let plain = text.trim_start_matches('$');
+    let plain = plain
+        .strip_prefix('.')
+        .filter(|_| text.starts_with('$'))
+        .unwrap_or(plain);
     let mentions = |prefix: &str| {
         roots
             .iter()
@@ -195,6 +198,17 @@ fn meant(text: &str, roots: &[&str], placeholders: Placeholders) -> Option<Meant
         return Some(Meant {
             marked: format!("= .{plain}"),
             certainty,
+        });
+    }
+    // A placeholder of something that is not known here.
+    if let Some(inside) = text
+        .strip_prefix("{{")
+        .and_then(|rest| rest.strip_suffix("}}"))
+        && is_path(&format!(".{}", inside.trim().trim_start_matches('.')))
+    {
+        return Some(Meant {
+            marked: format!("= .{}", inside.trim().trim_start_matches('.')),
+            certainty: Certainty::Perhaps,
         });
     }
     // A path without its beginning, as if the record were all that there is.
@@ -272,6 +286,7 @@ mod tests {
             ("ge{cursor}", "cursor"),
             ("<cursor>", "cursor"),
             (".cursor", "cursor"),
+            ("= .cursor", "cursor"),
             ("{{ cursor }}/{record.id}", "record.id"),
             ("/patients/{{ record.id }}", ""),
             ("/patients/{{ .record.id }}:x", ""),
@@ -317,7 +332,10 @@ mod tests {
             ("patient[\"name\"]", "perhaps = .patient[\"name\"]"),
             (".start", "perhaps = .record.start"),
             ("see .record.start", ""),
-            ("{{ day }}", ""),
+            ("{{ day }}", "perhaps = .day"),
+            (" = .record.start", "sure = .record.start"),
+            ("$.record.start", "sure = .record.start"),
+            ("{% record.start %}", "sure = .record.start"),
             ("record", ""),
             ("a.b", ""),
             ("...", ""),
@@ -327,7 +345,7 @@ mod tests {
             ("", ""),
         ];
         for (text, wanted) in table {
-            let found = meant(text, &roots, Placeholders::SentAsTheyAre);
+            let found = meant(text, &roots);
             let found = found.map_or_else(String::new, |meant| {
                 let certainty = match meant.certainty {
                     Certainty::Sure => "sure",
@@ -337,7 +355,5 @@ mod tests {
             });
             assert_eq!(found, wanted, "{text}");
         }
-        let in_request = meant("{{ record.start }}", &roots, Placeholders::Filled);
-        assert_eq!(in_request, None);
     }
 }

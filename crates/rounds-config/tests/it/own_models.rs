@@ -53,6 +53,14 @@ fn what_is_wrong_with_it_or_with_the_body_is_said_with_its_place() {
         ),
         said(CONFIG, &SCHEMA.replace("required", "requird")),
         said(
+            &body("body: { id: = .record.id }\n      event: from_state"),
+            SCHEMA,
+        ),
+        said(
+            &body("body: { id: = .record.id }\n      event: .change.kind"),
+            SCHEMA,
+        ),
+        said(
             &CONFIG.replace("./visit.schema.json", "https://example.org/visit.json"),
             SCHEMA,
         ),

@@ -711,6 +711,26 @@ const STOPS: &[Stop] = &[
         "start: now\n      skip: true",
     ),
     (
+        "list_of_jq",
+        "to: [my-app]",
+        "to: { destination: my-app, allow: { Visit.VisitNumber: [= .record.id] } }",
+    ),
+    (
+        "shape_that_sends_no_body",
+        "model: Scheduling",
+        "shape: fhir_message",
+    ),
+    (
+        "order_by_without_its_mark",
+        "model: Scheduling",
+        "model: Scheduling\n      order_by: .record.patientID",
+    ),
+    (
+        "placeholder_in_the_url_of_a_destination",
+        "url: https://app.example.org/redox",
+        "url: \"https://app.example.org/{{ record.id }}\"",
+    ),
+    (
         "placeholder_of_another_kind",
         "get: \"/patient/{{ record.patientID }}\"",
         "get: \"/patients/{record.patientID}\"",

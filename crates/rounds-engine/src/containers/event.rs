@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rounds_domain::plan::{BodyRule, EventRule, Notify, Only};
 use rounds_domain::{ChangeKind, Code, Former};
 use rounds_map::models::{Derived, Happened, Observed, StateChange};
-use rounds_map::{Filter, Json, touches};
+use rounds_map::{Filter, Json, JsonKind, touches};
 
 /// The code of a change that the model's rules do not tell.
 const NO_EVENT: Code = Code::new("R0409");
@@ -82,9 +82,16 @@ pub(super) fn decide(
                 let reason = "`notify.event` gave null, so it is not told".to_owned();
                 return silent(RULED_OUT, reason);
             }
-            given
-                .scalar_text()
-                .ok_or_else(|| failed("`notify.event` gave something that is no text".to_owned()))?
+            let name = given.scalar_text().ok_or_else(|| {
+                failed("`notify.event` gave something that is no text".to_owned())
+            })?;
+            // A model knows its events. Elsewhere the name goes into lists and logs, so a text of the record is none.
+            if matches!(notify.body, BodyRule::Own { .. }) && !is_name(&name) {
+                return Err(failed(format!(
+                    "`notify.event` gave something that is no name of an event: at most {LONGEST_NAME} letters, digits and `._:-`"
+                )));
+            }
+            name
         }
     };
     // What belongs to the derived event says nothing of another one.
@@ -97,6 +104,14 @@ pub(super) fn decide(
         event: chosen,
         constants,
     }))
+}
+
+/// How many characters the name of an event has at most.
+const LONGEST_NAME: usize = 64;
+
+fn is_name(name: &str) -> bool {
+    let is_plain = |sign: char| sign.is_ascii_alphanumeric() || "._:-".contains(sign);
+    (1..=LONGEST_NAME).contains(&name.len()) && name.chars().all(is_plain)
 }
 
 /// What the model's rules say; None for a body that has no model.
@@ -116,6 +131,12 @@ fn derive(rule: &BodyRule, seen: &Seen<'_>, scope: &Scope) -> Result<Option<Deri
                 .optional(scope.json())
                 .map_err(|error| failed(format!("`notify.status`: {error}")))?
                 .unwrap_or_else(Json::null);
+            if matches!(now.kind(), JsonKind::Array | JsonKind::Object) {
+                let found = now.kind().with_article();
+                return Err(failed(format!(
+                    "`notify.status` gave {found} where a text is needed"
+                )));
+            }
             // Nothing is told of what was, so what does not fit there is as good as no status.
             let before = seen.before_scope.and_then(|scope| lenient(status, scope));
             Some((now, before.unwrap_or_else(Json::null)))

@@ -256,8 +256,14 @@ fn completed(
         return Ok(body);
     }
     match &action.notify.body {
-        BodyRule::Model { model, .. } => (model.fill(event, &body, meta, times))
-            .map_err(|errors| refused(&format!("{} {event}", model.name()), &errors)),
+        BodyRule::Model { model, .. } => model.fill(event, &body, meta, times).map_err(|errors| {
+            // Where an expression gave it, what is no event may be anything of the record.
+            let of_model = match model.events().find(|known| *known == event) {
+                Some(event) => format!("{} {event}", model.name()),
+                None => model.name().to_owned(),
+            };
+            refused(&of_model, &errors)
+        }),
         BodyRule::Own { model, .. } => (model.fill(&body, times))
             .map_err(|errors| refused(&format!("the schema `{}`", model.name()), &errors)),
         BodyRule::Whole | BodyRule::Free(_) => Ok(body),

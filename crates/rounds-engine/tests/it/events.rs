@@ -5,7 +5,7 @@ use crate::world::{APPOINTMENTS, Received, World, refused};
 use rounds_domain::ports::{ContainerFilter, Operations, PageRequest};
 use rounds_domain::{AttemptOutcome, ContainerState, NotificationId};
 use rounds_engine::attempt_id;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn config(notify: &str) -> String {
     let (before, rest) = APPOINTMENTS
@@ -377,4 +377,61 @@ async fn a_message_names_its_ends_as_they_are_known_and_each_attempt_by_itself()
             json!([log(first)["AttemptID"], log(second)["AttemptID"]])
         );
     }
+}
+
+/// What is parked, as code and reason.
+async fn parked(world: &World) -> Vec<String> {
+    let page = PageRequest {
+        offset: 0,
+        limit: 10,
+    };
+    let listed = world.store.containers(ContainerFilter::default(), page);
+    (listed.await.expect("containers").into_iter())
+        .filter_map(|container| container.reason)
+        .map(|(code, reason)| format!("{code} {reason}"))
+        .collect()
+}
+
+/// An expression may take it from a record, and lists and logs are read by many.
+#[tokio::test(start_paused = true)]
+async fn a_name_of_an_event_that_is_none_is_not_repeated() {
+    let model = MODEL.replacen(
+        "model: Scheduling",
+        "model: Scheduling\n      event: = .record.status",
+        1,
+    );
+    let world = World::with(&config(&model));
+    let states = [("Jane SECRET Roe", "2026-05-11T09:00:00Z", "x")];
+    assert!(received(&world, &states).await.is_empty());
+    assert_eq!(
+        parked(&world).await,
+        ["R0407 `notify.body` does not fit Scheduling: `Meta.EventType` is no event of Scheduling"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_is_no_text_lets_the_change_wait() {
+    let model = MODEL.replacen(
+        "model: Scheduling",
+        "model: Scheduling\n      status: = [.record.status]",
+        1,
+    );
+    let world = World::with(&config(&model));
+    let states = [("booked", "2026-05-11T09:00:00Z", "x")];
+    assert!(received(&world, &states).await.is_empty());
+    assert_eq!(
+        parked(&world).await,
+        ["R0406 `notify.status` gave an array where a text is needed"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn paths_may_begin_with_a_dot() {
+    let body = "      only: [.status]\n      codes: { .status: { booked: Booked } }\n      body: { id: = .record.id, status: = .record.status }";
+    let world = World::with(&config(body));
+    let at = "2026-05-11T09:00:00Z";
+    let states = [("booked", at, "x"), ("booked", at, "y"), ("moved", at, "y")];
+    let told = received(&world, &states).await;
+    let told: Vec<&Value> = told.iter().map(|told| &told.body["status"]).collect();
+    assert_eq!(told, ["Booked", "moved"]);
 }

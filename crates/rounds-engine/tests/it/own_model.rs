@@ -84,3 +84,36 @@ async fn an_event_is_what_the_user_calls_it_and_null_is_not_told() {
         .collect();
     assert_eq!(events, ["visit.booked"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_a_record_names_is_a_name() {
+    let config = EXAMPLE.replace("./visit.schema.json", SCHEMA);
+    let config = config.replace("https://fakedata.com", "https://ehr.example/api");
+    let event = config.replacen("event: = .change.kind                     # visit.created, visit.updated; null is not told", "event: = .record.word", 1);
+    assert_ne!(event, config);
+    let world = World::with(&event);
+    world.ehr.on("/api/patient/", |_| {
+        json_answer(&json!({ "mrn": "M1", "dob": "1970-02-03T00:00:00" }))
+    });
+    let rows = shows(&world);
+    world.run_for(70).await;
+    let row = |id, word| json!({ "id": id, "patientID": "p", "start": "2026-05-11T09:00:00", "duration": 15, "status": "booked", "word": word });
+    *rows.lock().expect("not poisoned") = vec![row(1, "visit.moved"), row(2, "Jane SECRET")];
+    world.run_for(70).await;
+    assert_eq!(world.bodies().len(), 1);
+    let page = PageRequest {
+        offset: 0,
+        limit: 10,
+    };
+    let listed = world.store.containers(ContainerFilter::default(), page);
+    let said: Vec<String> = (listed.await.expect("containers").into_iter())
+        .filter_map(|container| container.reason)
+        .map(|(code, reason)| format!("{code} {reason}"))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "R0406 `notify.event` gave something that is no name of an event: at most 64 letters, digits and `._:-`"
+        ]
+    );
+}

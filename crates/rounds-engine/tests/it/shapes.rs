@@ -143,8 +143,8 @@ async fn a_thin_notification_says_which_record_and_what_changed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_is_no_resource_cannot_be_a_fhir_message() {
-    let world =
-        World::with(&APPOINTMENTS.replace("body: { id:", "shape: fhir_message\n      body: { id:"));
+    let keys = "shape: fhir_message\n      only: mapped\n      body: { id:";
+    let world = World::with(&APPOINTMENTS.replace("body: { id:", keys));
     world.run_for(1).await;
     world.clinic.put(1, "p1", "booked", world.now());
     world.run_for(20).await;

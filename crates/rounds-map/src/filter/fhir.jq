@@ -93,14 +93,15 @@ def fhir_seconds: if . == null then null else
     end end;
 # The minutes from one instant to another; null if one is not known.
 def fhir_minutes($from; $to): ($from | fhir_seconds) as $a | ($to | fhir_seconds) as $b
-  | if $a == null or $b == null then null else ($b - $a) / 60 | floor end;
+  | if $a == null or $b == null or $b < $a then null else ($b - $a) / 60 | floor end;
 # The National Provider Identifier (US Core).
 def fhir_npi: [.identifier | many | .[] | select(.system == "http://hl7.org/fhir/sid/us-npi" or any(.type.coding[]?; .code == "NPI")) | .value][0];
 # The value of an extension by its URL; of one inside of it by two.
 def fhir_extension($url): [.extension | many | .[] | select(.url == $url)][0];
 def fhir_extension($url; $inner): fhir_extension($url) | fhir_extension($inner);
 # What an observation or a component of it found (observation, 10.1): a text, its kind, and its unit.
-def fhir_found: if .valueQuantity != null then {text: (.valueQuantity | (.comparator // "") + (.value // "" | tostring)), kind: "quantity",
+def fhir_found: if .valueQuantity != null then {text: (.valueQuantity | (.comparator // "") + (.value // "" | tostring)),
+    kind: (if .valueQuantity.comparator == null then "quantity" else "text" end),
     unit: (.valueQuantity | .unit // .code)}
   elif .valueCodeableConcept != null then {text: (.valueCodeableConcept | fhir_words), kind: "concept"}
   elif .valueString != null then {text: .valueString, kind: "text"}

@@ -119,6 +119,20 @@ impl Walk<'_> {
     }
 }
 
+/// Whether a text of a message is as a model has it.
+pub(super) fn is_formed(format: Format, text: &str) -> bool {
+    match format {
+        Format::Any | Format::Phone => true,
+        Format::Date => partial_date(text).as_deref() == Some(text),
+        Format::DateTime => {
+            // Fractions and offsets may be written in more than one way.
+            let is_instant =
+                text.contains('T') && DateTimeParser::new().parse_timestamp(text).is_ok();
+            is_instant || date_time(text, SourceTimes::default()).as_deref() == Some(text)
+        }
+    }
+}
+
 /// An instant in UTC, or what little is known of it.
 pub(crate) fn date_time(text: &str, times: SourceTimes<'_>) -> Option<String> {
     if let Some(instant) = instant(text) {

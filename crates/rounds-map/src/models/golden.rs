@@ -274,6 +274,74 @@ fn what_must_have_a_value_is_refused_without_one() {
     assert!(tried > 200, "{tried}");
 }
 
+/// By our validator and by a receiver's own.
+#[test]
+fn dates_and_times_in_another_form_are_refused() {
+    let read = |json: &Json| -> serde_json::Value {
+        serde_json::from_slice(&json.to_bytes()).expect("is JSON")
+    };
+    for (model, event) in every_event() {
+        let message = golden(model, event);
+        let schema = read(&model.schema(event).expect("it has the event"));
+        let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+        for field in model.fields(Some(event)) {
+            let (wrong, right): (&[&str], &[&str]) = match field.kind {
+                "date" => (
+                    &[
+                        "05/01/1980",
+                        "19800501",
+                        "1980-5-1",
+                        "soon",
+                        "1980-05-01T00:00:00Z",
+                        "",
+                    ],
+                    &["1980-05-01", "1980-05", "1980"],
+                ),
+                "date-time" => (
+                    &[
+                        "05/01/1980 10:00",
+                        "20260501093000",
+                        "tomorrow",
+                        "2026-05-01 10:00:00",
+                    ],
+                    &[
+                        "2026-05-01T10:00:00Z",
+                        "2026-05-01T10:00:00.250Z",
+                        "2026-05-01T05:00:00-05:00",
+                        "2026-05",
+                    ],
+                ),
+                _ => continue,
+            };
+            let is_in_list = field.path.contains("[]");
+            if is_in_list {
+                // Not every golden message has an item in every list.
+                continue;
+            }
+            for text in wrong {
+                let changed = with_value_at(&message, &field.path, &Json::string(*text));
+                let errors = validate(&changed).expect_err(text);
+                assert!(
+                    errors.0.iter().any(|error| error.path == field.path),
+                    "{text}: {errors}"
+                );
+                assert!(
+                    !validator.is_valid(&read(&changed)),
+                    "{} {text}",
+                    field.path
+                );
+            }
+            for text in right {
+                let changed = with_value_at(&message, &field.path, &Json::string(*text));
+                if let Err(errors) = validate(&changed) {
+                    panic!("{text}: {errors}");
+                }
+                assert!(validator.is_valid(&read(&changed)), "{} {text}", field.path);
+            }
+        }
+    }
+}
+
 /// A receiver's own validator comes to the same as ours.
 #[test]
 fn the_json_schema_of_an_event_accepts_its_messages_and_no_other() {

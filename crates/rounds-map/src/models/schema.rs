@@ -3,7 +3,7 @@
 //! A message is whole: every key is there, what has no value is null, `[]` or an object of nulls. So every key that is filled in is
 //! `required`, and what must have a value says so by its type or by `minItems`.
 
-use super::{Field, Filling, Model, Scalar, Shape};
+use super::{Field, Filling, Format, Model, Scalar, Shape};
 use crate::Json;
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -60,7 +60,12 @@ impl Writer<'_> {
             Shape::Scalar(_) if path == ["Meta", "EventType"] => {
                 members.push(("const", text(self.event)));
             }
-            Shape::Scalar(scalar) => members.push(("type", of_scalar(*scalar, is_required))),
+            Shape::Scalar(scalar) => {
+                members.push(("type", of_scalar(*scalar, is_required)));
+                if let Scalar::Text(format) = scalar {
+                    members.extend(pattern(*format).map(|pattern| ("pattern", text(pattern))));
+                }
+            }
             Shape::Object(fields) => members.extend(self.object(fields, path)),
             Shape::ListOfObjects(fields) => {
                 members.push(("type", text("array")));
@@ -81,6 +86,17 @@ fn of_scalar(scalar: Scalar, is_required: bool) -> Json {
         text(scalar.word())
     } else {
         Json::array([text(scalar.word()), text("null")])
+    }
+}
+
+/// Dates of which not all is known are dates, too, which the standard's own formats have not.
+const fn pattern(format: Format) -> Option<&'static str> {
+    match format {
+        Format::Any | Format::Phone => None,
+        Format::Date => Some("^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$"),
+        Format::DateTime => Some(
+            "^[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?)?)?$",
+        ),
     }
 }
 

@@ -292,7 +292,7 @@ fn what_is_wrong_whatever_the_record_is_known_before() {
         .collect();
     let expected = [
         "`Patient.Identifiers[0].Ident` is no field of Scheduling New",
-        "`Visit.VisitDateTime` is a number where a string is needed; add `| tostring`",
+        "`Visit.VisitDateTime` is a number where a date and time is needed; seconds since 1970 become one with `| todateiso8601`",
         "`Visit.Duration` is required and has no value",
     ];
     assert_eq!(said, expected);

@@ -1,7 +1,9 @@
 //! Whether a whole message is one: for whoever receives them, and for tests of mappings.
 
 use super::check::{self, META, Stage};
-use super::{Field, Filling, MODELS, Model, ModelError, ModelErrors, ModelProblem, Shape};
+use super::{
+    Field, Filling, MODELS, Model, ModelError, ModelErrors, ModelProblem, Scalar, Shape, formats,
+};
 use crate::body::Path;
 use crate::nearest::nearest;
 use crate::{Body, Json, JsonKind};
@@ -38,12 +40,14 @@ pub fn validate(message: &Json) -> Result<Validated, ModelErrors> {
     let Some(event) = model.events.iter().find(|known| **known == event) else {
         return Err(ModelErrors(errors));
     };
-    let mut left_out = LeftOut {
+    let mut left_out = Walk {
         event,
         path: Path::default(),
         paths: Vec::new(),
+        unformed: Vec::new(),
     };
     left_out.object(&model.root, message);
+    errors.append(&mut left_out.unformed);
     // What is required and left out is missing already.
     let known: Vec<String> = errors.iter().map(|error| error.path.clone()).collect();
     let new = left_out
@@ -64,13 +68,15 @@ pub fn validate(message: &Json) -> Result<Validated, ModelErrors> {
     }
 }
 
-struct LeftOut<'e> {
+struct Walk<'e> {
     event: &'e str,
     path: Path,
     paths: Vec<String>,
+    /// Dates and times that are none.
+    unformed: Vec<ModelError>,
 }
 
-impl LeftOut<'_> {
+impl Walk<'_> {
     fn object(&mut self, fields: &[Field], value: &Json) {
         if value.kind() != JsonKind::Object {
             return;
@@ -89,6 +95,17 @@ impl LeftOut<'_> {
 
     fn field(&mut self, shape: &Shape, value: &Json) {
         match shape {
+            Shape::Scalar(Scalar::Text(format)) => {
+                let text = value.as_str();
+                if text.is_some_and(|text| !formats::is_formed(*format, text)) {
+                    self.unformed.push(ModelError {
+                        path: self.path.shown(),
+                        problem: ModelProblem::Unreadable {
+                            needed: format.with_article(),
+                        },
+                    });
+                }
+            }
             Shape::Scalar(_) | Shape::ListOfAny => {}
             Shape::Object(fields) => self.object(fields, value),
             Shape::ListOfObjects(fields) => {

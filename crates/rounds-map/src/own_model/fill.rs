@@ -112,6 +112,17 @@ impl Filler<'_> {
             Form::Date => (date(text), "a date"),
             Form::DateTime => (date_time(text, self.times), "a date and time"),
         };
+        let is_local = form == Form::DateTime
+            && self.times.zone.is_none()
+            && formed
+                .as_ref()
+                .is_some_and(|formed| formed.contains('T') && !formed.ends_with('Z'));
+        if is_local {
+            self.errors.push(ModelError {
+                path: self.path.shown(),
+                problem: ModelProblem::NoOffset,
+            });
+        }
         formed.map_or_else(
             || {
                 self.errors.push(ModelError {

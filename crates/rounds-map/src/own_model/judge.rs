@@ -113,6 +113,14 @@ fn ours(tree: &Node, error: &ValidationError<'_>) -> Vec<ModelError> {
             });
             return within.collect();
         }
+        ValidationErrorKind::FalseSchema => match error.schema_path().into_iter().last() {
+            Some(LocationSegment::Property(word)) if word.ends_with("roperties") => {
+                ModelProblem::Against {
+                    rule: format!("{word}: false"),
+                }
+            }
+            _ => ModelProblem::NotInSchema { nearest: None },
+        },
         kind => ModelProblem::Against { rule: rule(kind) },
     };
     vec![ModelError { path, problem }]

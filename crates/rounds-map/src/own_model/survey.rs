@@ -19,6 +19,20 @@ pub enum SchemaWarning {
         /// A JSON pointer into the schema.
         place: String,
     },
+    /// A word of another draft than the schema's.
+    #[error("`{place}` is no word of the draft that `$schema` names, which passes over it")]
+    OtherDraft {
+        /// A JSON pointer into the schema.
+        place: String,
+    },
+    /// A format that nobody knows.
+    #[error("`{place}` names a format that is none; did you mean `{nearest}`?")]
+    UnknownFormat {
+        /// A JSON pointer into the schema.
+        place: String,
+        /// The nearest format that there is.
+        nearest: &'static str,
+    },
     /// A word that is almost one of the standard.
     #[error("`{place}` is no word of JSON Schema; did you mean `{nearest}`?")]
     Unknown {
@@ -54,6 +68,18 @@ const SCHEMAS: [&str; 15] = [
     "allOf",
     "anyOf",
     "oneOf",
+];
+/// What is often written beside a `$ref`.
+const LIMITS_BESIDE: [&str; 9] = [
+    "type",
+    "enum",
+    "const",
+    "maxLength",
+    "minLength",
+    "pattern",
+    "format",
+    "required",
+    "properties",
 ];
 /// The other words of the drafts from 4 to 2020-12.
 const WORDS: [&str; 41] = [
@@ -98,6 +124,36 @@ const WORDS: [&str; 41] = [
     "dependencies",
     "format",
     "contentEncoding",
+];
+/// Words that drafts before 2019-09 do not have.
+const OF_LATER_DRAFTS: [&str; 6] = [
+    "unevaluatedProperties",
+    "unevaluatedItems",
+    "dependentRequired",
+    "dependentSchemas",
+    "minContains",
+    "maxContains",
+];
+const FORMATS: [&str; 19] = [
+    "date",
+    "date-time",
+    "time",
+    "duration",
+    "email",
+    "idn-email",
+    "hostname",
+    "idn-hostname",
+    "ipv4",
+    "ipv6",
+    "uri",
+    "uri-reference",
+    "uri-template",
+    "iri",
+    "iri-reference",
+    "uuid",
+    "json-pointer",
+    "relative-json-pointer",
+    "regex",
 ];
 const TYPES: [&str; 7] = [
     "null", "boolean", "integer", "number", "string", "array", "object",
@@ -168,7 +224,18 @@ impl Survey<'_> {
     }
 
     fn schema(&mut self, schema: &Json) -> Result<(), OwnModelError> {
+        let is_old = self.is_old();
+        let refers = is_old && schema.get("$ref").is_some();
         for (word, value) in schema.members() {
+            // Beside a `$ref` the old drafts read nothing.
+            let is_read = !is_old || !OF_LATER_DRAFTS.contains(&word);
+            let is_limit = LIMITS_BESIDE.contains(&word);
+            if !is_read || (refers && is_limit) {
+                self.within(word, |here| {
+                    let place = here.place.clone();
+                    here.warnings.push(SchemaWarning::OtherDraft { place });
+                });
+            }
             self.within(word, |here| here.word(word, &value))?;
         }
         Ok(())
@@ -178,6 +245,10 @@ impl Survey<'_> {
         match word {
             "type" => self.types(value),
             "$ref" => self.reference(value),
+            "format" => {
+                self.format(value);
+                Ok(())
+            }
             "nullable" if value.as_bool() == Some(true) => {
                 let place = self.place.clone();
                 self.warnings.push(SchemaWarning::Nullable { place });
@@ -205,6 +276,24 @@ impl Survey<'_> {
         }
     }
 
+    /// Whether the schema is of a draft before 2019-09.
+    fn is_old(&self) -> bool {
+        let said = self.root.get("$schema");
+        let said = said.as_ref().and_then(Json::as_str).unwrap_or_default();
+        said.contains("draft-0")
+    }
+
+    fn format(&mut self, value: &Json) {
+        let Some(format) = value.as_str().filter(|format| !FORMATS.contains(format)) else {
+            return;
+        };
+        if let Some(nearest) = nearest(format, FORMATS) {
+            let place = self.place.clone();
+            self.warnings
+                .push(SchemaWarning::UnknownFormat { place, nearest });
+        }
+    }
+
     fn types(&self, value: &Json) -> Result<(), OwnModelError> {
         let words: Vec<Json> = match value.kind() {
             JsonKind::Array => value.items().collect(),
@@ -229,7 +318,7 @@ impl Survey<'_> {
         let Some(reference) = value.as_str() else {
             return Ok(());
         };
-        if reference.starts_with("#/") && super::tree::at_pointer(self.root, reference).is_none() {
+        if reference.starts_with('#') && super::tree::at_pointer(self.root, reference).is_none() {
             return Err(self.wrong(format!(
                 "`{}` leads to nothing in this file",
                 shown(reference)

@@ -459,12 +459,25 @@ fn types(schema: &Json) -> BTreeSet<JsonKind> {
     types
 }
 
+/// The part that is called so by its `$anchor`.
+fn anchored(schema: &Json, name: &str) -> Option<Json> {
+    if schema.get("$anchor").as_ref().and_then(Json::as_str) == Some(name) {
+        return Some(schema.clone());
+    }
+    let parts = schema.members().map(|(_, member)| member);
+    let mut parts = parts.chain(schema.items());
+    parts.find_map(|part| anchored(&part, name))
+}
+
 /// What a local reference (RFC 6901, in a fragment) leads to.
 pub(super) fn at_pointer(root: &Json, reference: &str) -> Option<Json> {
     let pointer = reference.strip_prefix('#')?;
     let pointer = percent_encoding::percent_decode_str(pointer)
         .decode_utf8()
         .ok()?;
+    if !pointer.is_empty() && !pointer.starts_with('/') {
+        return anchored(root, &pointer);
+    }
     let mut here = root.clone();
     for step in pointer.split('/').skip(1) {
         let step = step.replace("~1", "/").replace("~0", "~");

@@ -134,7 +134,7 @@ fn what_a_shape_puts_around_a_message_is_shown() {
     assert_eq!(thin["records"][0]["leaves"], serde_json::json!([]));
     assert_eq!(thin["fields"], serde_json::json!([]));
 
-    let bundle = tried("      shape: fhir_message");
+    let bundle = tried("      shape: fhir_message\n      only: mapped");
     assert_eq!(
         leaf(&bundle, "envelope", "entry[0].resource.resourceType"),
         Some((r#""MessageHeader""#, "shape: fhir_message"))
@@ -144,7 +144,7 @@ fn what_a_shape_puts_around_a_message_is_shown() {
         Some((r#""m""#, "the record and its lookups"))
     );
 
-    let bundle = tried("      shape: fhir_subscription_r5");
+    let bundle = tried("      shape: fhir_subscription_r5\n      only: mapped");
     let number = "entry[0].resource.eventsSinceSubscriptionStart";
     let number = leaf(&bundle, "envelope", number).expect("is there");
     assert_eq!(number.1, "filled in when it leaves");

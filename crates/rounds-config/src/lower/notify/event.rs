@@ -4,6 +4,7 @@ use crate::codes;
 use crate::diagnostic::{Findings, Reported};
 use crate::face::NotifyKeys;
 use crate::kinds::Marked;
+use crate::lower::unmarked;
 use crate::reading::{Given, Here};
 use crate::tree::Scalar;
 use rounds_domain::plan::EventRule;
@@ -11,7 +12,7 @@ use rounds_map::Filter;
 use rounds_map::models::{FirstSeenOver, Model, Ways};
 
 /// The word for what the model's own rules find, which is what is done where nothing is said.
-const FROM_STATE: &str = "from_state";
+pub(super) const FROM_STATE: &str = "from_state";
 
 pub(super) fn lower(
     model: &'static Model,
@@ -145,6 +146,9 @@ pub(super) fn ways(model: &Model, keys: &NotifyKeys, findings: &mut Findings<'_>
                 ))
                 .nearest(name, states.iter().copied());
             return None;
+        }
+        for word in &pair.value.0 {
+            unmarked::check_plain(&word.value.0, findings);
         }
         let words = pair.value.0.iter().map(|word| word.value.0.text.clone());
         ways.words.insert(name.to_owned(), words.collect());

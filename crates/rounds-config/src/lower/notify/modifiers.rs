@@ -5,7 +5,7 @@ use crate::diagnostic::{Findings, Reported};
 use crate::face::NotifyKeys;
 use crate::lower::Known;
 use crate::lower::body;
-use crate::lower::unmarked::{self, Placeholders};
+use crate::lower::unmarked;
 use crate::source::Place;
 use crate::tree::Scalar;
 use rounds_domain::plan::{BodyRule, Modifier, ModifierDeed, Translation, Untranslated};
@@ -29,7 +29,7 @@ pub(super) fn lower(
     roots.extend(OF_MESSAGES);
     for pair in keys.put.value().into_iter().flat_map(|pairs| &pairs.pairs) {
         let path = path(&pair.key, rule, findings)?;
-        let put = body::lower(&pair.value.0, &roots, Placeholders::SentAsTheyAre, findings)
+        let put = body::lower(&pair.value.0, &roots, findings)
             .body
             .ok_or(Reported)?;
         modifiers.push(Modifier {
@@ -198,7 +198,9 @@ pub(in crate::lower) fn path(
         BodyRule::Model { model, .. } => Some(model.name()),
         BodyRule::Own { model, .. } => Some(model.name()),
     });
-    let is_known = rule.is_some_and(|rule| kinds_at(rule, &scalar.text).is_some());
+    // As jq has it, a path may begin with its dot.
+    let text = scalar.text.strip_prefix('.').unwrap_or(&scalar.text);
+    let is_known = rule.is_some_and(|rule| kinds_at(rule, text).is_some());
     match model {
         Some(model) if !is_known => {
             let shown = crate::reading::shortened(&scalar.text);
@@ -211,6 +213,6 @@ pub(in crate::lower) fn path(
                 .expected("expected one such as `Visit.Location.Department` or `Orders[].Status`");
             Err(Reported)
         }
-        _ => Ok(scalar.text.clone()),
+        _ => Ok(text.to_owned()),
     }
 }

@@ -4,6 +4,7 @@ use super::{event, shape};
 use crate::codes;
 use crate::diagnostic::{Findings, Reported};
 use crate::face::{NotifyKeys, OwnModelKeys};
+use crate::lower::unmarked;
 use crate::reading::Given;
 use crate::source::{MAX_FILE_BYTES, ReadError};
 use crate::tree::Scalar;
@@ -22,7 +23,23 @@ pub(super) fn lower(
     let (lowered, place) = super::written(keys, file.place, roots, findings);
     let is_plain = refuse_rules(keys, findings);
     // A schema has no rules for events, so any word is one, and without a word it is the kind of change.
-    let any = |scalar: &Scalar, _: &mut Findings<'_>| Some(EventRule::Fixed(scalar.text.clone()));
+    let any = |scalar: &Scalar, findings: &mut Findings<'_>| {
+        if scalar.text == event::FROM_STATE {
+            findings
+                .error(
+                    codes::MISMATCHED_KEYS,
+                    scalar.place,
+                    "`from_state` with a schema of your own",
+                )
+                .expected("a schema has no rules by which an event follows from a state")
+                .help(
+                    "leave `event` out for the kind of change, or say it with jq: `event: = ...`",
+                );
+            return None;
+        }
+        unmarked::check(scalar, roots, findings);
+        Some(EventRule::Fixed(scalar.text.clone()))
+    };
     let event = event::said(&keys.event, roots, findings, any);
     let (model, body) = (model.ok()?, lowered.body?);
     if matches!(keys.body, Given::Wrong) || is_plain.is_err() {

@@ -3,7 +3,9 @@
 use crate::codes;
 use crate::diagnostic::{Findings, Reported};
 use crate::face::NotifyKeys;
+use crate::kinds::ModelWord;
 use crate::lower::body;
+use crate::reading::Here;
 use crate::source::Place;
 use rounds_domain::plan::{EventRule, Payload, Shape};
 use rounds_map::Body;
@@ -139,6 +141,28 @@ pub(super) fn wrapping(keys: &NotifyKeys, findings: &mut Findings<'_>) -> Result
                 codes::MISMATCHED_KEYS,
                 place,
                 format!("`{name}` with a shape that does not send the body"),
+            )
+            .expected(format!("`{}` sends the record as it is", shape.as_str()))
+            .help("leave it out, or take another `shape`");
+        return Err(Reported);
+    }
+    let writes_only = match keys.model.here() {
+        // Of a data model's body the events follow.
+        Some(Here {
+            value: ModelWord::Named(_),
+            ..
+        }) => None,
+        Some(own) => Some(("a schema of your own", own.key)),
+        // By the body it may be decided which changes are told.
+        None if !keys.only.is_absent() => None,
+        None => keys.body.here().map(|here| ("`body`", here.key)),
+    };
+    if let (true, Some((what, place))) = (shape.is_fhir(), writes_only) {
+        findings
+            .error(
+                codes::MISMATCHED_KEYS,
+                place,
+                format!("{what} with a shape that does not send the body"),
             )
             .expected(format!("`{}` sends the record as it is", shape.as_str()))
             .help("leave it out, or take another `shape`");

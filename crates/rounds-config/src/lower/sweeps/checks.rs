@@ -107,6 +107,11 @@ pub(in crate::lower) fn telling<'f>(
     keys: &ActionKeys,
     findings: &mut Findings<'_>,
 ) {
+    let by_gone = keys
+        .changes
+        .value()
+        .is_some_and(|changes| changes.gone.here().is_some())
+        || keys.also.here().is_some();
     let tells_deletions = feeds.into_iter().any(|feed| match &feed.cursor {
         _ if feed.gone.is_some() => true,
         CursorRule::Sweep(sweep) => sweep.deletions != Deletions::Ignored,
@@ -144,10 +149,8 @@ pub(in crate::lower) fn telling<'f>(
             ..
         } => may_read_change(event) || reads_change(body),
     };
-    let place = keys
-        .reconcile
-        .here()
-        .map(|here| here.key)
+    let place = (keys.reconcile.here().map(|here| here.key))
+        .filter(|_| !by_gone)
         .or_else(|| keys.changes.value()?.deletions.here().map(|here| here.key))
         .or_else(|| keys.changes.value()?.gone.here().map(|here| here.key))
         .or_else(|| keys.also.here().map(|here| here.key));
@@ -155,7 +158,14 @@ pub(in crate::lower) fn telling<'f>(
         findings
             .warning(codes::DELETION_UNSEEN, place, "deletions are told, and the body does not say that they are deletions")
             .expected("a deleted record is told with its last state")
-            .help("use `.change.kind` in the body or the event (it is `created`, `updated` or `deleted`), or write `deletions: ignored`");
+            .help(format!(
+                "use `.change.kind` in the body or the event (it is `created`, `updated` or `deleted`), or {}",
+                if by_gone {
+                    "leave `gone` out"
+                } else {
+                    "write `deletions: ignored`"
+                }
+            ));
     }
 }
 

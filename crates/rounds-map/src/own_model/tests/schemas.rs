@@ -2,6 +2,7 @@
 
 use super::super::{OwnModel, OwnModelError};
 use super::{filled, json, template};
+use crate::models::SourceTimes;
 
 /// What is wrong with a schema, or nothing.
 fn wrong(text: &str) -> String {
@@ -200,4 +201,49 @@ fn schemas_that_turn_in_circles_or_branch_without_end_are_read() {
         levels.join(",")
     );
     assert!(OwnModel::read("x", wide.as_bytes()).is_ok());
+}
+
+#[test]
+fn parts_with_names_of_their_own_are_found_by_them() {
+    let named = r##"{"type":"object","required":["z"],"properties":{"id":{},"z":{"$ref":"#r"}},"$defs":{"r":{"$anchor":"r","type":"string","default":"D"}}}"##;
+    let model = OwnModel::read("x", named.as_bytes()).expect("is a schema");
+    assert_eq!(filled(&model, r#"{"id":1}"#), r#"{"id":1,"z":"D"}"#);
+    let root = r##"{"$ref":"#r","$defs":{"r":{"$anchor":"r","type":"object"}}}"##;
+    assert_eq!(wrong(root), "");
+    let none = r##"{"type":"object","properties":{"a":{"$ref":"#none"}}}"##;
+    assert!(
+        wrong(none).contains("`#none` leads to nothing"),
+        "{}",
+        wrong(none)
+    );
+}
+
+#[test]
+fn what_another_draft_has_and_formats_that_nobody_knows_are_warned_of() {
+    let schema = r##"{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","unevaluatedProperties":false,
+        "properties":{"a":{"$ref":"#/definitions/b","maxLength":2},"d":{"type":"string","format":"date-tme"},"e":{"format":"mrn"}},"definitions":{"b":{"type":"string"}}}"##;
+    let model = OwnModel::read("x", schema.as_bytes()).expect("is a schema");
+    let said: Vec<String> = model.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "`/unevaluatedProperties` is no word of the draft that `$schema` names, which passes over it",
+            "`/properties/a/maxLength` is no word of the draft that `$schema` names, which passes over it",
+            "`/properties/d/format` names a format that is none; did you mean `date-time`?",
+        ]
+    );
+}
+
+#[test]
+fn a_local_time_of_no_zone_says_what_is_missing() {
+    let schema = r#"{"type":"object","properties":{"at":{"type":"string","format":"date-time"}}}"#;
+    let model = OwnModel::read("x", schema.as_bytes()).expect("is a schema");
+    let body = json(r#"{"at":"2026-05-01T10:00:00"}"#);
+    let errors = model
+        .fill(&body, SourceTimes::default())
+        .expect_err("is local");
+    assert_eq!(
+        errors.to_string(),
+        "`at` has no offset; `notify.zone` says in which zone it is"
+    );
 }
