@@ -47,6 +47,7 @@ mod signals;
 mod stop;
 #[cfg(test)]
 mod test_plan;
+mod watch;
 
 pub use containers::{Fixture, FixtureOutcome, NUMBER_MARK, map_fixture};
 pub use delivery::{shape_headers, test_message};
@@ -60,6 +61,7 @@ pub use poll::{
 pub use ports::Ports;
 pub use round::sample_request;
 pub use schedule::next_tick_at;
+pub use watch::Watch;
 
 pub(crate) use signals::Signals;
 pub(crate) use stop::Stop;

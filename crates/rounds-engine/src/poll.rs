@@ -11,6 +11,7 @@ use crate::containers::{self, LookupDesk};
 use crate::observe::{ChosenRecord, Exchange, Observer};
 use crate::round::tour::Watched;
 use crate::round::{self, PartitionLists, RoundOutcome};
+use crate::watch::Watch;
 use futures_util::{StreamExt, stream};
 use rehearsal::Rehearsal;
 use rounds_domain::Container;
@@ -48,6 +49,8 @@ pub struct PollReport {
     pub notifications: Vec<Notification>,
     /// Containers that could not be made into notifications (dry run only): which record, the code, the reason.
     pub failures: Vec<(RecordId, String, String)>,
+    /// Changes that the rules of the action keep silent: the record, the code, the reason (dry run only).
+    pub silent: Vec<(RecordId, String, String)>,
     /// What was counted.
     pub counts: RoundCounts,
     /// What a person should look at.
@@ -130,6 +133,7 @@ pub async fn poll(
         PollMode::DryRun => Ports {
             store: Arc::clone(&rehearsal) as _,
             ehr: Arc::clone(&rehearsal) as _,
+            watch: Watch::default(),
             ..ports.clone()
         },
     };
@@ -159,6 +163,7 @@ pub async fn poll(
         records: recorder.records,
         notifications: Vec::new(),
         failures: Vec::new(),
+        silent: Vec::new(),
         counts,
         findings,
         end,
@@ -171,14 +176,21 @@ pub async fn poll(
                 report.notifications.push(*notification);
             }
             ContainerSettlement::Parked { code, reason, .. }
-            | ContainerSettlement::Dead { code, reason, .. }
-            | ContainerSettlement::Dropped { code, reason, .. } => {
+            | ContainerSettlement::Dead { code, reason, .. } => {
                 report.failures.push((record_id, code.to_string(), reason));
+            }
+            ContainerSettlement::Dropped { code, reason, .. } => {
+                report.silent.push((record_id, code.to_string(), reason));
             }
             ContainerSettlement::Released { .. } => {}
         }
     }
     report.exchanges.extend(rehearsal.exchanges());
+    if mode == PollMode::DryRun {
+        // Whoever looks sees how many there were.
+        let said = ports.watch.sightings(&action.name, 1);
+        report.findings.extend(said);
+    }
     Ok(report)
 }
 

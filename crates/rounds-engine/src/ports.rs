@@ -1,5 +1,6 @@
 //! What the engine is given.
 
+use crate::watch::Watch;
 use rounds_domain::ports::{Clock, Destinations, Ehr, Randomness, Store};
 use rounds_map::Evaluator;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub struct Ports {
     pub store: Arc<dyn Store>,
     /// Where expressions are evaluated.
     pub evaluator: Evaluator,
+    /// What messages show of their mappings.
+    pub watch: Watch,
 }
 
 impl Ports {

@@ -74,6 +74,7 @@ pub(crate) fn action_every(name: &str, seconds: u64) -> Arc<Action> {
             shape: Shape::default(),
             payload: Payload::default(),
             topic: None,
+            watched: Vec::new(),
             zone: None,
             frame: Frame::default(),
         },

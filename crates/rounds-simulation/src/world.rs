@@ -278,6 +278,7 @@ impl World {
             _ => receiver,
         };
         let ports = Ports {
+            watch: rounds_engine::Watch::default(),
             clock: Arc::clone(&self.clock) as _,
             randomness: Arc::clone(&self.chance) as Arc<dyn Randomness>,
             ehr: Arc::clone(&self.source) as _,

@@ -87,6 +87,7 @@ impl Surroundings {
             ehr = ehr.keeping(credentials);
         }
         Ok(Ports {
+            watch: rounds_engine::Watch::default(),
             clock: Arc::clone(&self.clock),
             randomness: self.randomness()?,
             ehr: Arc::new(ehr),

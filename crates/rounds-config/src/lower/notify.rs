@@ -14,6 +14,7 @@ use crate::face::NotifyKeys;
 use crate::kinds::{Marked, ModelWord, OneOrMany, Text};
 use crate::reading::{Given, Here};
 use crate::source::Place;
+use crate::tree::{Node, NodeKind};
 use jiff::tz::TimeZone;
 use rounds_domain::plan::{BodyRule, Frame, Notify, Only, OrderBy, Payload, Shape};
 use rounds_map::Body;
@@ -39,6 +40,7 @@ pub(super) fn lower(
                 shape: Shape::default(),
                 payload: Payload::default(),
                 topic: None,
+                watched: Vec::new(),
                 zone: None,
                 frame: Frame::default(),
             });
@@ -69,6 +71,7 @@ pub(super) fn lower(
         shape: shape?,
         payload: keys.payload.or(Payload::default()),
         topic: keys.topic.value().map(|topic| topic.0.text.clone()),
+        watched: watched(keys, findings),
         zone: zone(keys, findings).ok()?,
         // Known once it is known to whom it goes.
         frame: Frame::default(),
@@ -76,6 +79,54 @@ pub(super) fn lower(
         order_by: order_by?,
         only: only.ok()?,
     })
+}
+
+/// The paths of expressions that the user wrote, but for those that say that they may give nothing. Of a map that came along most fields are
+/// empty in most EHRs.
+fn watched(keys: &NotifyKeys, findings: &Findings<'_>) -> Vec<String> {
+    fn walk(node: &Node, path: &str, own_files: usize, paths: &mut Vec<String>) {
+        match &node.kind {
+            NodeKind::Scalar(scalar) => {
+                let is_own = scalar.place.file < own_files;
+                let is_jq = scalar.text.starts_with('=') && !scalar.text.starts_with("==");
+                // A new record was nothing before.
+                let may_be_nothing = [
+                    "// null",
+                    "// empty",
+                    "//null",
+                    "//empty",
+                    ".previous",
+                    ".change",
+                ];
+                let may_be_nothing = may_be_nothing.iter().any(|word| scalar.text.contains(word));
+                if is_own && is_jq && !may_be_nothing && !path.is_empty() {
+                    paths.push(path.to_owned());
+                }
+            }
+            NodeKind::Sequence(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    walk(item, &format!("{path}[{index}]"), own_files, paths);
+                }
+            }
+            NodeKind::Mapping(entries) => {
+                for entry in entries {
+                    let name = entry.key.text.as_str();
+                    let path = if path.is_empty() {
+                        name.to_owned()
+                    } else {
+                        format!("{path}.{name}")
+                    };
+                    walk(&entry.value, &path, own_files, paths);
+                }
+            }
+            NodeKind::Refused => {}
+        }
+    }
+    let mut paths = Vec::new();
+    if let Some(body) = keys.body.value() {
+        walk(&body.0, "", findings.sources.count(), &mut paths);
+    }
+    paths
 }
 
 /// The zone of what is told, where there is somebody who brings times into a form.

@@ -128,6 +128,8 @@ pub struct Notify {
     pub payload: Payload,
     /// The canonical URL of its topic, in shapes that have one; None means one of Rounds' own.
     pub topic: Option<String>,
+    /// The paths of the body whose expressions are the user's own, and should give something now and then.
+    pub watched: Vec<String>,
     /// In which zone times without an offset are, of what is told; None: in that of the cursor.
     pub zone: Option<TimeZone>,
     /// What a message of a data model says of itself.

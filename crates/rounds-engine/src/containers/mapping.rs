@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use rounds_domain::plan::{Action, BodyRule, CursorRule, DateField, Subscription};
 use rounds_domain::{Code, Container, DestinationName, Document, Former, Gap, Notification};
 use rounds_map::models::{Meta, ModelErrors, SourceTimes};
-use rounds_map::{Body, Json, differences};
+use rounds_map::{Body, Json, JsonKind, differences, values_at};
 use std::sync::Arc;
 use url::Url;
 
@@ -62,6 +62,7 @@ pub(super) async fn map(
         Ok(written) => written,
         Err(silence) => return Ok(Mapped::Silent(silence)),
     };
+    (ports.watch).mapped(&action.name, &action.notify.watched, &written.is_empty);
     let notification = Notification {
         id: container.id.notification_id(),
         container: container.id.clone(),
@@ -126,6 +127,8 @@ pub(super) struct Written {
     pub(super) changed: Vec<String>,
     /// Where it has values that no translation knows.
     pub(super) unknown: Vec<String>,
+    /// At which of the watched paths it has nothing.
+    pub(super) is_empty: Vec<bool>,
     pub(super) wanted: Wanted,
 }
 
@@ -188,6 +191,8 @@ pub(super) fn write(
             model.carry(&decision.event, &now, before.as_ref(), &decision.constants)
         }
     };
+    let is_empty = |path: &String| values_at(&body, path).iter().all(is_nothing);
+    let is_empty = action.notify.watched.iter().map(is_empty).collect();
     let modifiers = &action.notify.modifiers;
     let Modified { body, unknown } = match modifiers.as_slice() {
         [] => Modified {
@@ -225,8 +230,18 @@ pub(super) fn write(
         body: Document::new(body.to_bytes()),
         changed,
         unknown,
+        is_empty,
         wanted,
     }))
+}
+
+fn is_nothing(value: &Json) -> bool {
+    match value.kind() {
+        JsonKind::Null => true,
+        JsonKind::String => value.as_str() == Some(""),
+        JsonKind::Array => value.items().next().is_none(),
+        JsonKind::Boolean | JsonKind::Number | JsonKind::Object => false,
+    }
 }
 
 /// What the user's body makes of a record, and what it would have made of it as it was before.

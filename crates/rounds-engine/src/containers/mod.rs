@@ -201,6 +201,8 @@ async fn fill_and_map(
         let looked = desk
             .look_up(ports, connection, action, container, lookup, &scope)
             .await?;
+        let is_found = matches!(looked, Looked::Found { .. });
+        (ports.watch).looked_up(&action.name, &lookup.name, is_found);
         let answer = match looked {
             Looked::Found { body, at } => LookupAnswer {
                 name: lookup.name.clone(),

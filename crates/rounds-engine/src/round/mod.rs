@@ -570,7 +570,11 @@ impl Round<'_> {
         if self.key.partition.is_some() || *end == RoundEnd::Unfinished {
             return FindingUpdate::default();
         }
-        let update = findings::update(&self.counts, &self.zone, end, self.former, now);
+        let mut update = findings::update(&self.counts, &self.zone, end, self.former, now);
+        if self.feed.name == self.action.changes.name {
+            let (watch, name) = (&self.ports.watch, &self.action.name);
+            watch.add_to(&mut update, name, self.former);
+        }
         self.found.clone_from(&update.seen);
         update
     }

@@ -291,6 +291,10 @@ impl Tour<'_> {
             &self.before.findings,
             commit.committed_at,
         );
+        if self.feed.name == self.action.changes.name {
+            let (watch, name) = (&self.ports.watch, &self.action.name);
+            watch.add_to(&mut commit.findings, name, &self.before.findings);
+        }
         let found = commit.findings.seen.clone();
         self.ports.store.commit_round(commit).await?;
         Ok(RoundOutcome {

@@ -1,6 +1,6 @@
 //! What a person should look at is kept with its feed until it is gone.
 
-use crate::ehr::{json_answer, modified, parameter};
+use crate::ehr::{json_answer, modified, parameter, status};
 use crate::versions::shows;
 use crate::world::{World, appointments_with};
 use jiff::ToSpan;
@@ -179,4 +179,83 @@ async fn records_that_should_say_when_they_were_made_and_do_not_are_counted() {
     assert_eq!(found_with(".creatdAt").await, ["R0378 2"]);
     assert_eq!(found_with(".made").await, ["R0378 1"]);
     assert_eq!(found_with(".creatdAt // empty").await, [""; 0]);
+}
+
+/// Five appointments whose body and lookup are as said.
+async fn five(body: &str, lookup: &str, is_patient_there: bool) -> World {
+    let usual = "body: { id: = .record.id, status: = .record.status, was: = .previous.status, kind: = .change.kind, patient: = .patient.name, missing: = .change.missing }";
+    let world = World::with(&appointments_with(&[
+        (usual, body),
+        ("/patient/{{ record.patientID }}", lookup),
+    ]));
+    let rows = shows(&world);
+    world.ehr.on("/api/patient/", move |url| {
+        if is_patient_there && url.path().ends_with("/p") {
+            json_answer(&json!({ "name": "Ann" }))
+        } else {
+            Ok(status(404))
+        }
+    });
+    world.run_for(1).await;
+    let at = world.now().to_string();
+    let row = |id: u8| json!({ "id": id, "version": 1, "status": "booked", "patientID": "p", "lastModified": at });
+    *rows.lock().expect("not poisoned") = (1..=5).map(row).collect();
+    world.run_for(60).await;
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_never_there_is_said_once_there_are_enough_messages_without_it() {
+    let right = "body: { id: = .record.id, note: = .record.note // null, who: = .patient.name }";
+    let usual = "/patient/{{ record.patientID }}";
+    let world = five(right, usual, true).await;
+    assert_eq!(found(&world).await, [""; 0]);
+
+    let misspelt =
+        "body: { id: = .record.id, state: = .record.state, who: { name: = .patient.nam } }";
+    let world = five(misspelt, usual, true).await;
+    let words = "R0385 `state`, `who.name` are empty in every message (5 so far)";
+    assert_eq!(found(&world).await, [words]);
+
+    let world = five(right, "/patient/{{ record.id }}", true).await;
+    let expected = [
+        "R0384 `patient` has found nothing for any record (5 so far)",
+        "R0385 `who` is empty in every message (5 so far)",
+    ];
+    assert_eq!(found(&world).await, expected);
+    // The EHR learns of it, and the findings go.
+    world
+        .ehr
+        .on("/api/patient/", |_| json_answer(&json!({ "name": "Ann" })));
+    let at = world.now().to_string();
+    let rows = shows(&world);
+    *rows.lock().expect("not poisoned") =
+        vec![json!({ "id": 9, "version": 1, "patientID": "p", "lastModified": at })];
+    world.run_for(60).await;
+    assert_eq!(found(&world).await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_says_what_is_never_there_of_what_it_shows() {
+    let world = World::with(&appointments_with(&[
+        ("status: = .record.status", "status: = .record.state"),
+        ("start: now", "start: beginning"),
+    ]));
+    let rows = shows(&world);
+    world.ehr.on("/api/patient/", |_| Ok(status(404)));
+    let at = world.now().to_string();
+    *rows.lock().expect("not poisoned") =
+        vec![json!({ "id": 1, "version": 1, "patientID": "p", "lastModified": at })];
+    let feed = crate::world::feed_key("appointments", "changes");
+    let report = poll(&world.plan, &world.ports, &feed, PollMode::DryRun).await;
+    let said: Vec<String> = (report.expect("a report").findings.iter())
+        .map(|sighting| format!("{} {}", sighting.code, sighting.message))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "R0384 `patient` has found nothing for any record (1 so far)",
+            "R0385 `patient`, `status` are empty in every message (1 so far)",
+        ]
+    );
 }

@@ -253,6 +253,7 @@ impl World {
         Self {
             plan: Arc::new(plan(config)),
             ports: Ports {
+                watch: rounds_engine::Watch::default(),
                 clock,
                 randomness: Arc::new(Seeded(AtomicU64::new(1))),
                 ehr: Arc::clone(&ehr) as _,

@@ -101,6 +101,7 @@ pub async fn perform(
     terminal.give(&page)?;
     Ok(match &page.end {
         RoundEnd::Failed(_) => Ended::Unavailable,
+        _ if !page.failures.is_empty() => Ended::BadData,
         RoundEnd::Succeeded | RoundEnd::Unfinished => Ended::Fine,
     })
 }

@@ -93,3 +93,42 @@ async fn a_round_that_fails_says_why() -> Result<(), Box<dyn std::error::Error>>
     ehr.stop().await;
     Ok(())
 }
+
+/// A dry run that says "well" of a mapping that failed for every record is worse than none.
+#[tokio::test]
+async fn a_dry_run_whose_mapping_fails_does_not_say_that_all_is_well()
+-> Result<(), Box<dyn std::error::Error>> {
+    let now: Timestamp = "2022-05-10T10:00:00.25Z".parse()?;
+    let hospital = Hospital::new(1, ManualClock::at(now).clock());
+    hospital.book_anything();
+    hospital.book_anything();
+    let ehr = FakeEhr::start(hospital.clone()).await?;
+    let usual = configuration(&ehr);
+    let failing = usual.replace(
+        "patient: = .patient.mrn",
+        "patient: = .patient.mrn | fromjson.x",
+    );
+    assert_ne!(failing, usual);
+    let folder = Folder::with_configuration(&failing);
+    let said = rounds(&folder, &["poll", "appointments", "--dry-run"]).await;
+    assert_eq!(said.code, Some(65), "{}", said.whole());
+    let words = "2 of 2 changes could not be told";
+    assert!(said.stdout.contains(words), "{}", said.whole());
+
+    // What is never there is said of what is shown.
+    let misspelt = usual.replace("patient: = .patient.mrn", "patient: = .patient.mnr");
+    let folder = Folder::with_configuration(&misspelt);
+    let said = rounds(&folder, &["poll", "appointments", "--dry-run"]).await;
+    assert_eq!(said.code, Some(0), "{}", said.whole());
+    let words = "R0385";
+    assert!(said.stdout.contains(words), "{}", said.whole());
+
+    // And where there is nothing, that nothing was tried.
+    let later = usual.replace("start: 2022-05-10T00:00:00Z", "start: now");
+    let folder = Folder::with_configuration(&later);
+    let said = rounds(&folder, &["poll", "appointments", "--dry-run"]).await;
+    let words = "nothing would have been told: `rounds map try appointments`";
+    assert!(said.stdout.contains(words), "{}", said.whole());
+    ehr.stop().await;
+    Ok(())
+}

@@ -16,6 +16,7 @@ fn with_fault(world: &World, fault: Fault, at: usize) -> (World, Arc<FaultyStore
     let faulty = World {
         plan: Arc::clone(&world.plan),
         ports: Ports {
+            watch: rounds_engine::Watch::default(),
             store: Arc::clone(&store) as _,
             ..world.ports.clone()
         },

@@ -37,6 +37,8 @@ pub struct PollPage {
     pub notifications: Vec<NotificationRow>,
     /// Changes that could not be made into notifications (dry run only).
     pub failures: Vec<FailureRow>,
+    /// Changes that the rules of the action keep silent (dry run only).
+    pub silent: Vec<FailureRow>,
     /// Why the round failed, if it did.
     pub failure: Option<Value>,
     /// How the round ended.
@@ -139,6 +141,7 @@ impl PollPage {
                 .map(NotificationRow::from)
                 .collect(),
             failures: report.failures.iter().map(failed).collect(),
+            silent: report.silent.iter().map(failed).collect(),
             failure,
             end: report.end,
             counted: report.counts,
@@ -360,6 +363,14 @@ impl PollPage {
                 failure.reason, failure.code
             )?;
         }
+        for silent in &self.silent {
+            let record = plain(&silent.record);
+            writeln!(
+                out,
+                "  not told of record {record}: {} ({})",
+                silent.reason, silent.code
+            )?;
+        }
         writeln!(out)
     }
 
@@ -377,7 +388,19 @@ impl PollPage {
                 Ok(())
             }
             RoundEnd::Succeeded | RoundEnd::Unfinished if self.dry_run => {
-                writeln!(out, "The round would have gone well.")
+                let changes = self.notifications.len() + self.failures.len() + self.silent.len();
+                match self.failures.len() {
+                    0 if changes == 0 => writeln!(
+                        out,
+                        "The round would have gone well, and nothing would have been told: `rounds map try {}` shows what the mapping makes of records.",
+                        self.action
+                    ),
+                    0 => writeln!(out, "The round would have gone well."),
+                    failed => writeln!(
+                        out,
+                        "The EHR would have been asked well, and {failed} of {changes} changes could not be told: why is said above. They would wait and be tried again."
+                    ),
+                }
             }
             RoundEnd::Unfinished => writeln!(
                 out,
