@@ -43,6 +43,8 @@ pub struct FeedState {
     pub findings: Vec<Finding>,
     /// When its first successful round began, by our clock; None until there was one, and of feeds that are older than this note.
     pub began_at: Option<Timestamp>,
+    /// How many records its rounds have shown; None where that was not counted from its beginning.
+    pub shown: Option<u64>,
     /// Where it begins, if a person said so after its beginning; None: as the configuration says.
     pub start: Option<Start>,
 }

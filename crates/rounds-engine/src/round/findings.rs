@@ -5,7 +5,9 @@
 
 use super::RoundOutcome;
 use jiff::{SignedDuration, Timestamp};
-use rounds_domain::{Code, FeedKey, Finding, FindingUpdate, RoundCounts, RoundEnd, Sighting};
+use rounds_domain::{
+    Code, FeedKey, FeedState, Finding, FindingUpdate, RoundCounts, RoundEnd, Sighting,
+};
 use std::time::Duration;
 
 /// One answer shows two states of one identity.
@@ -24,6 +26,8 @@ const UNIDENTIFIED: Code = Code::new("R0375");
 const UNSAID_MADE: Code = Code::new("R0378");
 /// Conditions fail on records.
 const UNDECIDED: Code = Code::new("R0379");
+/// The feed has never shown a record.
+const NEVER_SHOWN: Code = Code::new("R0386");
 /// Signs are no characters.
 const MENDED: Code = Code::new("R0376");
 
@@ -193,6 +197,43 @@ fn of_records(counts: &RoundCounts) -> Vec<Sighting> {
         hint: "tell the EHR's operator: its answers are not all UTF-8".to_owned(),
     });
     records.chain(mended).collect()
+}
+
+/// How long a feed may be silent before anybody wonders. A night and a day are usual.
+const SILENT_AT_FIRST: SignedDuration = SignedDuration::from_hours(24);
+
+/// Adds to the findings of a round whether the feed has ever shown a record. What it was before the round is `state`.
+pub(super) fn add_silence(
+    update: &mut FindingUpdate,
+    counts: &RoundCounts,
+    end: &RoundEnd,
+    state: Option<&FeedState>,
+    now: Timestamp,
+) {
+    if *end != RoundEnd::Succeeded {
+        return;
+    }
+    let Some(state) = state else {
+        return;
+    };
+    if counts.records > 0 {
+        if codes(&state.findings).contains(&NEVER_SHOWN) && !update.gone.contains(&NEVER_SHOWN) {
+            update.gone.push(NEVER_SHOWN);
+        }
+        return;
+    }
+    let is_old = (state.began_at).is_some_and(|began| now.duration_since(began) >= SILENT_AT_FIRST);
+    if is_old && state.shown == Some(0) {
+        update.seen.push(Sighting {
+            code: NEVER_SHOWN,
+            records: 0,
+            message: format!(
+                "no record has been shown in {} rounds",
+                state.rounds.saturating_add(1)
+            ),
+            hint: "look at what it asks for and what comes back: `rounds poll ACTION --dry-run`; a filter, `records` or the account's rights may hide everything".to_owned(),
+        });
+    }
 }
 
 /// The codes of what is known.

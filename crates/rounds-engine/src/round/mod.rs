@@ -59,8 +59,8 @@ use read::PageContent;
 use rounds_domain::plan::{Action, Connection, CursorRule, Feed, FeedRole};
 use rounds_domain::ports::{EhrRequest, EhrResponse, StoreError};
 use rounds_domain::{
-    Change, Code, Cursor, FeedKey, Finding, FindingUpdate, Partition, RecordId, RoundCommit,
-    RoundCounts, RoundEnd, RoundFailure, Sighting,
+    Change, Code, Cursor, FeedKey, FeedState, Finding, FindingUpdate, Partition, RecordId,
+    RoundCommit, RoundCounts, RoundEnd, RoundFailure, Sighting,
 };
 use rounds_map::Json;
 pub use sample::sample_request;
@@ -157,6 +157,7 @@ pub(crate) async fn run(
         counted: RoundCounts::default(),
         zone: Zone::Unseen,
         former,
+        before: states.first(),
         found: Vec::new(),
         containers: 0,
         contested: 0,
@@ -242,6 +243,8 @@ struct Round<'a> {
     zone: Zone,
     /// What a person was told to look at before.
     former: &'a [Finding],
+    /// The feed's state before it.
+    before: Option<&'a FeedState>,
     /// What they should look at now.
     found: Vec<Sighting>,
     containers: u64,
@@ -575,6 +578,7 @@ impl Round<'_> {
             let (watch, name) = (&self.ports.watch, &self.action.name);
             watch.add_to(&mut update, name, self.former);
         }
+        findings::add_silence(&mut update, &self.counts, end, self.before, now);
         self.found.clone_from(&update.seen);
         update
     }

@@ -295,6 +295,13 @@ impl Tour<'_> {
             let (watch, name) = (&self.ports.watch, &self.action.name);
             watch.add_to(&mut commit.findings, name, &self.before.findings);
         }
+        findings::add_silence(
+            &mut commit.findings,
+            &self.sum.counts,
+            &end,
+            Some(&self.before),
+            commit.committed_at,
+        );
         let found = commit.findings.seen.clone();
         self.ports.store.commit_round(commit).await?;
         Ok(RoundOutcome {

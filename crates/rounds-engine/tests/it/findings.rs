@@ -259,3 +259,26 @@ async fn a_dry_run_says_what_is_never_there_of_what_it_shows() {
         ]
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_feed_that_has_never_shown_a_record_is_a_finding_after_a_day() {
+    let world = World::with(&appointments_with(&[("every: 10s", "every: 1h")]));
+    let rows = shows(&world);
+    world.run_for(23 * 3600).await;
+    assert_eq!(found(&world).await, [""; 0]);
+    world.run_for(3 * 3600).await;
+    let said = found(&world).await;
+    assert!(
+        said.len() == 1 && said[0].starts_with("R0386 no record has been shown in "),
+        "{said:?}"
+    );
+    let at = world.now().to_string();
+    *rows.lock().expect("not poisoned") =
+        vec![json!({ "id": 1, "version": 1, "patientID": "p", "lastModified": at })];
+    world.run_for(3600).await;
+    assert_eq!(found(&world).await, [""; 0]);
+    // A feed that is quiet again for days has shown one.
+    rows.lock().expect("not poisoned").clear();
+    world.run_for(72 * 3600).await;
+    assert_eq!(found(&world).await, [""; 0]);
+}

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 const COLUMNS: &str = "cursor_kind, cursor_value, last_started_at, last_succeeded_at, failures_in_a_row, \
      failure_code, failure_message, failure_hint, missed_ticks, rounds, future_dated, name, round, \
-     late, longest_late, undeclared, deleted, held_back, partitions, failing, start, began_at";
+     late, longest_late, undeclared, deleted, held_back, partitions, failing, start, began_at, shown";
 
 /// The value that marks a queue among the feeds without a position of ours.
 const QUEUE: &str = "queue";
@@ -71,7 +71,14 @@ pub(crate) fn record(connection: &Connection, action: i64, commit: &RoundCommit)
         Some(stored) => (stored.round, OfRound::of(&stored.state)),
         None => (begin_round(connection, action)?, OfRound::default()),
     };
-    let mut state = former.map(|stored| stored.state).unwrap_or_default();
+    let mut state = former.map_or_else(
+        || FeedState {
+            shown: Some(0),
+            ..FeedState::default()
+        },
+        |stored| stored.state,
+    );
+    state.shown = state.shown.map(|shown| shown + commit.counts.records);
     state.last_started_at = Some(commit.started_at);
     state.missed_ticks += commit.missed_ticks;
     of_round.note(&commit.counts, &mut state);
@@ -296,6 +303,7 @@ fn read(row: &Row<'_>) -> Result<Stored> {
                 })?),
             },
             began_at: instant(21)?,
+            shown: row.get(22)?,
         },
         round: row.get(12)?,
     })
@@ -364,9 +372,9 @@ fn write(
                  (action, name, partition, cursor_kind, cursor_value, round, last_started_at, last_succeeded_at,
                   failures_in_a_row, failure_code, failure_message, failure_hint,
                   missed_ticks, rounds, future_dated, late, longest_late, undeclared, deleted, held_back,
-                  partitions, failing, start, began_at)
+                  partitions, failing, start, began_at, shown)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-                  ?21, ?22, ?23, ?24)",
+                  ?21, ?22, ?23, ?24, ?25)",
         )?
         .execute(params![
             action,
@@ -393,6 +401,7 @@ fn write(
             state.failing_partitions,
             state.start.map(|start| start.to_string()),
             state.began_at.map(At),
+            state.shown,
         ])?;
     Ok(())
 }

@@ -65,6 +65,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "origin",
         sql: include_str!("../../migrations/0012_origin.sql"),
     },
+    Migration {
+        name: "shown",
+        sql: include_str!("../../migrations/0013_shown.sql"),
+    },
 ];
 
 /// `Roun` in ASCII: what the header of our databases says that they are (`SQLite`'s `application_id`).

@@ -185,6 +185,7 @@ pub(crate) async fn the_end_of_a_round_shows_in_its_feed(backend: &impl Backend)
         committed_at: at(seconds + 1),
         missed_ticks: 2,
         counts: RoundCounts {
+            records: 3,
             future_dated: 1,
             ..RoundCounts::default()
         },
@@ -204,6 +205,7 @@ pub(crate) async fn the_end_of_a_round_shows_in_its_feed(backend: &impl Backend)
         missed_ticks: 4,
         rounds: 0,
         future_dated: 1,
+        shown: Some(6),
         ..FeedState::default()
     };
     assert_eq!(feed_state(&store).await, expected);
@@ -221,6 +223,7 @@ pub(crate) async fn the_end_of_a_round_shows_in_its_feed(backend: &impl Backend)
     expected.missed_ticks = 6;
     expected.rounds = 1;
     expected.began_at = Some(at(30));
+    expected.shown = Some(9);
     assert_eq!(feed_state(&store).await, expected);
 
     let next = RoundCommit {
