@@ -3,6 +3,7 @@
 //! A round tells an [`Observer`] what it does. The running engine does not look; a round by hand
 //! ([`poll()`](crate::poll())) writes everything down for the person who asked.
 
+use bytes::Bytes;
 use rounds_domain::ports::{BodyPiece, BodySecret, EhrError, EhrRequest, EhrResponse, RequestBody};
 use rounds_domain::{Document, Phi, RecordId};
 use std::time::Duration;
@@ -18,8 +19,8 @@ pub struct Exchange {
     pub body: Option<Phi<String>>,
     /// The answer's status, or why there was none.
     pub outcome: Result<u16, String>,
-    /// The size of the answer.
-    pub body_bytes: usize,
+    /// The answer as it came: for the same eyes only.
+    pub answer: Phi<Bytes>,
     /// How long it took, the wait at the gate included.
     pub took: Duration,
 }
@@ -39,7 +40,11 @@ impl Exchange {
                 .as_ref()
                 .map(|response| response.status.as_u16())
                 .map_err(|error| error.message.clone()),
-            body_bytes: answer.as_ref().map_or(0, |response| response.body.len()),
+            answer: Phi::new(
+                answer
+                    .as_ref()
+                    .map_or_else(|_| Bytes::new(), |response| response.body.clone()),
+            ),
             took,
         }
     }

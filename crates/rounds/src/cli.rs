@@ -162,7 +162,7 @@ pub enum Command {
     Schema,
     /// Make one round of one action, now.
     #[command(
-        after_help = "Examples:\n  rounds poll appointments --dry-run    shows everything and changes nothing\n  rounds poll appointments              commits what was found; `rounds run` fills and delivers it\n  rounds poll appointments --feed reconcile --dry-run    the same for its reconciling sweep\n\nA dry run of which not every change could be told ends with exit code 65. The output shows patient data, because that is what was asked for. Without --dry-run no `rounds run` may be using the data directory."
+        after_help = "Examples:\n  rounds poll appointments --dry-run    shows everything and changes nothing\n  rounds poll appointments --dry-run --redact    the same with types for values, to be shared\n  rounds poll appointments              commits what was found; `rounds run` fills and delivers it\n  rounds poll appointments --feed reconcile --dry-run    the same for its reconciling sweep\n\nA dry run of which not every change could be told ends with exit code 65. The output shows patient data, because that is what was asked for. Without --dry-run no `rounds run` may be using the data directory."
     )]
     Poll(PollArguments),
     /// Show the whole way of changes on this machine: an EHR, Rounds and a receiver on loopback.
@@ -451,6 +451,12 @@ pub struct PollArguments {
     /// Show everything, also the notifications that would be sent, and change nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Show what the EHR answered whole, as it came.
+    #[arg(long)]
+    pub raw: bool,
+    /// Show types instead of values, for a ticket or a colleague: no patient data.
+    #[arg(long, conflicts_with = "raw")]
+    pub redact: bool,
 }
 
 /// What `demo` takes.

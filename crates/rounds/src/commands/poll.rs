@@ -1,6 +1,9 @@
 //! `rounds poll`: one round by hand.
 
+mod answer;
 mod report;
+
+pub use answer::Answers;
 
 pub(crate) use report::choice;
 pub use report::{ExchangeRow, FailureRow, NotificationRow, PollPage, RecordRow};
@@ -27,11 +30,12 @@ pub async fn poll(
     credentials: Option<Arc<dyn Credentials>>,
     feed: &FeedKey,
     mode: PollMode,
+    answers: Answers,
 ) -> Result<PollPage, Problem> {
     let ports = surroundings.ports(plan, store, credentials)?;
     match rounds_engine::poll(plan, &ports, feed, mode).await {
         Ok(report) => {
-            let mut page = PollPage::of(feed, mode, report, surroundings.clock.now());
+            let mut page = PollPage::of(feed, mode, answers, report, surroundings.clock.now());
             if let Some(parameter) = secret_parameter(plan, feed) {
                 page.hide_parameter(parameter);
             }
@@ -97,7 +101,21 @@ pub async fn perform(
     }
     let store = store as Arc<dyn Store>;
     let surroundings = Surroundings::real();
-    let page = poll(&plan, &surroundings, store, credentials, &feed, mode).await?;
+    let answers = match (options.raw, options.redact) {
+        (true, _) => Answers::Raw,
+        (_, true) => Answers::Redacted,
+        (false, false) => Answers::Beginning,
+    };
+    let page = poll(
+        &plan,
+        &surroundings,
+        store,
+        credentials,
+        &feed,
+        mode,
+        answers,
+    )
+    .await?;
     terminal.give(&page)?;
     Ok(match &page.end {
         RoundEnd::Failed(_) => Ended::Unavailable,

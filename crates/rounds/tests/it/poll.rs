@@ -52,6 +52,12 @@ async fn a_dry_run_shows_all_and_changes_nothing() -> Result<(), Box<dyn std::er
     let dry = rounds(&folder, &["poll", "appointments", "--dry-run"]).await;
     snapshots(|| insta::assert_snapshot!("dry_run", dry.whole()));
     assert!(!folder.path().join("rounds-data").exists());
+    // For a ticket: what it is, and not whose.
+    let shared = rounds(&folder, &["poll", "appointments", "--dry-run", "--redact"]).await;
+    snapshots(|| insta::assert_snapshot!("redacted", shared.whole()));
+    assert!(!shared.stdout.contains("MRN") && !shared.stdout.contains("P1001"));
+    let raw = rounds(&folder, &["poll", "appointments", "--dry-run", "--raw"]).await;
+    assert!(raw.stdout.contains("    < [{\"duration\":20,\"id\":1,"), "{}", raw.whole());
 
     // For real: the container is there, and the next dry run knows the record.
     let real = rounds(&folder, &["poll", "appointments"]).await;

@@ -1,12 +1,14 @@
 //! What one round did or would have done, as people and programs read it.
 
+use super::answer::{self, Answers};
 use crate::output::{
     Align, Columns, FindingRow, RawDocument, Report, bytes_in_words, cursor_in_words,
     duration_in_words, plural,
 };
 use jiff::Timestamp;
-use rounds_domain::{FeedKey, Notification, RoundCounts, RoundEnd, plain};
+use rounds_domain::{Document, FeedKey, Notification, RecordId, RoundCounts, RoundEnd, plain};
 use rounds_engine::{Choice, ChosenRecord, Exchange, PollMode, PollReport};
+use rounds_map::Json;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -66,6 +68,9 @@ pub struct ExchangeRow {
     pub error: Option<String>,
     /// The size of the answer.
     pub body_bytes: usize,
+    /// What was answered, as far as it is shown (dry run, and where the round failed).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
     /// How long it took, the wait at the gate included.
     pub took_ms: u64,
 }
@@ -110,7 +115,47 @@ pub struct FailureRow {
 }
 
 impl PollPage {
-    pub(super) fn of(feed: &FeedKey, mode: PollMode, report: PollReport, now: Timestamp) -> Self {
+    pub(super) fn of(
+        feed: &FeedKey,
+        mode: PollMode,
+        answers: Answers,
+        report: PollReport,
+        now: Timestamp,
+    ) -> Self {
+        let name = |id: &RecordId| match answers {
+            Answers::Redacted => "*".to_owned(),
+            Answers::Beginning | Answers::Raw => id.expose().to_owned(),
+        };
+        let document = |document: &Document| match (answers, Json::parse(document.bytes())) {
+            (Answers::Redacted, Ok(json)) => {
+                RawDocument::from(&Document::new(answer::redacted(&json).to_bytes()))
+            }
+            _ => RawDocument::from(document),
+        };
+        let shows_answers = mode == PollMode::DryRun || matches!(report.end, RoundEnd::Failed(_));
+        let exchange = |exchange: &Exchange| ExchangeRow {
+            answer: (shows_answers)
+                .then(|| answer::text(exchange.answer.expose(), answers))
+                .flatten(),
+            url: match answers {
+                Answers::Redacted => answer::redacted_url(exchange.url.expose()),
+                Answers::Beginning | Answers::Raw => exchange.url.expose().clone(),
+            },
+            body: (exchange.body.as_ref())
+                .filter(|_| answers != Answers::Redacted)
+                .map(|body| body.expose().clone()),
+            ..ExchangeRow::from(exchange)
+        };
+        let record = |chosen: &ChosenRecord| RecordRow {
+            id: chosen.id.as_ref().map(name),
+            record: document(&chosen.record),
+            ..RecordRow::from(chosen)
+        };
+        let notification = |told: &Notification| NotificationRow {
+            record: name(&told.record_id),
+            body: document(&told.body),
+            ..NotificationRow::from(told)
+        };
         let failure = match &report.end {
             RoundEnd::Failed(failure) => Some(json!({
                 "code": failure.code.as_str(),
@@ -119,27 +164,22 @@ impl PollPage {
             })),
             RoundEnd::Succeeded | RoundEnd::Unfinished => None,
         };
-        let failed =
-            |(record, code, reason): &(rounds_domain::RecordId, String, String)| FailureRow {
-                record: record.expose().to_owned(),
-                code: code.clone(),
-                reason: reason.clone(),
-            };
+        let failed = |(record, code, reason): &(RecordId, String, String)| FailureRow {
+            record: name(record),
+            code: code.clone(),
+            reason: reason.clone(),
+        };
         Self {
             action: feed.action.to_string(),
             feed: feed.feed.to_string(),
             dry_run: mode == PollMode::DryRun,
             cursor_before: cursor_in_words(report.cursor_before.as_ref()),
             cursor_after: cursor_in_words(report.cursor_after.as_ref()),
-            requests: report.exchanges.iter().map(ExchangeRow::from).collect(),
-            records: report.records.iter().map(RecordRow::from).collect(),
+            requests: report.exchanges.iter().map(exchange).collect(),
+            records: report.records.iter().map(record).collect(),
             counts: counts(&report.counts),
             findings: report.findings.iter().map(FindingRow::from).collect(),
-            notifications: report
-                .notifications
-                .iter()
-                .map(NotificationRow::from)
-                .collect(),
+            notifications: report.notifications.iter().map(notification).collect(),
             failures: report.failures.iter().map(failed).collect(),
             silent: report.silent.iter().map(failed).collect(),
             failure,
@@ -209,8 +249,25 @@ impl PollPage {
     pub fn hide_parameter(&mut self, parameter: &str) {
         for request in &mut self.requests {
             request.url = without_value(&request.url, parameter);
+            // An EHR may repeat it in its links.
+            let mark = format!("{parameter}=");
+            request.answer = (request.answer.take()).map(|answer| hidden(&answer, &mark));
         }
     }
+}
+
+/// `text` with `...` for what stands behind `mark`, up to the end of the value.
+fn hidden(text: &str, mark: &str) -> String {
+    let mut pieces = text.split(mark);
+    let mut shown = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let ends = |sign: char| sign.is_whitespace() || "&\"'<>\\".contains(sign);
+        let rest = piece.find(ends).map_or("", |at| &piece[at..]);
+        shown.push_str(mark);
+        shown.push_str("...");
+        shown.push_str(rest);
+    }
+    shown
 }
 
 /// The URL with `...` for the value of a query parameter. A name may be percent-encoded, so it is compared decoded.
@@ -237,7 +294,8 @@ impl From<&Exchange> for ExchangeRow {
             body: exchange.body.as_ref().map(|body| body.expose().clone()),
             status: exchange.outcome.as_ref().ok().copied(),
             error: exchange.outcome.as_ref().err().cloned(),
-            body_bytes: exchange.body_bytes,
+            body_bytes: exchange.answer.expose().len(),
+            answer: None,
             took_ms: u64::try_from(exchange.took.as_millis()).unwrap_or(u64::MAX),
         }
     }
@@ -310,6 +368,9 @@ impl PollPage {
                 writeln!(out, "    > {line}")?;
             }
             writeln!(out, "    {answer}, {took}")?;
+            for line in request.answer.iter().flat_map(|text| text.lines()) {
+                writeln!(out, "    < {}", plain(line))?;
+            }
         }
         writeln!(out)
     }
@@ -420,7 +481,14 @@ impl PollPage {
 
 #[cfg(test)]
 mod tests {
-    use super::without_value;
+    use super::{hidden, without_value};
+
+    #[test]
+    fn a_secret_in_a_link_of_an_answer_is_hidden() {
+        let text = r#"{"next":"https://a.example/b?key=s3&p=2","again":"?key=s3"}"#;
+        let shown = r#"{"next":"https://a.example/b?key=...&p=2","again":"?key=..."}"#;
+        assert_eq!(hidden(text, "key="), shown);
+    }
 
     #[test]
     fn a_secret_parameter_shows_no_value() {
