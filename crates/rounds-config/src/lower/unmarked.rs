@@ -65,24 +65,34 @@ pub(super) fn check_plain(scalar: &Scalar, findings: &mut Findings<'_>) {
 
 /// Says so where a text of a request holds something that looks like a placeholder and is none: it would be the same for every record.
 pub(super) fn check_template(scalar: &Scalar, roots: &[&str], findings: &mut Findings<'_>) {
-    let Some((written, meant)) = unfilled(&scalar.text, roots) else {
+    let Some(unfilled) = unfilled(&scalar.text, roots) else {
         return;
     };
-    let shown = crate::reading::shortened(&written);
-    findings
-        .error(
-            codes::UNMARKED,
-            scalar.place,
-            format!("`{shown}` is sent as it is"),
-        )
-        .help(format!(
-            "write `{{{{ {} }}}}`: placeholders of requests stand in double braces",
-            crate::reading::shortened(&meant)
-        ));
+    let what = format!(
+        "`{}` is sent as it is",
+        crate::reading::shortened(&unfilled.written)
+    );
+    let finding = match unfilled.certainty {
+        Certainty::Sure => findings.error(codes::UNMARKED, scalar.place, what),
+        Certainty::Perhaps => findings.warning(codes::UNMARKED, scalar.place, what),
+    };
+    finding.help(format!(
+        "write `{{{{ {} }}}}`: placeholders of requests stand in double braces",
+        crate::reading::shortened(&unfilled.path)
+    ));
 }
 
-/// What stands outside of placeholders and looks like one, and what it means: `{record.id}`, `${cursor}`, `:patientID`, `.record.id`.
-fn unfilled(text: &str, roots: &[&str]) -> Option<(String, String)> {
+/// What looks like a placeholder of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Unfilled {
+    written: String,
+    /// What it means.
+    path: String,
+    certainty: Certainty,
+}
+
+/// What stands outside of placeholders and looks like one: `{record.id}`, `${cursor}`, `:patientID`, `.record.id`.
+fn unfilled(text: &str, roots: &[&str]) -> Option<Unfilled> {
     let mut rest = text;
     loop {
         let (outside, further) = rest
@@ -98,50 +108,87 @@ fn unfilled(text: &str, roots: &[&str]) -> Option<(String, String)> {
     }
 }
 
-fn unfilled_in(text: &str, roots: &[&str]) -> Option<(String, String)> {
-    let is_marked =
-        |before: &str| !before.is_empty() && before.chars().all(|sign| "=.$ ".contains(sign));
+fn unfilled_in(text: &str, roots: &[&str]) -> Option<Unfilled> {
     let is_of_name = |sign: char| sign.is_alphanumeric() || sign == '_';
     let is_of_path = |sign: char| is_of_name(sign) || ".[]".contains(sign);
     let mut before = None;
     for (at, sign) in text.char_indices() {
         let begins = is_of_name(sign) && before.is_none_or(|before| !is_of_name(before));
-        let opened = before.filter(|before| "{<$:.= %".contains(*before));
         before = Some(sign);
         if !begins {
             continue;
         }
-        let rest = &text[at..];
+        let (prefix, rest) = text.split_at(at);
         let path = &rest[..rest.find(|sign| !is_of_path(sign)).unwrap_or(rest.len())];
         let path = path.trim_end_matches(['.', ']', '[']);
         let name = &path[..path.find(|sign| !is_of_name(sign)).unwrap_or(path.len())];
         let after = rest[path.len()..].chars().next();
         let is_known = roots.contains(&name);
         // `/patients/:id`, as routes are written.
-        if text[..at].ends_with("/:") {
-            let meant = if is_known {
-                name.to_owned()
-            } else {
-                format!("record.{name}")
-            };
-            return Some((format!(":{name}"), meant));
+        if prefix.ends_with("/:") {
+            return Some(Unfilled {
+                written: format!(":{name}"),
+                path: if is_known {
+                    name.to_owned()
+                } else {
+                    format!("record.{name}")
+                },
+                certainty: Certainty::Sure,
+            });
         }
-        if !is_known {
-            continue;
-        }
-        // A host of an address within a query may be called so, too.
-        let is_of_host = text[..at].ends_with("://");
-        let has_member = path.len() > name.len() && !is_of_host;
-        let is_braced = matches!(
-            (opened, after),
-            (Some('{'), Some('}')) | (Some('<'), Some('>'))
-        );
-        let is_whole = is_marked(&text[..at]) && after.is_none();
-        if has_member || is_braced || is_whole {
-            return Some((path.to_owned(), path.to_owned()));
+        let has_member = path.len() > name.len();
+        let certainty = match opening(prefix) {
+            _ if !is_known => None,
+            Opening::Braced => {
+                (has_member || matches!(after, Some('}' | '>'))).then_some(Certainty::Sure)
+            }
+            Opening::Marked => (has_member || after.is_none()).then_some(Certainty::Sure),
+            // FHIR's chained parameters and the names of fields are written so, too.
+            Opening::Value if has_member && matches!(after, None | Some('&')) => {
+                Some(Certainty::Perhaps)
+            }
+            Opening::Value | Opening::Other => None,
+        };
+        if let Some(certainty) = certainty {
+            return Some(Unfilled {
+                written: path.to_owned(),
+                path: path.to_owned(),
+                certainty,
+            });
         }
     }
     None
+}
+
+/// What stands before a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    /// The brace of another kind of placeholder.
+    Braced,
+    /// The mark of jq, its dot, or a dollar sign, and nothing that belongs to another word.
+    Marked,
+    /// Nothing: a value begins.
+    Value,
+    Other,
+}
+
+fn opening(prefix: &str) -> Opening {
+    let trimmed = prefix.trim_end_matches(' ');
+    if trimmed.ends_with(['{', '<']) {
+        return Opening::Braced;
+    }
+    let without_dot = trimmed.strip_suffix('.').unwrap_or(trimmed);
+    let begins = |text: &str| text.is_empty() || text.ends_with(['/', '=', '$', '?', '&', ' ']);
+    if without_dot.len() < trimmed.len() && begins(without_dot) {
+        return Opening::Marked;
+    }
+    if trimmed.ends_with('$') {
+        return Opening::Marked;
+    }
+    if prefix.is_empty() || prefix.ends_with('=') {
+        return Opening::Value;
+    }
+    Opening::Other
 }
 
 fn meant(text: &str, roots: &[&str]) -> Option<Meant> {
@@ -280,6 +327,8 @@ mod tests {
             ("/patients/%{record.id}", "record.id"),
             ("/patients/:patientID", "record.patientID"),
             ("/patients/:record", "record"),
+            ("/p/.record.pid", "record.pid"),
+            ("id=record.id", "record.id"),
             (".record.id", "record.id"),
             ("= .record.id", "record.id"),
             ("record.id", "record.id"),
@@ -298,9 +347,13 @@ mod tests {
             ("https://record.example.org/x", ""),
             ("{\"a\": {{ record.id }}}", ""),
             ("after.cursor", ""),
+            ("/Observation?patient.identifier=7", ""),
+            ("Appointment:patient.name", ""),
+            ("Encounter.patient.name", ""),
+            ("/patients/record.id", ""),
         ];
         for (text, wanted) in table {
-            let found = unfilled(text, &roots).map_or_else(String::new, |(_, meant)| meant);
+            let found = unfilled(text, &roots).map_or_else(String::new, |unfilled| unfilled.path);
             assert_eq!(found, wanted, "{text}");
         }
     }

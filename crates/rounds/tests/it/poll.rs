@@ -57,7 +57,11 @@ async fn a_dry_run_shows_all_and_changes_nothing() -> Result<(), Box<dyn std::er
     snapshots(|| insta::assert_snapshot!("redacted", shared.whole()));
     assert!(!shared.stdout.contains("MRN") && !shared.stdout.contains("P1001"));
     let raw = rounds(&folder, &["poll", "appointments", "--dry-run", "--raw"]).await;
-    assert!(raw.stdout.contains("    < [{\"duration\":20,\"id\":1,"), "{}", raw.whole());
+    assert!(
+        raw.stdout.contains("    < [{\"duration\":20,\"id\":1,"),
+        "{}",
+        raw.whole()
+    );
 
     // For real: the container is there, and the next dry run knows the record.
     let real = rounds(&folder, &["poll", "appointments"]).await;
