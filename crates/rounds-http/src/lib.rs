@@ -13,7 +13,7 @@
 //! - [`WebhookClient`] implements [`rounds_domain::ports::Destinations`]: signed POSTs, Redox's token and challenge.
 //! - [`InboundServers`] takes what EHRs push, and gives it to a [`rounds_domain::ports::Reception`].
 //! - [`Secrets`] reads what the plan only refers to, and keeps it for a minute.
-//! - [`AddressPolicy`] says which addresses may be dialled. It is asked for literals in the URL and again by the name
+//! - [`AddressPolicy`](rounds_domain::address::AddressPolicy) says which addresses may be dialled. It is asked for literals in the URL and again by the name
 //!   resolver under the connector, so the address that was judged is the address that is dialled.
 //! - [`SystemClock`] and [`SystemRandomness`] are the real time and chance, [`SteadyClock`] a clock whose leaps must last before they are believed.
 //!

@@ -95,7 +95,7 @@ pub struct CursorDeeds {
     pub kind: &'static str,
     /// In words.
     pub words: String,
-    /// What it would ask for if it stood at [`SAMPLE`]; None where that is not an instant.
+    /// What it would ask for if it stood at a sample instant; None where it does not stand at instants.
     pub sample: Option<String>,
     /// How far before the cursor is asked again, if it is a time: at least one granule.
     pub effective_overlap_seconds: Option<f64>,
