@@ -60,7 +60,7 @@ impl OwnModel {
     pub fn read(name: impl Into<String>, text: &[u8]) -> Result<Self, OwnModelError> {
         let schema = Json::parse(text).map_err(OwnModelError::NotJson)?;
         let warnings = survey::survey(&schema)?;
-        let validator = judge::validator(&schema)?;
+        let validator = judge::validator(&survey::with_known_dialect(&schema))?;
         let tree = Node::of(&schema).map_err(|reference| OwnModelError::NotASchema {
             place: reference.trim_start_matches('#').to_owned(),
             reason: "`$ref` leads back to itself and says nothing on the way".to_owned(),

@@ -259,7 +259,10 @@ fn zone_use(keys: &ActionKeys) -> ZoneUse {
         let dates_take_it = (keys.dates.value()).is_some_and(|dates| dates.zone.is_absent());
         dates_take_it || keys.zone.is_absent() && !(keys.at.is_absent() && keys.between.is_absent())
     });
-    if trailing || reconcile {
+    let also = (keys.also.value().into_iter().flat_map(|also| &also.0))
+        .filter_map(|named| named.value.as_ref())
+        .any(|also| also.zone.is_absent() && !(also.at.is_absent() && also.between.is_absent()));
+    if trailing || reconcile || also {
         ZoneUse::Sweeps
     } else {
         ZoneUse::Schedule

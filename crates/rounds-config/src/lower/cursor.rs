@@ -261,7 +261,14 @@ pub(super) fn time_format(
         return None;
     }
     match format::examine(text, zone) {
-        Ok(finest) => Some((TimeFormat::Strftime(text.to_owned()), finest)),
+        Ok(finest) => {
+            if let Some(doubt) = format::false_utc(text, zone) {
+                findings
+                    .warning(codes::BAD_TIME_FORMAT, place, doubt.message)
+                    .help(doubt.help);
+            }
+            Some((TimeFormat::Strftime(text.to_owned()), finest))
+        }
         Err(trouble) => {
             findings
                 .error(codes::BAD_TIME_FORMAT, place, trouble.message)

@@ -351,10 +351,7 @@ pub(super) fn date_range(
             .expected("expected strftime for a date, such as `%Y-%m-%d`");
         return None;
     }
-    if let (Some(given), Err(trouble)) = (
-        keys.format.here(),
-        format::unlikely(&format, &TimeZone::UTC),
-    ) {
+    if let (Some(given), Err(trouble)) = (keys.format.here(), format::unlikely(&format)) {
         findings
             .error(codes::BAD_TIME_FORMAT, given.place, trouble.message)
             .expected("expected strftime for a date, such as `%Y-%m-%d`")

@@ -36,7 +36,9 @@ pub(super) fn check(scalar: &Scalar, roots: &[&str], findings: &mut Findings<'_>
     let (finding, help) = match meant.certainty {
         Certainty::Sure => (
             findings.error(codes::UNMARKED, scalar.place, what),
-            format!("write `{marked}`: jq begins with `=`"),
+            format!(
+                "write `{marked}`: jq begins with `=`; if the text itself is meant, write it as jq's text: `= \"...\"`"
+            ),
         ),
         Certainty::Perhaps => (
             findings.warning(codes::UNMARKED, scalar.place, what),
@@ -49,9 +51,12 @@ pub(super) fn check(scalar: &Scalar, roots: &[&str], findings: &mut Findings<'_>
 /// Says so where jq, or a placeholder, stands at a place that has neither.
 pub(super) fn check_plain(scalar: &Scalar, findings: &mut Findings<'_>) {
     let text = scalar.text.trim();
-    let roots = ["record", "previous", "change", "body", "cursor"];
-    let is_meant = text.starts_with('=') || meant(text, &roots).is_some();
-    if is_meant {
+    let roots = ["record", "previous", "change", "cursor"];
+    let marked = text
+        .strip_prefix('=')
+        .is_some_and(|rest| reads_any(rest, &roots));
+    let is_sure = |meant: Meant| meant.certainty == Certainty::Sure;
+    if marked || meant(text, &roots).is_some_and(is_sure) {
         let shown = crate::reading::shortened(&scalar.text);
         findings
             .warning(
@@ -77,7 +82,7 @@ pub(super) fn check_template(scalar: &Scalar, roots: &[&str], findings: &mut Fin
         Certainty::Perhaps => findings.warning(codes::UNMARKED, scalar.place, what),
     };
     finding.help(format!(
-        "write `{{{{ {} }}}}`: placeholders of requests stand in double braces",
+        "write `{{{{ {} }}}}`: placeholders of requests stand in double braces; if the text itself is meant, write it as jq's text: `{{{{ \"...\" }}}}`",
         crate::reading::shortened(&unfilled.path)
     ));
 }
@@ -124,8 +129,9 @@ fn unfilled_in(text: &str, roots: &[&str]) -> Option<Unfilled> {
         let name = &path[..path.find(|sign| !is_of_name(sign)).unwrap_or(path.len())];
         let after = rest[path.len()..].chars().next();
         let is_known = roots.contains(&name);
-        // `/patients/:id`, as routes are written.
-        if prefix.ends_with("/:") {
+        // `/patients/:id`, as routes are written, where there is a record.
+        let is_route = prefix.ends_with("/:") && text.starts_with('/');
+        if is_route && (is_known || roots.contains(&"record")) {
             return Some(Unfilled {
                 written: format!(":{name}"),
                 path: if is_known {
@@ -139,9 +145,7 @@ fn unfilled_in(text: &str, roots: &[&str]) -> Option<Unfilled> {
         let has_member = path.len() > name.len();
         let certainty = match opening(prefix) {
             _ if !is_known => None,
-            Opening::Braced => {
-                (has_member || matches!(after, Some('}' | '>'))).then_some(Certainty::Sure)
-            }
+            Opening::Braced => braced(prefix, has_member, after),
             Opening::Marked => (has_member || after.is_none()).then_some(Certainty::Sure),
             // FHIR's chained parameters and the names of fields are written so, too.
             Opening::Value if has_member && matches!(after, None | Some('&')) => {
@@ -158,6 +162,16 @@ fn unfilled_in(text: &str, roots: &[&str]) -> Option<Unfilled> {
         }
     }
     None
+}
+
+/// `{cursor}` and `<record.id>`; an element of XML is called as it likes.
+fn braced(prefix: &str, has_member: bool, after: Option<char>) -> Option<Certainty> {
+    let is_xml = prefix.trim_end().ends_with('<');
+    match (is_xml, has_member, after) {
+        (_, true, _) => Some(Certainty::Sure),
+        (false, false, Some('}')) => Some(Certainty::Perhaps),
+        _ => None,
+    }
 }
 
 /// What stands before a name.
@@ -333,7 +347,9 @@ mod tests {
             ("= .record.id", "record.id"),
             ("record.id", "record.id"),
             ("ge{cursor}", "cursor"),
-            ("<cursor>", "cursor"),
+            ("<cursor>", ""),
+            ("<from>{{ cursor }}</from>", ""),
+            ("https://app/hooks/:tenant", ""),
             (".cursor", "cursor"),
             ("= .cursor", "cursor"),
             ("{{ cursor }}/{record.id}", "record.id"),

@@ -20,7 +20,9 @@ pub enum SchemaWarning {
         place: String,
     },
     /// A word of another draft than the schema's.
-    #[error("`{place}` is no word of the draft that `$schema` names, which passes over it")]
+    #[error(
+        "`{place}` is passed over by the draft that `$schema` names: it does not have the word, or reads nothing beside a `$ref`"
+    )]
     OtherDraft {
         /// A JSON pointer into the schema.
         place: String,
@@ -70,8 +72,7 @@ const SCHEMAS: [&str; 15] = [
     "oneOf",
 ];
 /// What is often written beside a `$ref`.
-const LIMITS_BESIDE: [&str; 9] = [
-    "type",
+const LIMITS_BESIDE: [&str; 8] = [
     "enum",
     "const",
     "maxLength",
@@ -155,6 +156,31 @@ const FORMATS: [&str; 19] = [
     "relative-json-pointer",
     "regex",
 ];
+/// Annotations of well-known tools.
+const OF_TOOLS: [&str; 8] = [
+    "example",
+    "propertyOrder",
+    "enumDescriptions",
+    "markdownDescription",
+    "tsType",
+    "note",
+    "discriminator",
+    "contentSchema",
+];
+/// Shorter words are near to too many.
+const SHORTEST_SLIP: usize = 5;
+/// Formats that tools know besides.
+const FORMATS_OF_TOOLS: [&str; 9] = [
+    "url",
+    "guid",
+    "ulid",
+    "uid",
+    "urn",
+    "mime",
+    "iso-time",
+    "iso-date-time",
+    "binary",
+];
 const TYPES: [&str; 7] = [
     "null", "boolean", "integer", "number", "string", "array", "object",
 ];
@@ -167,6 +193,41 @@ const DIALECTS: [&str; 5] = [
     "json-schema.org/draft/2020-12/schema",
 ];
 
+/// Stands for whatever draft is the latest.
+const LATEST: &str = "json-schema.org/schema";
+/// `OpenAPI` 3.1 is 2020-12 with words of its own.
+const OPENAPI: &str = "spec.openapis.org/oas/3.1/dialect/";
+
+/// The schema as a validator takes it, which knows the drafts by their own names only.
+pub(super) fn with_known_dialect(schema: &Json) -> Json {
+    let is_known = |said: &str| {
+        let name = said.split_once("://").map_or(said, |(_, name)| name);
+        DIALECTS.contains(&name.trim_end_matches('#'))
+    };
+    let said = schema.get("$schema");
+    let Some(said) = said
+        .as_ref()
+        .and_then(Json::as_str)
+        .filter(|said| !is_known(said))
+    else {
+        return schema.clone();
+    };
+    let name = said.trim_end_matches('#').trim_end_matches('/');
+    let name = name.split_once("://").map_or(name, |(_, name)| name);
+    let members = schema.members().filter(|(word, _)| *word != "$schema");
+    let rest = members.map(|(word, value)| (word.to_owned(), value));
+    if DIALECTS.contains(&name) {
+        let scheme = if name.contains("draft-0") {
+            "http"
+        } else {
+            "https"
+        };
+        let named = Json::string(format!("{scheme}://{name}"));
+        return Json::object(std::iter::once(("$schema".to_owned(), named)).chain(rest));
+    }
+    Json::object(rest)
+}
+
 /// What a schema says that nobody heeds.
 ///
 /// # Errors
@@ -175,6 +236,7 @@ pub(super) fn survey(schema: &Json) -> Result<Vec<SchemaWarning>, OwnModelError>
     let mut survey = Survey {
         root: schema,
         place: String::new(),
+        may_be_null: false,
         warnings: Vec::new(),
     };
     survey.dialect()?;
@@ -186,6 +248,8 @@ struct Survey<'s> {
     root: &'s Json,
     /// A JSON pointer.
     place: String,
+    /// Whether the present schema says in JSON Schema's words that there may be null.
+    may_be_null: bool,
     warnings: Vec<SchemaWarning>,
 }
 
@@ -213,9 +277,9 @@ impl Survey<'_> {
         let Some(said) = said.as_ref().and_then(Json::as_str) else {
             return Ok(());
         };
-        let name = said.trim_end_matches('#');
+        let name = said.trim_end_matches('#').trim_end_matches('/');
         let name = name.split_once("://").map_or(name, |(_, name)| name);
-        if DIALECTS.contains(&name) {
+        if DIALECTS.contains(&name) || name == LATEST || name.starts_with(OPENAPI) {
             return Ok(());
         }
         self.within("$schema", |here| {
@@ -230,6 +294,8 @@ impl Survey<'_> {
             // Beside a `$ref` the old drafts read nothing.
             let is_read = !is_old || !OF_LATER_DRAFTS.contains(&word);
             let is_limit = LIMITS_BESIDE.contains(&word);
+            self.may_be_null = (schema.get("type").iter().flat_map(Json::items))
+                .any(|of| of.as_str() == Some("null"));
             if !is_read || (refers && is_limit) {
                 self.within(word, |here| {
                     let place = here.place.clone();
@@ -249,7 +315,7 @@ impl Survey<'_> {
                 self.format(value);
                 Ok(())
             }
-            "nullable" if value.as_bool() == Some(true) => {
+            "nullable" if value.as_bool() == Some(true) && !self.may_be_null => {
                 let place = self.place.clone();
                 self.warnings.push(SchemaWarning::Nullable { place });
                 Ok(())
@@ -284,7 +350,9 @@ impl Survey<'_> {
     }
 
     fn format(&mut self, value: &Json) {
-        let Some(format) = value.as_str().filter(|format| !FORMATS.contains(format)) else {
+        let is_known =
+            |format: &&str| FORMATS.contains(format) || FORMATS_OF_TOOLS.contains(format);
+        let Some(format) = value.as_str().filter(|format| !is_known(format)) else {
             return;
         };
         if let Some(nearest) = nearest(format, FORMATS) {
@@ -335,7 +403,10 @@ impl Survey<'_> {
 
     fn unknown(&mut self, word: &str) {
         let mut words = WORDS.iter().chain(&MAPS).chain(&SCHEMAS).copied();
-        if words.any(|known| known == word) {
+        // Words of tools, and what is too short to be a slip.
+        let is_of_a_tool =
+            word.starts_with("x-") || OF_TOOLS.contains(&word) || word.len() < SHORTEST_SLIP;
+        if is_of_a_tool || words.any(|known| known == word) {
             return;
         }
         let known = WORDS.iter().chain(&MAPS).chain(&SCHEMAS).copied();
@@ -349,7 +420,13 @@ impl Survey<'_> {
 }
 
 fn has_named_parts(schema: &Json) -> bool {
-    schema.get("$id").is_some()
+    let is_text = |key: &str| {
+        schema
+            .get(key)
+            .is_some_and(|value| value.as_str().is_some())
+    };
+    is_text("$id")
+        || is_text("id")
         || schema
             .members()
             .any(|(_, member)| member.kind() == JsonKind::Object && has_named_parts(&member))

@@ -29,6 +29,8 @@ pub(super) struct Node {
     pub(super) limits: Vec<Json>,
     /// Whether anything may be there.
     pub(super) room: Room,
+    /// Whether `properties` are all that the place and its parts say of members.
+    whole: Whole,
 }
 
 /// Whether a place may hold anything.
@@ -192,6 +194,7 @@ impl Node {
         if other.room == Room::None {
             self.room = Room::None;
         }
+        self.whole = self.whole.and(other.whole);
     }
 }
 
@@ -219,7 +222,6 @@ impl Reader<'_> {
             return Node::default();
         }
         let mut node = self.own(schema);
-        let mut whole = Whole::Read;
         if let Some(reference) = schema
             .get("$ref")
             .and_then(|it| it.as_str().map(str::to_owned))
@@ -234,16 +236,21 @@ impl Reader<'_> {
             let Some(alternatives) = schema.get(alternatives) else {
                 continue;
             };
-            whole = whole.and(self.either(&mut node, &alternatives));
+            let whole = self.either(&mut node, &alternatives);
+            node.whole = node.whole.and(whole);
         }
-        if ["if", "patternProperties", "dependentSchemas", "$dynamicRef"]
+        let says_more = ["if", "patternProperties", "dependentSchemas", "$dynamicRef"]
             .iter()
-            .any(|key| schema.get(key).is_some())
-        {
-            whole = Whole::Partly;
+            .any(|key| schema.get(key).is_some());
+        // What further members are is said, so they are evaluated.
+        let has_others = schema
+            .get("additionalProperties")
+            .is_some_and(|others| others.as_bool() != Some(false));
+        if says_more || has_others {
+            node.whole = Whole::Partly;
         }
         let closes_all = refuses(schema, "unevaluatedProperties");
-        match whole {
+        match node.whole {
             // This word looks at what all parts say together.
             Whole::Read if closes_all => node.others = Others::Refused,
             Whole::Read => {}
@@ -278,9 +285,7 @@ impl Reader<'_> {
             } else {
                 Others::Allowed
             },
-            items: schema
-                .get("items")
-                .map(|items| Box::new(self.inner(&items))),
+            items: self.items(schema),
             least: if least.is_none_or(|least| least == "0") {
                 Least::None
             } else {
@@ -291,7 +296,15 @@ impl Reader<'_> {
             form: form(schema),
             limits: limits(schema).into_iter().collect(),
             room: Room::Open,
+            whole: Whole::Read,
         }
+    }
+
+    /// What every item is; None where the first ones are something else.
+    fn items(&mut self, schema: &Json) -> Option<Box<Node>> {
+        let items = schema.get("items")?;
+        let is_tuple = schema.get("prefixItems").is_some() || items.kind() == JsonKind::Array;
+        (!is_tuple).then(|| Box::new(self.inner(&items)))
     }
 
     fn referred(&mut self, reference: &str) -> Node {
@@ -342,8 +355,9 @@ impl Reader<'_> {
 }
 
 /// Whether all that a schema says of an object's members is in the tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Whole {
+    #[default]
     Read,
     Partly,
 }
@@ -461,7 +475,15 @@ fn types(schema: &Json) -> BTreeSet<JsonKind> {
 
 /// The part that is called so by its `$anchor`.
 fn anchored(schema: &Json, name: &str) -> Option<Json> {
-    if schema.get("$anchor").as_ref().and_then(Json::as_str) == Some(name) {
+    let says =
+        |key: &str, value: &str| schema.get(key).as_ref().and_then(Json::as_str) == Some(value);
+    // Before 2019-09 a name was an identifier that is a fragment.
+    let fragment = format!("#{name}");
+    if says("$anchor", name)
+        || says("$dynamicAnchor", name)
+        || says("$id", &fragment)
+        || says("id", &fragment)
+    {
         return Some(schema.clone());
     }
     let parts = schema.members().map(|(_, member)| member);

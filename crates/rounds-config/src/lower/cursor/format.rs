@@ -18,7 +18,7 @@ pub(in crate::lower) struct Trouble {
 /// Writes an instant and reads it back, and finds the smallest step that changes what is written. Nothing of strftime
 /// needs to be known here.
 pub(super) fn examine(format: &str, zone: &TimeZone) -> Result<Duration, Trouble> {
-    unlikely(format, zone)?;
+    unlikely(format)?;
     let trouble = |message: String, help: &str| Trouble {
         message,
         help: help.to_owned(),
@@ -167,7 +167,7 @@ fn is_utc(zone: &TimeZone) -> bool {
 }
 
 /// What can be read back and is hardly meant.
-pub(in crate::lower) fn unlikely(format: &str, zone: &TimeZone) -> Result<(), Trouble> {
+pub(in crate::lower) fn unlikely(format: &str) -> Result<(), Trouble> {
     let wrong = |message: String, help: String| Err(Trouble { message, help });
     let mut seen: Vec<(Part, char)> = Vec::new();
     let mut rest = format;
@@ -183,6 +183,7 @@ pub(in crate::lower) fn unlikely(format: &str, zone: &TimeZone) -> Result<(), Tr
         rest = after;
         for part in Part::of(letter) {
             match part {
+                Part::ZoneName if format.ends_with("z[%Q]") => continue,
                 Part::ZoneName => {
                     return wrong(
                         format!("`%{letter}` writes the name of a zone"),
@@ -214,13 +215,20 @@ pub(in crate::lower) fn unlikely(format: &str, zone: &TimeZone) -> Result<(), Tr
             "%S is the second; seconds since 1970 alone are `epoch_seconds`".to_owned(),
         );
     }
-    let says_utc = rest.ends_with('Z') || rest.ends_with("+00:00") || rest.ends_with("+0000");
-    if says_utc && !is_utc(zone) {
-        let zone = zone.iana_name().unwrap_or("another").to_owned();
-        return wrong(
-            format!("the format says that its times are in UTC, and `zone` is {zone}"),
-            "take `zone` out, or write the offset as `%:z` in place of it".to_owned(),
-        );
-    }
     Ok(())
+}
+
+/// What is said of a format that says UTC beside another zone. Some EHRs write local times so.
+pub(in crate::lower) fn false_utc(format: &str, zone: &TimeZone) -> Option<Trouble> {
+    let says_utc = ["Z", "+00:00", "+0000"]
+        .iter()
+        .any(|mark| format.ends_with(mark) && !format.ends_with("%Z"));
+    if !says_utc || is_utc(zone) {
+        return None;
+    }
+    let zone = zone.iana_name().unwrap_or("another").to_owned();
+    Some(Trouble {
+        message: format!("the format says that its times are in UTC, and `zone` is {zone}"),
+        help: "take `zone` out, or write the offset as `%:z` in place of it, unless the EHR writes local times so".to_owned(),
+    })
 }

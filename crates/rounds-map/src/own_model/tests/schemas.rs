@@ -77,7 +77,6 @@ fn what_no_validator_heeds_is_warned_of() {
         [
             "`/requird` is no word of JSON Schema; did you mean `required`?",
             "`/properties/a/nullable` is a word of OpenAPI and none of JSON Schema; write the type as a list: `[\"string\", \"null\"]`",
-            "`/properties/b/example` is no word of JSON Schema; did you mean `examples`?",
         ]
     );
 }
@@ -227,8 +226,8 @@ fn what_another_draft_has_and_formats_that_nobody_knows_are_warned_of() {
     assert_eq!(
         said,
         [
-            "`/unevaluatedProperties` is no word of the draft that `$schema` names, which passes over it",
-            "`/properties/a/maxLength` is no word of the draft that `$schema` names, which passes over it",
+            "`/unevaluatedProperties` is passed over by the draft that `$schema` names: it does not have the word, or reads nothing beside a `$ref`",
+            "`/properties/a/maxLength` is passed over by the draft that `$schema` names: it does not have the word, or reads nothing beside a `$ref`",
             "`/properties/d/format` names a format that is none; did you mean `date-time`?",
         ]
     );
@@ -246,4 +245,53 @@ fn a_local_time_of_no_zone_says_what_is_missing() {
         errors.to_string(),
         "`at` has no offset; `notify.zone` says in which zone it is"
     );
+}
+
+/// What others write, too, and is right.
+#[test]
+fn schemas_as_tools_and_old_drafts_write_them_are_read() {
+    let table = [
+        (
+            r#"{"type":"object","properties":{"t":{"type":"array","prefixItems":[{"const":"a"},{"type":"number"}],"items":false}}}"#,
+            r#"{"t":["a",1]}"#,
+        ),
+        (
+            r#"{"type":"object","properties":{"id":{}},"allOf":[{"oneOf":[{"properties":{"k":{}},"required":["k"]},{"properties":{"m":{}},"required":["m"]}]}],"unevaluatedProperties":false}"#,
+            r#"{"id":1,"k":"x"}"#,
+        ),
+        (
+            r##"{"type":"object","$ref":"#/$defs/b","properties":{"id":{}},"unevaluatedProperties":false,"$defs":{"b":{"patternProperties":{"^x-":{}}}}}"##,
+            r#"{"id":1,"x-k":"x"}"#,
+        ),
+        (
+            r#"{"type":"object","allOf":[{"properties":{"id":{}},"additionalProperties":{"type":"string"}}],"unevaluatedProperties":false}"#,
+            r#"{"id":1,"k":"x"}"#,
+        ),
+        (
+            r##"{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","properties":{"id":{"$ref":"#addr"}},"definitions":{"a":{"$id":"#addr","type":"string"}}}"##,
+            r#"{"id":"x"}"#,
+        ),
+        (
+            r#"{"$schema":"http://json-schema.org/draft-07/schema/","type":"object"}"#,
+            r#"{"id":"x"}"#,
+        ),
+        (
+            r#"{"$schema":"http://json-schema.org/schema#","type":"object","x-enum":1,"propertyOrder":2}"#,
+            r#"{"id":"x"}"#,
+        ),
+        (
+            r#"{"$schema":"https://spec.openapis.org/oas/3.1/dialect/base","type":"object","properties":{"a":{"type":["string","null"],"nullable":true,"format":"ulid","example":"1"}}}"#,
+            r#"{"a":null}"#,
+        ),
+    ];
+    for (schema, body) in table {
+        let model = match OwnModel::read("x", schema.as_bytes()) {
+            Ok(model) => model,
+            Err(error) => panic!("{schema}: {error}"),
+        };
+        assert_eq!(model.warnings(), [], "{schema}");
+        let errors = model.check_shape(&template(&json(body)));
+        assert!(errors.is_empty(), "{schema}: {errors:?}");
+        assert_eq!(filled(&model, body), body, "{schema}");
+    }
 }
