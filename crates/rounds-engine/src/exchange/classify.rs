@@ -271,16 +271,14 @@ fn look(
     let json = format.read(body).ok();
     for (index, rule) in rules {
         // Answers are of every shape, and a condition that fails on one of them does not fit it.
-        match rule
-            .body
-            .as_ref()
-            .map(|filter| json.as_ref().map(|json| filter.holds(json)))
-        {
-            None | Some(Some(Ok(true))) => {}
-            Some(Some(Err(error @ EvaluateError::NoCondition { .. }))) => {
-                return Found::NoCondition(*index, error);
+        if let Some(filter) = &rule.body {
+            match json.as_ref().map(|json| filter.holds(json)) {
+                Some(Ok(true)) => {}
+                Some(Err(error @ EvaluateError::NoCondition { .. })) => {
+                    return Found::NoCondition(*index, error);
+                }
+                Some(Ok(false) | Err(_)) | None => continue,
             }
-            Some(Some(Ok(false) | Err(_)) | None) => continue,
         }
         let after = match &rule.means {
             Meaning::Throttled {

@@ -4,7 +4,9 @@
 //! one round is no evidence, because what was odd an hour ago may only lie outside of what is asked for now.
 
 use super::RoundOutcome;
+use crate::watch::Watch;
 use jiff::{SignedDuration, Timestamp};
+use rounds_domain::plan::{Action, Feed};
 use rounds_domain::{
     Code, FeedKey, FeedState, Finding, FindingUpdate, RoundCounts, RoundEnd, Sighting,
 };
@@ -92,8 +94,26 @@ impl Zone {
     }
 }
 
-/// What a round says of a feed of which this was known.
-pub(super) fn update(
+/// What a round says of a feed that was in this state before: what its records show, what messages show of the mapping, and whether it has ever
+/// shown anything.
+pub(super) fn of_round(
+    watch: &Watch,
+    (action, feed): (&Action, &Feed),
+    (counts, zone, end): (&RoundCounts, &Zone, &RoundEnd),
+    before: Option<&FeedState>,
+    now: Timestamp,
+) -> FindingUpdate {
+    let former = before.map_or(&[][..], |state| &state.findings);
+    let mut update = update(counts, zone, end, former, now);
+    if feed.name == action.changes.name {
+        watch.add_to(&mut update, &action.name, former);
+    }
+    add_silence(&mut update, counts, end, before, now);
+    update
+}
+
+/// What its records show of a feed of which this was known.
+fn update(
     counts: &RoundCounts,
     zone: &Zone,
     end: &RoundEnd,
@@ -203,7 +223,7 @@ fn of_records(counts: &RoundCounts) -> Vec<Sighting> {
 const SILENT_AT_FIRST: SignedDuration = SignedDuration::from_hours(24);
 
 /// Adds to the findings of a round whether the feed has ever shown a record. What it was before the round is `state`.
-pub(super) fn add_silence(
+fn add_silence(
     update: &mut FindingUpdate,
     counts: &RoundCounts,
     end: &RoundEnd,

@@ -59,8 +59,8 @@ use read::PageContent;
 use rounds_domain::plan::{Action, Connection, CursorRule, Feed, FeedRole};
 use rounds_domain::ports::{EhrRequest, EhrResponse, StoreError};
 use rounds_domain::{
-    Change, Code, Cursor, FeedKey, FeedState, Finding, FindingUpdate, Partition, RecordId,
-    RoundCommit, RoundCounts, RoundEnd, RoundFailure, Sighting,
+    Change, Code, Cursor, FeedKey, FeedState, FindingUpdate, Partition, RecordId, RoundCommit,
+    RoundCounts, RoundEnd, RoundFailure, Sighting,
 };
 use rounds_map::Json;
 pub use sample::sample_request;
@@ -136,7 +136,6 @@ pub(crate) async fn run(
         .first()
         .and_then(|state| state.cursor.as_ref())
         .filter(|known| cursor::fits(known, &feed.cursor));
-    let former = states.first().map_or(&[][..], |state| &state.findings);
     let mut round = Round {
         ports,
         connection,
@@ -156,7 +155,6 @@ pub(crate) async fn run(
         counts: RoundCounts::default(),
         counted: RoundCounts::default(),
         zone: Zone::Unseen,
-        former,
         before: states.first(),
         found: Vec::new(),
         containers: 0,
@@ -241,11 +239,9 @@ struct Round<'a> {
     /// What was counted up to the last commit.
     counted: RoundCounts,
     zone: Zone,
-    /// What a person was told to look at before.
-    former: &'a [Finding],
     /// The feed's state before it.
     before: Option<&'a FeedState>,
-    /// What they should look at now.
+    /// What a person should look at now.
     found: Vec<Sighting>,
     containers: u64,
     contested: u64,
@@ -563,7 +559,9 @@ impl Round<'_> {
             source_clock: self.source_clock,
             zone: self.zone.clone(),
             findings: self.found.clone(),
-            known_findings: findings::codes(self.former),
+            known_findings: self
+                .before
+                .map_or_else(Vec::new, |state| findings::codes(&state.findings)),
         }
     }
 
@@ -573,12 +571,13 @@ impl Round<'_> {
         if self.key.partition.is_some() || *end == RoundEnd::Unfinished {
             return FindingUpdate::default();
         }
-        let mut update = findings::update(&self.counts, &self.zone, end, self.former, now);
-        if self.feed.name == self.action.changes.name {
-            let (watch, name) = (&self.ports.watch, &self.action.name);
-            watch.add_to(&mut update, name, self.former);
-        }
-        findings::add_silence(&mut update, &self.counts, end, self.before, now);
+        let update = findings::of_round(
+            &self.ports.watch,
+            (self.action, self.feed),
+            (&self.counts, &self.zone, end),
+            self.before,
+            now,
+        );
         self.found.clone_from(&update.seen);
         update
     }

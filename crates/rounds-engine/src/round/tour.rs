@@ -284,21 +284,10 @@ impl Tour<'_> {
         );
         commit.missed_ticks = self.missed_ticks;
         commit.counts = self.sum.counts;
-        commit.findings = findings::update(
-            &self.sum.counts,
-            &self.sum.zone,
-            &end,
-            &self.before.findings,
-            commit.committed_at,
-        );
-        if self.feed.name == self.action.changes.name {
-            let (watch, name) = (&self.ports.watch, &self.action.name);
-            watch.add_to(&mut commit.findings, name, &self.before.findings);
-        }
-        findings::add_silence(
-            &mut commit.findings,
-            &self.sum.counts,
-            &end,
+        commit.findings = findings::of_round(
+            &self.ports.watch,
+            (self.action, self.feed),
+            (&self.sum.counts, &self.sum.zone, &end),
             Some(&self.before),
             commit.committed_at,
         );

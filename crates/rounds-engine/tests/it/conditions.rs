@@ -2,7 +2,6 @@
 
 use crate::versions::shows;
 use crate::world::{World, appointments_with as with};
-use rounds_domain::ports::{ContainerFilter, Operations, PageRequest};
 use serde_json::{Value, json};
 
 /// What the feed says after rounds that showed `records`, as code and words; and how much was told.
@@ -133,16 +132,7 @@ async fn a_change_waits_where_a_condition_over_it_says_neither() {
             json!({ "id": 1, "version": 1, "status": "booked", "patientID": "p", "lastModified": at }),
         ];
         world.run_for(25).await;
-        let page = PageRequest {
-            offset: 0,
-            limit: 10,
-        };
-        let listed = world.store.containers(ContainerFilter::default(), page);
-        let said: Vec<String> = (listed.await.expect("containers").into_iter())
-            .filter_map(|container| container.reason)
-            .map(|(code, reason)| format!("{code} {reason}"))
-            .collect();
-        assert_eq!(said, [words]);
+        assert_eq!(world.reasons().await, [words]);
         assert!(world.bodies().is_empty());
     }
 }

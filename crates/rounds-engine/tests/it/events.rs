@@ -379,19 +379,6 @@ async fn a_message_names_its_ends_as_they_are_known_and_each_attempt_by_itself()
     }
 }
 
-/// What is parked, as code and reason.
-async fn parked(world: &World) -> Vec<String> {
-    let page = PageRequest {
-        offset: 0,
-        limit: 10,
-    };
-    let listed = world.store.containers(ContainerFilter::default(), page);
-    (listed.await.expect("containers").into_iter())
-        .filter_map(|container| container.reason)
-        .map(|(code, reason)| format!("{code} {reason}"))
-        .collect()
-}
-
 /// An expression may take it from a record, and lists and logs are read by many.
 #[tokio::test(start_paused = true)]
 async fn a_name_of_an_event_that_is_none_is_not_repeated() {
@@ -404,7 +391,7 @@ async fn a_name_of_an_event_that_is_none_is_not_repeated() {
     let states = [("Jane SECRET Roe", "2026-05-11T09:00:00Z", "x")];
     assert!(received(&world, &states).await.is_empty());
     assert_eq!(
-        parked(&world).await,
+        world.reasons().await,
         ["R0407 `notify.body` does not fit Scheduling: `Meta.EventType` is no event of Scheduling"]
     );
 }
@@ -420,7 +407,7 @@ async fn a_status_that_is_no_text_lets_the_change_wait() {
     let states = [("booked", "2026-05-11T09:00:00Z", "x")];
     assert!(received(&world, &states).await.is_empty());
     assert_eq!(
-        parked(&world).await,
+        world.reasons().await,
         ["R0406 `notify.status` gave an array where a text is needed"]
     );
 }

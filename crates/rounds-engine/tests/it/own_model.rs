@@ -101,17 +101,8 @@ async fn an_event_that_a_record_names_is_a_name() {
     *rows.lock().expect("not poisoned") = vec![row(1, "visit.moved"), row(2, "Jane SECRET")];
     world.run_for(70).await;
     assert_eq!(world.bodies().len(), 1);
-    let page = PageRequest {
-        offset: 0,
-        limit: 10,
-    };
-    let listed = world.store.containers(ContainerFilter::default(), page);
-    let said: Vec<String> = (listed.await.expect("containers").into_iter())
-        .filter_map(|container| container.reason)
-        .map(|(code, reason)| format!("{code} {reason}"))
-        .collect();
     assert_eq!(
-        said,
+        world.reasons().await,
         [
             "R0406 `notify.event` gave something that is no name of an event: at most 64 letters, digits and `._:-`"
         ]

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use rounds_config::{Sources, load};
 use rounds_domain::plan::Plan;
 use rounds_domain::ports::{
-    ChallengeFailure, Clock, Destinations, Message, Operations, Overview, Randomness, Store,
+    ChallengeFailure, Clock, ContainerFilter, Destinations, Message, Operations, Overview,
+    PageRequest, Randomness, Store,
 };
 use rounds_domain::{
     ActionName, AttemptOutcome, Cursor, DestinationName, FeedKey, FeedName, FeedState, Former,
@@ -362,6 +363,19 @@ impl World {
             Some(Cursor::Time(cursor)) => cursor,
             other => panic!("no time cursor: {other:?}"),
         }
+    }
+
+    /// Why containers wait, were given up or were not told: code and reason of each that has one.
+    pub(crate) async fn reasons(&self) -> Vec<String> {
+        let page = PageRequest {
+            offset: 0,
+            limit: 10,
+        };
+        let listed = self.store.containers(ContainerFilter::default(), page);
+        (listed.await.expect("containers").into_iter())
+            .filter_map(|container| container.reason)
+            .map(|(code, reason)| format!("{code} {reason}"))
+            .collect()
     }
 
     /// How everything stands.

@@ -198,22 +198,23 @@ const LATEST: &str = "json-schema.org/schema";
 /// `OpenAPI` 3.1 is 2020-12 with words of its own.
 const OPENAPI: &str = "spec.openapis.org/oas/3.1/dialect/";
 
+/// What `$schema` names, without its scheme and whatever stands behind.
+fn dialect_name(said: &str) -> &str {
+    let name = said.trim_end_matches('#').trim_end_matches('/');
+    name.split_once("://").map_or(name, |(_, name)| name)
+}
+
 /// The schema as a validator takes it, which knows the drafts by their own names only.
 pub(super) fn with_known_dialect(schema: &Json) -> Json {
-    let is_known = |said: &str| {
-        let name = said.split_once("://").map_or(said, |(_, name)| name);
-        DIALECTS.contains(&name.trim_end_matches('#'))
-    };
     let said = schema.get("$schema");
-    let Some(said) = said
-        .as_ref()
-        .and_then(Json::as_str)
-        .filter(|said| !is_known(said))
-    else {
+    let Some(said) = said.as_ref().and_then(Json::as_str) else {
         return schema.clone();
     };
-    let name = said.trim_end_matches('#').trim_end_matches('/');
-    let name = name.split_once("://").map_or(name, |(_, name)| name);
+    let name = dialect_name(said);
+    let is_as_it_should_be = !said.trim_end_matches('#').ends_with('/');
+    if DIALECTS.contains(&name) && is_as_it_should_be {
+        return schema.clone();
+    }
     let members = schema.members().filter(|(word, _)| *word != "$schema");
     let rest = members.map(|(word, value)| (word.to_owned(), value));
     if DIALECTS.contains(&name) {
@@ -277,8 +278,7 @@ impl Survey<'_> {
         let Some(said) = said.as_ref().and_then(Json::as_str) else {
             return Ok(());
         };
-        let name = said.trim_end_matches('#').trim_end_matches('/');
-        let name = name.split_once("://").map_or(name, |(_, name)| name);
+        let name = dialect_name(said);
         if DIALECTS.contains(&name) || name == LATEST || name.starts_with(OPENAPI) {
             return Ok(());
         }
