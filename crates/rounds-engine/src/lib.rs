@@ -54,10 +54,7 @@ pub use delivery::{shape_headers, test_message};
 pub use engine::{Drained, Engine};
 pub use ids::attempt_id;
 pub use observe::{Choice, ChosenRecord, Exchange};
-pub use poll::{
-    PollError, PollMode, PollReport, TrialOutcome, TrialReport, TrialSubject, Tried, poll,
-    try_mapping,
-};
+pub use poll::{PollError, PollReport, Subject, Trial, Tried, Which, poll, rehearse};
 pub use ports::Ports;
 pub use round::sample_request;
 pub use schedule::next_tick_at;

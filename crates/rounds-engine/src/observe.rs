@@ -100,6 +100,18 @@ pub enum Choice {
     Ambiguous,
 }
 
+impl Choice {
+    /// Whether the record's state is told.
+    pub const fn is_told(self) -> bool {
+        matches!(self, Self::Created | Self::Updated)
+    }
+
+    /// Whether the record cannot be told as it is, and is kept as a dead container.
+    pub const fn is_dead(self) -> bool {
+        matches!(self, Self::Unidentified | Self::Undated)
+    }
+}
+
 /// Sees what happens inside a round. The running engine does not look.
 pub(crate) trait Observer: Send {
     /// A request was answered, or not.
@@ -107,6 +119,11 @@ pub(crate) trait Observer: Send {
 
     /// A record was decided on.
     fn chose(&mut self, _chosen: ChosenRecord) {}
+
+    /// Whether no further partition needs to be asked.
+    fn has_enough(&self) -> bool {
+        false
+    }
 }
 
 /// Looks away.

@@ -162,7 +162,7 @@ pub enum Command {
     Schema,
     /// Make one round of one action, now.
     #[command(
-        after_help = "Examples:\n  rounds poll appointments --dry-run    shows everything and changes nothing\n  rounds poll appointments --dry-run --redact    the same with types for values, to be shared\n  rounds poll appointments              commits what was found; `rounds run` fills and delivers it\n  rounds poll appointments --feed reconcile --dry-run    the same for its reconciling sweep\n\nA dry run of which not every change could be told ends with exit code 65. The output shows patient data, because that is what was asked for. Without --dry-run no `rounds run` may be using the data directory."
+        after_help = "Examples:\n  rounds poll appointments --dry-run    shows everything and changes nothing\n  rounds poll appointments --dry-run --sample 3    whatever is known: three of the records that are there, told as new\n  rounds poll appointments --dry-run --since 24h    all that changed since then, told as new\n  rounds poll appointments --dry-run --record 17    one record: its last known state, or as the EHR shows it\n  rounds poll appointments --dry-run --redact    with types for values, to be shared\n  rounds poll appointments              commits what was found; `rounds run` fills and delivers it\n  rounds poll appointments --feed reconcile --dry-run    the same for its reconciling sweep\n\nA dry run of which not every change could be told ends with exit code 65. The output shows patient data, because that is what was asked for. Without --dry-run no `rounds run` may be using the data directory."
     )]
     Poll(PollArguments),
     /// Show the whole way of changes on this machine: an EHR, Rounds and a receiver on loopback.
@@ -451,6 +451,20 @@ pub struct PollArguments {
     /// Show everything, also the notifications that would be sent, and change nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Ask from this time on, as if nothing were known: an instant, or how long ago.
+    #[arg(long, value_name = "TIME", requires = "dry_run", value_parser = data::when)]
+    pub since: Option<When>,
+    /// Tell of so many of the records that are there, as if nothing were known: one page is asked for.
+    #[arg(long, value_name = "N", requires = "dry_run", value_parser = clap::value_parser!(u16).range(1..))]
+    pub sample: Option<u16>,
+    /// Tell of this record alone, in the last state that is known of it, or as the EHR shows it.
+    #[arg(
+        long,
+        value_name = "ID",
+        requires = "dry_run",
+        conflicts_with = "sample"
+    )]
+    pub record: Option<String>,
     /// Show what the EHR answered whole, as it came.
     #[arg(long)]
     pub raw: bool,

@@ -1,5 +1,6 @@
 //! The store and the EHR of a dry run: the real ones, read only, with what would have been written kept aside.
 
+use super::{Trial, Tried};
 use crate::Ports;
 use crate::observe::Exchange;
 use async_trait::async_trait;
@@ -17,9 +18,19 @@ use rounds_domain::{
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// What a dry run knows of the records that it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// What the store knows.
+    OfTheStore,
+    /// Nothing: every record is new, and no feed was ever asked.
+    Empty,
+}
+
 /// Reads from a real store and writes nowhere.
 pub(super) struct Rehearsal {
     store: Arc<dyn Store>,
+    memory: Memory,
     ehr: Arc<dyn Ehr>,
     clock: Arc<dyn Clock>,
     kept: Mutex<Kept>,
@@ -33,9 +44,10 @@ struct Kept {
 }
 
 impl Rehearsal {
-    pub(super) fn over(ports: &Ports) -> Self {
+    pub(super) fn over(ports: &Ports, memory: Memory) -> Self {
         Self {
             store: Arc::clone(&ports.store),
+            memory,
             ehr: Arc::clone(&ports.ehr),
             clock: Arc::clone(&ports.clock),
             kept: Mutex::default(),
@@ -70,6 +82,22 @@ impl Rehearsal {
             }
         })
         .collect()
+    }
+
+    /// The records that the round would have kept as dead containers: they cannot be told as they are.
+    pub(super) fn dead(&self) -> Vec<Tried> {
+        let kept = self.kept();
+        let dead = (kept.changes.iter()).filter_map(|(change, ..)| match &change.resolution {
+            Resolution::Dead { code, reason } => Some(Tried {
+                record_id: change.record_id.clone(),
+                outcome: Trial::Failed {
+                    code: code.to_string(),
+                    reason: reason.clone(),
+                },
+            }),
+            Resolution::Tell | Resolution::Baseline | Resolution::Presume => None,
+        });
+        dead.collect()
     }
 
     /// Forgets the exchanges so far: those of the pages are known from the round itself.
@@ -120,7 +148,10 @@ impl Store for Rehearsal {
     }
 
     async fn feed_states(&self, feeds: &[FeedKey]) -> Result<Vec<FeedState>, StoreError> {
-        self.store.feed_states(feeds).await
+        match self.memory {
+            Memory::OfTheStore => self.store.feed_states(feeds).await,
+            Memory::Empty => Ok(vec![FeedState::default(); feeds.len()]),
+        }
     }
 
     async fn known_versions(
@@ -128,7 +159,10 @@ impl Store for Rehearsal {
         action: &ActionName,
         records: &[RecordId],
     ) -> Result<Vec<Knowledge>, StoreError> {
-        self.store.known_versions(action, records).await
+        match self.memory {
+            Memory::OfTheStore => self.store.known_versions(action, records).await,
+            Memory::Empty => Ok(vec![Knowledge::Unknown; records.len()]),
+        }
     }
 
     async fn versions_shown(
@@ -136,7 +170,10 @@ impl Store for Rehearsal {
         feed: &FeedKey,
         records: &[RecordId],
     ) -> Result<Vec<Option<Version>>, StoreError> {
-        self.store.versions_shown(feed, records).await
+        match self.memory {
+            Memory::OfTheStore => self.store.versions_shown(feed, records).await,
+            Memory::Empty => Ok(vec![None; records.len()]),
+        }
     }
 
     async fn known_records(
@@ -144,7 +181,10 @@ impl Store for Rehearsal {
         action: &ActionName,
         records: &[RecordId],
     ) -> Result<Vec<Option<Document>>, StoreError> {
-        self.store.known_records(action, records).await
+        match self.memory {
+            Memory::OfTheStore => self.store.known_records(action, records).await,
+            Memory::Empty => Ok(vec![None; records.len()]),
+        }
     }
 
     async fn missed_records(
@@ -155,10 +195,15 @@ impl Store for Rehearsal {
         after: Option<&RecordId>,
         limit: usize,
     ) -> Result<Vec<MissedRecord>, StoreError> {
-        let store = &self.store;
-        store
-            .missed_records(feed, round, missed, after, limit)
-            .await
+        match self.memory {
+            Memory::OfTheStore => {
+                let store = &self.store;
+                store
+                    .missed_records(feed, round, missed, after, limit)
+                    .await
+            }
+            Memory::Empty => Ok(Vec::new()),
+        }
     }
 
     async fn commit_round(&self, commit: RoundCommit) -> Result<CommitReceipt, StoreError> {
@@ -167,7 +212,7 @@ impl Store for Rehearsal {
             .iter()
             .map(|change| change.record_id.clone())
             .collect();
-        let previous = self.store.known_records(&commit.feed.action, &ids).await?;
+        let previous = self.known_records(&commit.feed.action, &ids).await?;
         let mut kept = self.kept();
         kept.committed_at = Some(commit.committed_at);
         let changes = commit.changes.into_iter().zip(previous);

@@ -225,6 +225,7 @@ impl Tour<'_> {
     ) -> Result<Whole, StoreError> {
         let mut waiting = waiting.iter();
         while !self.sum.is_hopeless()
+            && !observer.has_enough()
             && let Some((key, age)) = waiting.next()
         {
             self.begin(key, *age).await?;

@@ -4,7 +4,7 @@ use crate::ehr::{body_of, json_answer, parameter, status};
 use crate::trouble::no_answer;
 use crate::world::{World, feed_key};
 use rounds_domain::ports::Transience;
-use rounds_engine::{PollMode, poll};
+use rounds_engine::{Subject, rehearse};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
@@ -185,10 +185,10 @@ async fn a_dry_run_shows_the_batches_as_they_would_be_asked() {
     let world = World::with(CONFIG);
     ehr(&world, &[], &[], 100);
     let feed = feed_key("visits", "changes");
-    let report = poll(&world.plan, &world.ports, &feed, PollMode::DryRun)
+    let report = rehearse(&world.plan, &world.ports, &feed, Subject::NextRound)
         .await
         .expect("a report");
-    assert_eq!(report.notifications.len(), 100);
+    assert_eq!(report.notifications().count(), 100);
     assert!(report.exchanges.len() < 10, "{}", report.exchanges.len());
 }
 

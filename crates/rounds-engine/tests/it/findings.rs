@@ -7,7 +7,7 @@ use jiff::ToSpan;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use rounds_domain::Finding;
-use rounds_engine::{PollMode, poll};
+use rounds_engine::{Subject, rehearse};
 use serde_json::{Value, json};
 
 /// The findings of the change query, as code and words.
@@ -113,7 +113,7 @@ async fn a_dry_run_says_what_it_found_and_keeps_nothing() {
         json!({ "id": 3, "status": "booked", "patientID": "p", "lastModified": "soon" }),
     ];
     let feed = crate::world::feed_key("appointments", "changes");
-    let report = poll(&world.plan, &world.ports, &feed, PollMode::DryRun).await;
+    let report = rehearse(&world.plan, &world.ports, &feed, Subject::NextRound).await;
     let found_by_poll: Vec<String> = (report.expect("a report").findings.iter())
         .map(|sighting| sighting.code.to_string())
         .collect();
@@ -247,7 +247,7 @@ async fn a_dry_run_says_what_is_never_there_of_what_it_shows() {
     *rows.lock().expect("not poisoned") =
         vec![json!({ "id": 1, "version": 1, "patientID": "p", "lastModified": at })];
     let feed = crate::world::feed_key("appointments", "changes");
-    let report = poll(&world.plan, &world.ports, &feed, PollMode::DryRun).await;
+    let report = rehearse(&world.plan, &world.ports, &feed, Subject::NextRound).await;
     let said: Vec<String> = (report.expect("a report").findings.iter())
         .map(|sighting| format!("{} {}", sighting.code, sighting.message))
         .collect();

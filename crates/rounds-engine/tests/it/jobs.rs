@@ -5,7 +5,7 @@ use crate::world::{World, feed_key};
 use http::Method;
 use jiff::Timestamp;
 use rounds_domain::ports::{Access, EhrRequest};
-use rounds_engine::{PollError, PollMode, poll};
+use rounds_engine::{PollError, Subject, rehearse};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -556,7 +556,7 @@ async fn a_dry_run_starts_no_export() {
     let world = World::with(CONFIG);
     let server = Server::of(&world);
     let feed = feed_key("patients", "changes");
-    let refused = poll(&world.plan, &world.ports, &feed, PollMode::DryRun).await;
+    let refused = rehearse(&world.plan, &world.ports, &feed, Subject::NextRound).await;
     assert!(matches!(refused, Err(PollError::StartsJob(key)) if key == feed));
     assert_eq!(server.with(|held| held.started), 0);
 }

@@ -2,11 +2,8 @@
 
 use crate::world::{World, appointments_with, feed_key};
 use jiff::ToSpan;
-use rounds_domain::ports::Store;
-use rounds_domain::{ActionName, ChangeKind, RoundEnd};
-use rounds_engine::{Choice, PollError, PollMode, TrialOutcome, TrialSubject, poll, try_mapping};
-use rounds_store::{SqliteStore, StoreOptions};
-use std::sync::Arc;
+use rounds_domain::{ChangeKind, RecordId, RoundEnd};
+use rounds_engine::{Choice, PollError, Subject, Trial, Which, poll, rehearse};
 
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_shows_everything_and_changes_nothing() {
@@ -20,7 +17,7 @@ async fn a_dry_run_shows_everything_and_changes_nothing() {
     let (cursor, feed) = (world.cursor().await, world.feed("appointments").await);
 
     let action = feed_key("appointments", "changes");
-    let report = poll(&world.plan, &world.ports, &action, PollMode::DryRun)
+    let report = rehearse(&world.plan, &world.ports, &action, Subject::NextRound)
         .await
         .expect("a report");
     assert_eq!(report.end, RoundEnd::Succeeded);
@@ -40,8 +37,7 @@ async fn a_dry_run_shows_everything_and_changes_nothing() {
         [("1".into(), Choice::Updated), ("2".into(), Choice::Created)]
     );
     let bodies: Vec<String> = report
-        .notifications
-        .iter()
+        .notifications()
         .map(|told| String::from_utf8(told.body.bytes().to_vec()).expect("UTF-8"))
         .collect();
     assert!(
@@ -67,7 +63,7 @@ async fn a_round_for_real_leaves_its_containers_to_the_running_engine() {
     world.run_for(1).await;
     world.clinic.put(1, "p", "booked", world.now());
     let action = feed_key("appointments", "changes");
-    let report = poll(&world.plan, &world.ports, &action, PollMode::Commit)
+    let report = poll(&world.plan, &world.ports, &action)
         .await
         .expect("a report");
     assert_eq!(report.counts.changed, 1);
@@ -80,7 +76,7 @@ async fn a_round_for_real_leaves_its_containers_to_the_running_engine() {
 async fn an_unknown_action_is_said() {
     let world = World::usual();
     let unknown = feed_key("apointments", "changes");
-    let error = poll(&world.plan, &world.ports, &unknown, PollMode::DryRun).await;
+    let error = rehearse(&world.plan, &world.ports, &unknown, Subject::NextRound).await;
     assert!(matches!(error, Err(PollError::UnknownAction(name)) if name == unknown.action));
 }
 
@@ -99,18 +95,16 @@ async fn a_sample_is_one_page_of_what_is_there_told_as_new_and_nothing_is_noted(
     world.run_for(15).await;
     let told_before = world.told();
     world.ehr.asked("/api/appointments");
-    let fresh: Arc<dyn Store> =
-        Arc::new(SqliteStore::in_memory(&StoreOptions::default()).expect("a store"));
-    let name = ActionName::new("appointments");
-    let sample = TrialSubject::Sample(4);
-    let report = try_mapping(&world.plan, &world.ports, fresh, &name, sample)
+    let feed = feed_key("appointments", "changes");
+    let sample = Subject::Shown(None, Which::First(4));
+    let report = rehearse(&world.plan, &world.ports, &feed, sample)
         .await
         .expect("is tried");
     assert_eq!(report.end, RoundEnd::Succeeded);
     assert_eq!(report.tried.len(), 4);
-    assert_eq!((report.beyond, report.passed.len()), (5, 0));
+    assert_eq!((report.beyond, report.passed().count()), (5, 0));
     for tried in &report.tried {
-        let TrialOutcome::Told(notification) = &tried.outcome else {
+        let Trial::Told(notification) = &tried.outcome else {
             panic!("{:?}", tried.outcome);
         };
         assert_eq!(notification.kind, ChangeKind::Created);
@@ -119,4 +113,47 @@ async fn a_sample_is_one_page_of_what_is_there_told_as_new_and_nothing_is_noted(
     assert_eq!(told_before, [""; 0]);
     world.run_for(30).await;
     assert_eq!(world.told(), [""; 0], "nothing came of it");
+}
+
+/// What `--since` and `--record` show, of a feed that starts from now and has seen all of it already.
+#[tokio::test(start_paused = true)]
+async fn what_is_known_is_told_all_the_same_to_whoever_asks_from_when_or_of_which() {
+    let world = World::usual();
+    world.run_for(1).await;
+    for id in 1..4 {
+        world.clinic.put(id, "p", "booked", world.now());
+    }
+    world.run_for(20).await;
+    assert_eq!(world.told().len(), 3);
+    let feed = feed_key("appointments", "changes");
+    let of = async |subject| {
+        let report = rehearse(&world.plan, &world.ports, &feed, subject).await;
+        let told = report.map(|report| {
+            let ids = report.notifications().map(|told| told.record_id.clone());
+            let mut ids: Vec<String> = ids.map(|id| id.expose().to_owned()).collect();
+            ids.sort();
+            (ids, report.records.len(), report.exchanges.len())
+        });
+        told.map_err(|error| error.to_string())
+    };
+    let ids = |ids: &[&str]| -> Vec<String> { ids.iter().map(ToString::to_string).collect() };
+    assert_eq!(of(Subject::NextRound).await.expect("a report").0, ids(&[]));
+
+    let since = world.now() - 1.hours();
+    let all = of(Subject::Shown(Some(since), Which::All)).await;
+    assert_eq!(all.expect("a report").0, ids(&["1", "2", "3"]));
+    let later = world.now() + 1.hours();
+    let none = of(Subject::Shown(Some(later), Which::All)).await;
+    assert_eq!(none.expect("a report").0, ids(&[]));
+
+    // Known: the EHR is asked for what it refers to, and not for the record.
+    let known = of(Subject::Record(RecordId::new("2"))).await;
+    assert_eq!(known, Ok((ids(&["2"]), 0, 1)));
+    // Not known, but there: only it is shown and looked up.
+    world.clinic.put(4, "p", "booked", world.now());
+    let there = of(Subject::Record(RecordId::new("4"))).await;
+    assert_eq!(there, Ok((ids(&["4"]), 1, 2)));
+    let nowhere = of(Subject::Record(RecordId::new("5"))).await;
+    let words = nowhere.expect_err("is nowhere");
+    assert!(words.contains("not among the 4 that"), "{words}");
 }

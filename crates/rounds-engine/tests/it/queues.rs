@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rounds_domain::ports::{EhrError, Transience};
 use rounds_domain::{Code, Cursor, QueueState};
-use rounds_engine::{PollError, PollMode, poll};
+use rounds_engine::{PollError, Subject, rehearse};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -288,7 +288,7 @@ async fn a_dry_run_takes_nothing_from_a_queue() {
     let world = World::with(RECOVERABLE);
     Queue::of(&world).add(10..15);
     let feed = feed_key("queue", "changes");
-    let refused = poll(&world.plan, &world.ports, &feed, PollMode::DryRun).await;
+    let refused = rehearse(&world.plan, &world.ports, &feed, Subject::NextRound).await;
     assert!(matches!(refused, Err(PollError::TakesFromQueue(key)) if key == feed));
     assert_eq!(world.ehr.asked("/api/changed"), 0);
 }

@@ -287,7 +287,7 @@ impl When {
     }
 }
 
-fn when(text: &str) -> Result<When, String> {
+pub(super) fn when(text: &str) -> Result<When, String> {
     if let Ok(at) = text.parse() {
         return Ok(When::At(at));
     }

@@ -1,26 +1,38 @@
 //! `rounds poll`: one round by hand.
 
 mod answer;
+mod parameter;
 mod report;
+mod text;
 
 pub use answer::Answers;
 
 pub(crate) use report::choice;
-pub use report::{ExchangeRow, FailureRow, NotificationRow, PollPage, RecordRow};
+pub use report::{AsOf, ExchangeRow, FailureRow, NotificationRow, PollPage, RecordRow};
 
 use crate::cli::{Common, PollArguments};
 use crate::data::Database;
 use crate::output::Terminal;
-use crate::problem::{STARTS_JOB, TAKES_FROM_QUEUE, UNKNOWN_ACTION, UNKNOWN_ID};
+use crate::problem::{NOT_BY_TIME, STARTS_JOB, TAKES_FROM_QUEUE, UNKNOWN_ACTION, UNKNOWN_ID};
 use crate::wiring::Surroundings;
 use crate::{Ended, Problem, configuration, data, edits};
+use jiff::Timestamp;
 use rounds_domain::plan::Plan;
 use rounds_domain::ports::{Credentials, Store};
-use rounds_domain::{ActionName, FeedKey, FeedName, RoundEnd};
-use rounds_engine::{PollError, PollMode};
+use rounds_domain::{ActionName, FeedKey, FeedName, RecordId, RoundEnd};
+use rounds_engine::{PollError, Subject, Which};
 use rounds_store::{SqliteStore, StoreOptions};
 use std::path::Path;
 use std::sync::Arc;
+
+/// Whether a round by hand is for real.
+#[derive(Debug, Clone)]
+pub enum Mode {
+    /// Cursor, ledger and containers are committed; the containers wait for `rounds run`.
+    Commit,
+    /// Nothing is written, and these records are told.
+    DryRun(Subject),
+}
 
 /// Makes one round of a feed and says everything about it.
 pub async fn poll(
@@ -29,13 +41,17 @@ pub async fn poll(
     store: Arc<dyn Store>,
     credentials: Option<Arc<dyn Credentials>>,
     feed: &FeedKey,
-    mode: PollMode,
+    mode: Mode,
     answers: Answers,
 ) -> Result<PollPage, Problem> {
     let ports = surroundings.ports(plan, store, credentials)?;
-    match rounds_engine::poll(plan, &ports, feed, mode).await {
+    let report = match &mode {
+        Mode::Commit => rounds_engine::poll(plan, &ports, feed).await,
+        Mode::DryRun(subject) => rounds_engine::rehearse(plan, &ports, feed, subject.clone()).await,
+    };
+    match report {
         Ok(report) => {
-            let mut page = PollPage::of(feed, mode, answers, report, surroundings.clock.now());
+            let mut page = PollPage::of(feed, &mode, answers, report, surroundings.clock.now());
             if let Some(parameter) = secret_parameter(plan, feed) {
                 page.hide_parameter(parameter);
             }
@@ -51,11 +67,17 @@ pub(super) fn explained(plan: &Plan, error: PollError) -> Problem {
         PollError::Store(error) => error.into(),
         PollError::UnknownAction(action) => unknown_action(plan, &action),
         PollError::UnknownFeed(feed) => unknown_feed(plan, &feed),
-        PollError::UnknownRecord(_) => Problem::new(
+        PollError::UnknownRecord { .. } => Problem::new(
             UNKNOWN_ID,
             Ended::Usage,
             error.to_string(),
-            "its id is as `rounds notifications list` shows it; without `--record` the EHR is asked",
+            "`rounds poll ACTION --dry-run --sample 10` lists the ids of what is shown; `--since` asks from further back, and all pages",
+        ),
+        PollError::NotByTime(_) => Problem::new(
+            NOT_BY_TIME,
+            Ended::Usage,
+            error.to_string(),
+            "`--sample 10` takes the first records that it shows, whenever they changed",
         ),
         PollError::TakesFromQueue(_) => Problem::new(
             TAKES_FROM_QUEUE,
@@ -90,17 +112,17 @@ pub async fn perform(
     if action.feeds().all(|known| known.name != feed.feed) {
         return Err(unknown_feed(&plan, &feed));
     }
+    let surroundings = Surroundings::real();
     let mode = if options.dry_run {
-        PollMode::DryRun
+        Mode::DryRun(subject(options, surroundings.clock.now()))
     } else {
-        PollMode::Commit
+        Mode::Commit
     };
-    let (store, credentials) = open(&common.data_dir, mode)?;
-    if mode == PollMode::Commit {
+    let (store, credentials) = open(&common.data_dir, &mode)?;
+    if matches!(mode, Mode::Commit) {
         edits::reconcile(&plan, &*store).await?;
     }
     let store = store as Arc<dyn Store>;
-    let surroundings = Surroundings::real();
     let answers = match (options.raw, options.redact) {
         (true, _) => Answers::Raw,
         (_, true) => Answers::Redacted,
@@ -124,6 +146,23 @@ pub async fn perform(
     })
 }
 
+/// Which records a dry run tells of.
+fn subject(options: &PollArguments, now: Timestamp) -> Subject {
+    let since = options.since.map(|since| since.before(now));
+    match (&options.record, options.sample) {
+        (Some(id), _) => {
+            let id = RecordId::new(id.as_str());
+            match since {
+                None => Subject::Record(id),
+                Some(_) => Subject::Shown(since, Which::One(id)),
+            }
+        }
+        (None, Some(most)) => Subject::Shown(since, Which::First(usize::from(most))),
+        (None, None) if since.is_some() => Subject::Shown(since, Which::All),
+        (None, None) => Subject::NextRound,
+    }
+}
+
 /// The query parameter that no URL of the page may show: an EHR may repeat it in its links.
 fn secret_parameter<'p>(plan: &'p Plan, feed: &FeedKey) -> Option<&'p str> {
     let mut actions = plan.actions.iter();
@@ -138,13 +177,13 @@ pub(super) type Opened = (Arc<SqliteStore>, Option<Arc<dyn Credentials>>);
 /// A dry run reads what is there, or does as if it were the first; a real one takes the data directory for itself. A refresh
 /// token that the EHR replaces is kept in a dry run too, or nobody would have a good one any more; where there is no data
 /// directory yet, none is spent.
-fn open(data_directory: &Path, mode: PollMode) -> Result<Opened, Problem> {
+fn open(data_directory: &Path, mode: &Mode) -> Result<Opened, Problem> {
     match mode {
-        PollMode::Commit => {
+        Mode::Commit => {
             let store = Arc::new(SqliteStore::open(data_directory, &StoreOptions::default())?);
             Ok((Arc::clone(&store), Some(store as Arc<dyn Credentials>)))
         }
-        PollMode::DryRun => open_to_look(data_directory),
+        Mode::DryRun(_) => open_to_look(data_directory),
     }
 }
 

@@ -137,8 +137,62 @@ async fn a_dry_run_whose_mapping_fails_does_not_say_that_all_is_well()
     let later = usual.replace("start: 2022-05-10T00:00:00Z", "start: now");
     let folder = Folder::with_configuration(&later);
     let said = rounds(&folder, &["poll", "appointments", "--dry-run"]).await;
-    let words = "nothing would have been told: `rounds map try appointments`";
+    let words = "nothing would have been told: with `--sample 3` it tells";
     assert!(said.stdout.contains(words), "{}", said.whole());
+
+    // An identity that no record has is no good mapping either.
+    let nameless = usual.replace("id: .id", "id: .identifier");
+    let folder = Folder::with_configuration(&nameless);
+    let said = rounds(&folder, &["poll", "appointments", "--dry-run"]).await;
+    assert_eq!(said.code, Some(65), "{}", said.whole());
+    let words = "2 of 2 changes could not be told";
+    assert!(said.stdout.contains(words), "{}", said.whole());
+    ehr.stop().await;
+    Ok(())
+}
+
+/// Whoever writes a mapping does not want to wait for a change, and not for a configuration that starts in the past.
+#[tokio::test]
+async fn a_dry_run_of_a_feed_that_starts_from_now_tells_of_what_is_there()
+-> Result<(), Box<dyn std::error::Error>> {
+    let now: Timestamp = "2022-05-10T10:00:00.25Z".parse()?;
+    let hospital = Hospital::new(1, ManualClock::at(now).clock());
+    for _ in 0..3 {
+        hospital.book_anything();
+    }
+    let ehr = FakeEhr::start(hospital.clone()).await?;
+    let text = configuration(&ehr).replace("start: 2022-05-10T00:00:00Z", "start: now");
+    let folder = Folder::with_configuration(&text);
+    let dry = ["poll", "appointments", "--dry-run"];
+    let told = async |words: &[&str]| {
+        let said = rounds(&folder, &[&dry, words].concat()).await;
+        assert_eq!(said.code, Some(0), "{}", said.whole());
+        said
+    };
+    let ids = |said: &Said| -> Vec<String> {
+        let page = said.json();
+        let told = page["notifications"].as_array().expect("a list");
+        let ids = told
+            .iter()
+            .map(|row| row["record"].as_str().expect("an id"));
+        ids.map(str::to_owned).collect()
+    };
+    let since = ["--since", "2022-05-10T00:00:00Z"];
+    let all = told(&[&since[..], &["--json"]].concat()).await;
+    assert_eq!(ids(&all), ["1", "2", "3"]);
+    let two = told(&[&since[..], &["--sample", "2"]].concat()).await;
+    snapshots(|| insta::assert_snapshot!("two_of_what_is_there", two.whole()));
+    let one = told(&[&since[..], &["--record", "3", "--json"]].concat()).await;
+    assert_eq!(ids(&one), ["3"]);
+    // The hospital's clock stands in 2022, so a page of the last weeks shows nothing, and that is said.
+    let nothing = told(&["--sample", "2"]).await;
+    let words = "the EHR shows no record there; `--since` asks from further back";
+    assert!(nothing.stdout.contains(words), "{}", nothing.whole());
+    let nowhere = rounds(&folder, &[&dry[..], &["--record", "3"]].concat()).await;
+    assert_eq!(nowhere.code, Some(64), "{}", nowhere.whole());
+    assert!(nowhere.stderr.contains("R0703"), "{}", nowhere.whole());
+    let wet = rounds(&folder, &["poll", "appointments", "--sample", "2"]).await;
+    assert_eq!(wet.code, Some(64), "{}", wet.whole());
     ehr.stop().await;
     Ok(())
 }

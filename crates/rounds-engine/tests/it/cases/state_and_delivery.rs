@@ -4,7 +4,7 @@ use crate::ehr::json_answer;
 use crate::faulty_store::{Fault, FaultyStore};
 use crate::world::{APPOINTMENTS, Received, World, feed_key, refused};
 use rounds_domain::{Cursor, RoundEnd};
-use rounds_engine::{PollMode, Ports, poll};
+use rounds_engine::{Ports, poll};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -258,11 +258,11 @@ async fn a_record_that_two_rounds_read_at_once_is_told_once() {
         world.clinic.put(1, "p", "booked", world.now());
         *world.ehr.takes.lock().expect("not poisoned") = Duration::from_secs(2);
         let feed = feed_key("appointments", "changes");
-        let one = poll(&world.plan, &world.ports, &feed, PollMode::Commit);
+        let one = poll(&world.plan, &world.ports, &feed);
         let other = async {
             let wait = Duration::from_millis(apart_milliseconds);
             world.ports.clock.sleep(wait).await;
-            poll(&world.plan, &world.ports, &feed, PollMode::Commit).await
+            poll(&world.plan, &world.ports, &feed).await
         };
         let (one, other) = tokio::join!(one, other);
         for report in [one, other] {
@@ -282,13 +282,13 @@ async fn a_round_that_read_an_older_state_does_not_tell_it_after_a_newer_one() {
     world.clinic.put(1, "p", "older", world.now());
     *world.ehr.takes.lock().expect("not poisoned") = Duration::from_secs(2);
     let feed = feed_key("appointments", "changes");
-    let slow = poll(&world.plan, &world.ports, &feed, PollMode::Commit);
+    let slow = poll(&world.plan, &world.ports, &feed);
     let meanwhile = async {
         // The slow one has its first page and waits for its second.
         world.pass(3).await;
         *world.ehr.takes.lock().expect("not poisoned") = Duration::ZERO;
         world.clinic.put(1, "p", "newer", world.now());
-        poll(&world.plan, &world.ports, &feed, PollMode::Commit).await
+        poll(&world.plan, &world.ports, &feed).await
     };
     let (slow, meanwhile) = tokio::join!(slow, meanwhile);
     for report in [slow, meanwhile] {

@@ -10,9 +10,8 @@ use crate::wiring::Surroundings;
 use crate::{Ended, Problem, configuration};
 use rounds_domain::plan::Action;
 use rounds_domain::ports::{Credentials, Store};
-use rounds_domain::{ActionName, RecordId, RoundEnd, plain};
-use rounds_engine::{TrialOutcome, TrialReport, TrialSubject, Tried};
-use rounds_store::{SqliteStore, StoreOptions};
+use rounds_domain::{ActionName, FeedKey, RecordId, RoundEnd, plain};
+use rounds_engine::{Choice, PollReport, Subject, Trial, Tried, Which};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -72,7 +71,8 @@ pub struct TriedRow {
 }
 
 impl TrialPage {
-    pub(super) fn of(action: &Action, report: TrialReport) -> Self {
+    pub(super) fn of(action: &Action, report: PollReport) -> Self {
+        let passed: Vec<Choice> = report.passed().collect();
         let failure = match report.end {
             RoundEnd::Failed(failure) => Some(format!("{} {}", failure.code, failure.message)),
             RoundEnd::Succeeded | RoundEnd::Unfinished => None,
@@ -88,7 +88,7 @@ impl TrialPage {
             format!("{} {reason}", row.event)
         });
         let beyond = "beyond what `--sample` says".to_owned();
-        let passed = report.passed.into_iter().map(|passed| {
+        let passed = passed.into_iter().map(|passed| {
             let (word, why) = choice(passed);
             format!("{word}: {why}")
         });
@@ -135,7 +135,7 @@ fn row(action: &Action, tried: Tried) -> TriedRow {
         leaves: Vec::new(),
     };
     match tried.outcome {
-        TrialOutcome::Told(notification) => {
+        Trial::Told(notification) => {
             let Leaves { envelope, message } = leaves::of(action, &notification);
             TriedRow {
                 record: record.clone(),
@@ -147,8 +147,8 @@ fn row(action: &Action, tried: Tried) -> TriedRow {
                 leaves: message,
             }
         }
-        TrialOutcome::Silent { code, reason } => untold("silent", code, reason),
-        TrialOutcome::Failed { code, reason } => untold("failed", code, reason),
+        Trial::Silent { code, reason } => untold("silent", code, reason),
+        Trial::Failed { code, reason } => untold("failed", code, reason),
     }
 }
 
@@ -164,16 +164,16 @@ pub(super) async fn perform(
         return Err(unknown_action(&plan, &name));
     };
     let subject = match (&arguments.record, &arguments.file) {
-        (Some(id), _) => TrialSubject::Known(RecordId::new(id.as_str())),
-        (None, Some(file)) => TrialSubject::Given(Box::new(fixtures::read(action, file)?)),
-        (None, None) => TrialSubject::Sample(arguments.sample),
+        (Some(id), _) => Subject::Record(RecordId::new(id.as_str())),
+        (None, Some(file)) => Subject::Given(Box::new(fixtures::read(action, file)?)),
+        (None, None) => Subject::Shown(None, Which::First(arguments.sample)),
     };
     let (store, credentials) = open_to_look(&common.data_dir)?;
     let (store, credentials): (Arc<dyn Store>, Option<Arc<dyn Credentials>>) = (store, credentials);
     let surroundings = Surroundings::real();
     let ports = surroundings.ports(&plan, store, credentials)?;
-    let fresh = Arc::new(SqliteStore::in_memory(&StoreOptions::default())?);
-    let report = rounds_engine::try_mapping(&plan, &ports, fresh, &name, subject).await;
+    let changes = FeedKey::whole(name, action.changes.name.clone());
+    let report = rounds_engine::rehearse(&plan, &ports, &changes, subject).await;
     let page = TrialPage::of(action, report.map_err(|error| explained(&plan, error))?);
     terminal.give(&page)?;
     let (failed, all) = (page.count("failed"), page.records.len());

@@ -1,18 +1,14 @@
 //! What one round did or would have done, as people and programs read it.
 
+use super::Mode;
 use super::answer::{self, Answers};
-use crate::output::{
-    Align, Columns, FindingRow, RawDocument, Report, bytes_in_words, cursor_in_words,
-    duration_in_words, plural,
-};
+use crate::output::{FindingRow, RawDocument, cursor_in_words};
 use jiff::Timestamp;
-use rounds_domain::{Document, FeedKey, Notification, RecordId, RoundCounts, RoundEnd, plain};
-use rounds_engine::{Choice, ChosenRecord, Exchange, PollMode, PollReport};
+use rounds_domain::{Document, FeedKey, Notification, RecordId, RoundCounts, RoundEnd};
+use rounds_engine::{Choice, ChosenRecord, Exchange, PollReport, Subject, Trial, Which};
 use rounds_map::Json;
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::io::{self, Write};
-use std::time::Duration;
 
 /// Everything about one round. Shows patient data, to the person who asked.
 #[derive(Debug, Serialize)]
@@ -23,6 +19,8 @@ pub struct PollPage {
     pub feed: String,
     /// Whether nothing was changed.
     pub dry_run: bool,
+    /// What it was about.
+    pub subject: AsOf,
     /// The cursor before the round, in words.
     pub cursor_before: String,
     /// The cursor after it.
@@ -41,15 +39,52 @@ pub struct PollPage {
     pub failures: Vec<FailureRow>,
     /// Changes that the rules of the action keep silent (dry run only).
     pub silent: Vec<FailureRow>,
+    /// How many more records would be told than `--sample` says (dry run only).
+    pub beyond: usize,
     /// Why the round failed, if it did.
     pub failure: Option<Value>,
     /// How the round ended.
     #[serde(skip)]
     pub end: RoundEnd,
     #[serde(skip)]
-    counted: RoundCounts,
+    pub(super) counted: RoundCounts,
     #[serde(skip)]
-    now: Timestamp,
+    pub(super) now: Timestamp,
+}
+
+/// What a round by hand was about.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AsOf {
+    /// The round that is due next.
+    NextRound,
+    /// Records that are there, as if nothing were known.
+    Shown {
+        /// From when on; None: as far back as one page reaches.
+        since: Option<Timestamp>,
+        /// How many of them; None: all, or the one that was named.
+        sample: Option<usize>,
+    },
+    /// One record.
+    Record,
+}
+
+impl AsOf {
+    pub(super) fn of(mode: &Mode) -> Self {
+        match mode {
+            Mode::Commit | Mode::DryRun(Subject::NextRound) => Self::NextRound,
+            Mode::DryRun(
+                Subject::Shown(_, Which::One(_)) | Subject::Record(_) | Subject::Given(_),
+            ) => Self::Record,
+            Mode::DryRun(Subject::Shown(since, which)) => Self::Shown {
+                since: *since,
+                sample: match which {
+                    Which::First(most) => Some(*most),
+                    Which::All | Which::One(_) => None,
+                },
+            },
+        }
+    }
 }
 
 /// One request.
@@ -117,7 +152,7 @@ pub struct FailureRow {
 impl PollPage {
     pub(super) fn of(
         feed: &FeedKey,
-        mode: PollMode,
+        mode: &Mode,
         answers: Answers,
         report: PollReport,
         now: Timestamp,
@@ -132,7 +167,8 @@ impl PollPage {
             }
             _ => RawDocument::from(document),
         };
-        let shows_answers = mode == PollMode::DryRun || matches!(report.end, RoundEnd::Failed(_));
+        let is_dry = matches!(mode, Mode::DryRun(_));
+        let shows_answers = is_dry || matches!(report.end, RoundEnd::Failed(_));
         let exchange = |exchange: &Exchange| ExchangeRow {
             answer: (shows_answers)
                 .then(|| answer::text(exchange.answer.expose(), answers))
@@ -164,24 +200,34 @@ impl PollPage {
             })),
             RoundEnd::Succeeded | RoundEnd::Unfinished => None,
         };
-        let failed = |(record, code, reason): &(RecordId, String, String)| FailureRow {
-            record: name(record),
-            code: code.clone(),
-            reason: reason.clone(),
-        };
+        let (mut failures, mut silent) = (Vec::new(), Vec::new());
+        for tried in &report.tried {
+            let row = |code: &String, reason: &String| FailureRow {
+                record: name(&tried.record_id),
+                code: code.clone(),
+                reason: reason.clone(),
+            };
+            match &tried.outcome {
+                Trial::Told(_) => {}
+                Trial::Silent { code, reason } => silent.push(row(code, reason)),
+                Trial::Failed { code, reason } => failures.push(row(code, reason)),
+            }
+        }
         Self {
             action: feed.action.to_string(),
             feed: feed.feed.to_string(),
-            dry_run: mode == PollMode::DryRun,
+            dry_run: is_dry,
+            subject: AsOf::of(mode),
             cursor_before: cursor_in_words(report.cursor_before.as_ref()),
             cursor_after: cursor_in_words(report.cursor_after.as_ref()),
             requests: report.exchanges.iter().map(exchange).collect(),
             records: report.records.iter().map(record).collect(),
             counts: counts(&report.counts),
             findings: report.findings.iter().map(FindingRow::from).collect(),
-            notifications: report.notifications.iter().map(notification).collect(),
-            failures: report.failures.iter().map(failed).collect(),
-            silent: report.silent.iter().map(failed).collect(),
+            notifications: report.notifications().map(notification).collect(),
+            failures,
+            silent,
+            beyond: report.beyond,
             failure,
             end: report.end,
             counted: report.counts,
@@ -244,48 +290,6 @@ pub(crate) const fn choice(choice: Choice) -> (&'static str, &'static str) {
     }
 }
 
-impl PollPage {
-    /// Takes the value of a query parameter out of all URLs.
-    pub fn hide_parameter(&mut self, parameter: &str) {
-        for request in &mut self.requests {
-            request.url = without_value(&request.url, parameter);
-            // An EHR may repeat it in its links.
-            let mark = format!("{parameter}=");
-            request.answer = (request.answer.take()).map(|answer| hidden(&answer, &mark));
-        }
-    }
-}
-
-/// `text` with `...` for what stands behind `mark`, up to the end of the value.
-fn hidden(text: &str, mark: &str) -> String {
-    let mut pieces = text.split(mark);
-    let mut shown = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let ends = |sign: char| sign.is_whitespace() || "&\"'<>\\".contains(sign);
-        let rest = piece.find(ends).map_or("", |at| &piece[at..]);
-        shown.push_str(mark);
-        shown.push_str("...");
-        shown.push_str(rest);
-    }
-    shown
-}
-
-/// The URL with `...` for the value of a query parameter. A name may be percent-encoded, so it is compared decoded.
-fn without_value(url: &str, parameter: &str) -> String {
-    let Some((path, query)) = url.split_once('?') else {
-        return url.to_owned();
-    };
-    let is_it = |pair: &str| {
-        let mut parsed = url::form_urlencoded::parse(pair.as_bytes());
-        parsed.next().is_some_and(|(name, _)| name == parameter)
-    };
-    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if is_it(pair) => format!("{name}=..."),
-        _ => pair.to_owned(),
-    });
-    format!("{path}?{}", pairs.collect::<Vec<_>>().join("&"))
-}
-
 impl From<&Exchange> for ExchangeRow {
     fn from(exchange: &Exchange) -> Self {
         Self {
@@ -322,192 +326,6 @@ impl From<&Notification> for NotificationRow {
             kind: notification.kind.as_str(),
             missing: missing.collect(),
             body: RawDocument::from(&notification.body),
-        }
-    }
-}
-
-impl Report for PollPage {
-    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mode = if self.dry_run {
-            "a dry run: nothing is changed and nothing is sent"
-        } else {
-            "for real"
-        };
-        writeln!(out, "One round of {}/{}, {mode}.\n", self.action, self.feed)?;
-        self.write_requests(out)?;
-        self.write_records(out)?;
-        writeln!(out, "Cursor")?;
-        writeln!(out, "  before  {}", self.cursor_before)?;
-        writeln!(out, "  after   {}\n", self.cursor_after)?;
-        if self.dry_run {
-            self.write_notifications(out)?;
-        }
-        for finding in &self.findings {
-            finding.write("Look at", self.now, out)?;
-            writeln!(out)?;
-        }
-        self.write_end(out)
-    }
-}
-
-impl PollPage {
-    fn write_requests(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "Requests")?;
-        for request in &self.requests {
-            let answer = match (request.status, &request.error) {
-                (Some(status), _) => format!(
-                    "{status}, {}",
-                    bytes_in_words(u64::try_from(request.body_bytes).unwrap_or(u64::MAX))
-                ),
-                (None, Some(error)) => error.clone(),
-                (None, None) => "no answer".to_owned(),
-            };
-            let took = duration_in_words(Duration::from_millis(request.took_ms));
-            writeln!(out, "  {} {}", request.method, request.url)?;
-            for line in request.body.iter().flat_map(|body| body.lines()) {
-                writeln!(out, "    > {line}")?;
-            }
-            writeln!(out, "    {answer}, {took}")?;
-            for line in request.answer.iter().flat_map(|text| text.lines()) {
-                writeln!(out, "    < {}", plain(line))?;
-            }
-        }
-        writeln!(out)
-    }
-
-    fn write_records(&self, out: &mut dyn Write) -> io::Result<()> {
-        let counts = &self.counted;
-        writeln!(
-            out,
-            "Records: {} in {}",
-            counts.records,
-            plural(counts.pages, "page")
-        )?;
-        let mut table = Columns::new(&[
-            ("record", Align::Left),
-            ("choice", Align::Left),
-            ("why", Align::Left),
-        ]);
-        for record in &self.records {
-            table.row([
-                record.id.clone().unwrap_or_else(|| "-".to_owned()),
-                record.choice.to_owned(),
-                record.why.to_owned(),
-            ]);
-        }
-        if !self.records.is_empty() {
-            table.write(out, "  ")?;
-        }
-        writeln!(out)
-    }
-
-    fn write_notifications(&self, out: &mut dyn Write) -> io::Result<()> {
-        let count = u64::try_from(self.notifications.len()).unwrap_or(u64::MAX);
-        writeln!(out, "{} would be sent", plural(count, "notification"))?;
-        for notification in &self.notifications {
-            let record = plain(&notification.record);
-            writeln!(
-                out,
-                "  {} for record {record} ({})",
-                notification.event, notification.kind
-            )?;
-            for lookup in &notification.missing {
-                writeln!(out, "  missing: lookup {lookup}")?;
-            }
-            writeln!(out, "  {}", notification.body.indented("  "))?;
-        }
-        for failure in &self.failures {
-            let record = plain(&failure.record);
-            writeln!(
-                out,
-                "  none for record {record}: {} ({})",
-                failure.reason, failure.code
-            )?;
-        }
-        for silent in &self.silent {
-            let record = plain(&silent.record);
-            writeln!(
-                out,
-                "  not told of record {record}: {} ({})",
-                silent.reason, silent.code
-            )?;
-        }
-        writeln!(out)
-    }
-
-    fn write_end(&self, out: &mut dyn Write) -> io::Result<()> {
-        match &self.end {
-            RoundEnd::Failed(failure) => {
-                writeln!(
-                    out,
-                    "The round failed ({}): {}",
-                    failure.code, failure.message
-                )?;
-                if let Some(hint) = &failure.hint {
-                    writeln!(out, "  help: {hint}")?;
-                }
-                Ok(())
-            }
-            RoundEnd::Succeeded | RoundEnd::Unfinished if self.dry_run => {
-                let changes = self.notifications.len() + self.failures.len() + self.silent.len();
-                match self.failures.len() {
-                    0 if changes == 0 => writeln!(
-                        out,
-                        "The round would have gone well, and nothing would have been told: `rounds map try {}` shows what the mapping makes of records.",
-                        self.action
-                    ),
-                    0 => writeln!(out, "The round would have gone well."),
-                    failed => writeln!(
-                        out,
-                        "The EHR would have been asked well, and {failed} of {changes} changes could not be told: why is said above. They would wait and be tried again."
-                    ),
-                }
-            }
-            RoundEnd::Unfinished => writeln!(
-                out,
-                "The EHR's answer is not there yet; the next round goes on from here."
-            ),
-            RoundEnd::Succeeded => writeln!(
-                out,
-                "Committed; {} for `rounds run`.",
-                match self.counted.changed {
-                    1 => "1 container waits".to_owned(),
-                    count => format!("{count} containers wait"),
-                }
-            ),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{hidden, without_value};
-
-    #[test]
-    fn a_secret_in_a_link_of_an_answer_is_hidden() {
-        let text = r#"{"next":"https://a.example/b?key=s3&p=2","again":"?key=s3"}"#;
-        let shown = r#"{"next":"https://a.example/b?key=...&p=2","again":"?key=..."}"#;
-        assert_eq!(hidden(text, "key="), shown);
-    }
-
-    #[test]
-    fn a_secret_parameter_shows_no_value() {
-        for (url, shown) in [
-            ("https://a.example/b", "https://a.example/b"),
-            (
-                "https://a.example/b?x=1&key=s3&y",
-                "https://a.example/b?x=1&key=...&y",
-            ),
-            (
-                "https://a.example/b?k%65y=s3",
-                "https://a.example/b?k%65y=...",
-            ),
-            (
-                "https://a.example/b?monkey=1",
-                "https://a.example/b?monkey=1",
-            ),
-        ] {
-            assert_eq!(without_value(url, "key"), shown);
         }
     }
 }
