@@ -173,6 +173,11 @@ pub enum Command {
     /// Show how every action and destination stands. Works while `rounds run` runs.
     #[command(after_help = "Examples:\n  rounds status\n  rounds status --json")]
     Status,
+    /// Why a record was told, or was not: all that is known of it, in order.
+    #[command(
+        after_help = "Examples:\n  rounds why appointments 17\n  rounds why appointments --key P1001    all that was changed last under this key (`order_by`)\n\nWhere nothing is known, it says what the action asked for, and what would have to be true of a record to be shown. Works while `rounds run` runs, and asks the EHR nothing. What is finished is known until it is removed after `keep`."
+    )]
+    Why(WhyArguments),
     /// What was told.
     #[command(subcommand)]
     Notifications(NotificationsCommand),
@@ -471,6 +476,19 @@ pub struct PollArguments {
     /// Show types instead of values, for a ticket or a colleague: no patient data.
     #[arg(long, conflicts_with = "raw")]
     pub redact: bool,
+}
+
+/// What `why` takes.
+#[derive(Debug, Args)]
+pub struct WhyArguments {
+    /// Which action of the configuration.
+    pub action: String,
+    /// The record's id, as `rounds notifications list` shows it.
+    #[arg(required_unless_present = "key", conflicts_with = "key")]
+    pub record: Option<String>,
+    /// Instead of a record: a key that `notify.order_by` gives, such as a patient.
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
 }
 
 /// What `demo` takes.

@@ -46,6 +46,8 @@ pub const UNKNOWN_DESTINATION: Code = Code::new("R0717");
 pub const UNKNOWN_MODEL: Code = Code::new("R0722");
 /// Records that a mapping cannot make messages of.
 pub const NOT_MAPPED: Code = Code::new("R0723");
+/// An action that has no ordering keys of its own.
+pub const NOT_BY_KEY: Code = Code::new("R0725");
 /// A feed that is not asked by time cannot be asked since one.
 pub const NOT_BY_TIME: Code = Code::new("R0724");
 /// An address cannot be listened on.

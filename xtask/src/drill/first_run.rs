@@ -8,6 +8,8 @@
 //! |---|---|
 //! | `resumed_at_percent` | from where the process asked after the kill: 0 would be the beginning |
 //! | lost, repeated | records without a notification, notifications beyond one for each record |
+//! | `why_known_ms`, `why_unknown_ms` | how long `rounds why` takes of a record in the middle, and of one that there is not; the median of 21 |
+//! | `start_ms` | the same of a command that opens nothing: what the process alone costs |
 //! | `rss_mib_at_tenth`, `rss_mib_peak` | resident memory when a tenth was known, and the most there ever was, in MiB |
 //!
 //! What to mind: nobody is told (`to: []`), because what is measured is the round; deliveries are the kill drill's matter. Memory is what
@@ -35,6 +37,8 @@ const KILLED_AT_PERCENT: u64 = 40;
 const PATIENCE: Duration = Duration::from_mins(30);
 /// Rounds that are watched for repetitions when all is there.
 const ROUNDS_AFTERWARDS: usize = 3;
+/// How often a command is timed; the median counts.
+const COMMANDS: usize = 21;
 /// When the archive's first record changed.
 const FIRST_MOMENT: &str = "2026-01-01T00:00:00Z";
 
@@ -105,6 +109,10 @@ pub(crate) async fn first_run(records: u64) -> Result<()> {
     })
     .await?;
     let after = drill.counts().await?;
+    let middle = (records / 2).to_string();
+    let start = drill.median(&["explain", "R0703"]).await?;
+    let why_known = drill.median(&["why", "records", &middle]).await?;
+    let why_unknown = drill.median(&["why", "records", "no such"]).await?;
     let peak = first_peak.max(memory(&second, "VmHWM")?);
     second.kill().await?;
     archive.stop().await;
@@ -115,11 +123,15 @@ pub(crate) async fn first_run(records: u64) -> Result<()> {
     let repeated = after.notifications.saturating_sub(records);
     give(&format!(
         "drill first-run: records={records} notified={} lost={lost} repeated={repeated} resumed_at_percent={resumed_percent} \
-         rss_mib_at_tenth={} rss_mib_peak={} seconds={}",
+         rss_mib_at_tenth={} rss_mib_peak={} seconds={} \
+         start_ms={} why_known_ms={} why_unknown_ms={}",
         counts.notifications,
         tenth / 1024,
         peak / 1024,
-        took.as_secs()
+        took.as_secs(),
+        start.as_millis(),
+        why_known.as_millis(),
+        why_unknown.as_millis()
     ));
     ensure!(
         lost == 0 && repeated == 0,
@@ -184,6 +196,27 @@ impl FirstRun {
             })
         })
         .await
+    }
+
+    /// How long a command takes beside the running process, from its start to its end.
+    async fn median(&self, words: &[&str]) -> Result<Duration> {
+        let (clock, mut took) = (system_clock(), Vec::new());
+        for _ in 0..COMMANDS {
+            let began = clock();
+            let ended = self
+                .command()
+                .args(words)
+                .stdin(Stdio::null())
+                .kill_on_drop(true)
+                .output()
+                .await
+                .with_context(|| format!("starting rounds {words:?}"))?;
+            took.push(clock().duration_since(began).unsigned_abs());
+            let said = String::from_utf8_lossy(&ended.stderr);
+            ensure!(ended.status.success(), "rounds {words:?} failed: {said}");
+        }
+        took.sort();
+        Ok(took[COMMANDS / 2])
     }
 
     async fn counts(&self) -> Result<Counts> {

@@ -7,6 +7,7 @@ mod clock;
 mod credentials;
 mod destination;
 mod ehr;
+mod history;
 mod operations;
 mod reception;
 mod store;
@@ -19,6 +20,7 @@ pub use ehr::{
     Access, BodyPiece, BodySecret, Ehr, EhrError, EhrRequest, EhrResponse, RequestBody, Transience,
     Turn,
 };
+pub use history::{KeptContainer, KnownState, RecordHistory, Taken, Whereabouts};
 pub use operations::{
     ActionOverview, ContainerDetail, ContainerFilter, ContainerSummary, DeletionDecision,
     DeletionFilter, DeliveryCount, DeliveryDetail, DeliveryFilter, DeliverySummary,

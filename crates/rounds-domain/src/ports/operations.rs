@@ -3,10 +3,11 @@
 //! Apart from [`super::Store`], because these are asked by people (the command line, later a console) and not by the
 //! engine. What they return may be shown to a person who asked for it; nothing of it goes to a log.
 
-use super::{DestinationState, StoreError};
+use super::{DestinationState, RecordHistory, StoreError};
 use crate::{
     ActionName, Attempt, ChangeKind, ContainerId, ContainerState, DeliveryId, DeliveryState,
-    DestinationName, Document, FeedKey, FeedState, Former, Gap, NotificationId, RecordId, Version,
+    DestinationName, Document, FeedKey, FeedState, Former, Gap, NotificationId, OrderingKey,
+    RecordId, Version,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -69,6 +70,22 @@ pub trait Operations: Send + Sync + 'static {
         &self,
         id: &NotificationId,
     ) -> Result<Option<NotificationDetail>, StoreError>;
+
+    /// All that is known of a record: its state in the ledger, and its last containers and notifications, at most `limit` of each.
+    async fn history(
+        &self,
+        action: &ActionName,
+        record: &RecordId,
+        limit: usize,
+    ) -> Result<RecordHistory, StoreError>;
+
+    /// The records of an action that were changed last under a key of the user's own (`order_by`), newest first, at most `limit`.
+    async fn records_of_key(
+        &self,
+        action: &ActionName,
+        key: &OrderingKey,
+        limit: usize,
+    ) -> Result<Vec<RecordId>, StoreError>;
 
     /// Deliveries, oldest first.
     async fn deliveries(

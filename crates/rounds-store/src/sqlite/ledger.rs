@@ -14,7 +14,8 @@ use super::{bodies, feeds};
 use jiff::Timestamp;
 use rounds_domain::plan::Missed;
 use rounds_domain::ports::{
-    DeletionDecision, DeletionFilter, HeldDeletion, KnownRecord, PageRequest,
+    DeletionDecision, DeletionFilter, HeldDeletion, KnownRecord, KnownState, PageRequest, Taken,
+    Whereabouts,
 };
 use rounds_domain::{
     self as domain, ActionName, Document, FeedKey, Knowledge, MissedRecord, Partition, RecordId,
@@ -124,6 +125,7 @@ pub(crate) struct NewEntry<'a> {
     pub(crate) seen_at: At,
     pub(crate) round: u64,
     pub(crate) standing: Standing,
+    pub(crate) taken: Taken,
     pub(crate) absence: Absence,
     pub(crate) partition: Option<&'a Partition>,
 }
@@ -132,11 +134,12 @@ pub(crate) struct NewEntry<'a> {
 pub(crate) fn put(connection: &Connection, entry: &NewEntry<'_>) -> Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO ledger (action, record_id, version, body, seen_at, round, presumed, absence, partition)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+            "INSERT INTO ledger (action, record_id, version, body, seen_at, round, presumed, absence, partition,
+                                 first_seen_at, first_silent, silent)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?5, ?10, ?10)
              ON CONFLICT DO UPDATE SET version = excluded.version, body = excluded.body, seen_at = excluded.seen_at,
                                        round = excluded.round, presumed = excluded.presumed, absence = excluded.absence,
-                                       partition = excluded.partition,
+                                       partition = excluded.partition, silent = excluded.silent,
                                        suspicion = NULL, unseen_at = NULL",
         )?
         .execute(params![
@@ -152,8 +155,55 @@ pub(crate) fn put(connection: &Connection, entry: &NewEntry<'_>) -> Result<()> {
                 Absence::Told => Some("told"),
             },
             entry.partition.map(Partition::expose),
+            entry.taken == Taken::Silently,
         ])?;
     Ok(())
+}
+
+/// What is known of a record, for people.
+pub(crate) fn known(
+    connection: &Connection,
+    action: i64,
+    record: &RecordId,
+) -> Result<Option<KnownState>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT seen_at, presumed, absence, suspicion, unseen_at, partition, first_seen_at, first_silent, silent
+         FROM ledger WHERE action = ?1 AND record_id = ?2",
+    )?;
+    let mut rows = statement.query(params![action, record.expose()])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let taken = |is_silent: Option<bool>| {
+        is_silent.map(|is_silent| {
+            if is_silent {
+                Taken::Silently
+            } else {
+                Taken::ToTell
+            }
+        })
+    };
+    let first_seen_at = row.get::<_, Option<At>>("first_seen_at")?.map(|at| at.0);
+    let absence: Option<String> = row.get("absence")?;
+    let whereabouts = match (absence.as_deref(), suspicion(row)?) {
+        (Some("told"), _) => Whereabouts::Gone,
+        (Some(_), _) => Whereabouts::OutOfSight,
+        (None, Suspicion::Unseen(at)) => Whereabouts::UnseenSince(at),
+        (None, Suspicion::Held) => {
+            Whereabouts::HeldSince(row.get::<_, Option<At>>("unseen_at")?.map(|at| at.0))
+        }
+        (None, Suspicion::Released) => Whereabouts::Released,
+        (None, Suspicion::None) if row.get("presumed")? => Whereabouts::Presumed,
+        (None, Suspicion::None) => Whereabouts::There,
+    };
+    Ok(Some(KnownState {
+        first: first_seen_at.zip(taken(row.get("first_silent")?)),
+        last: (row.get::<_, At>("seen_at")?.0, taken(row.get("silent")?)),
+        whereabouts,
+        partition: row
+            .get::<_, Option<String>>("partition")?
+            .map(Partition::new),
+    }))
 }
 
 /// Some records of an action, as many as `limit`.

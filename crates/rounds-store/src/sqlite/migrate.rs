@@ -69,6 +69,10 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "shown",
         sql: include_str!("../../migrations/0013_shown.sql"),
     },
+    Migration {
+        name: "history",
+        sql: include_str!("../../migrations/0014_history.sql"),
+    },
 ];
 
 /// `Roun` in ASCII: what the header of our databases says that they are (`SQLite`'s `application_id`).

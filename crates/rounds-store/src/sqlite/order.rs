@@ -141,6 +141,18 @@ pub(crate) fn step_back(
     Ok(())
 }
 
+/// The number of the first open row of a key.
+pub(crate) fn first(
+    connection: &Connection,
+    queue: &Queue,
+    scope: i64,
+    key: &str,
+) -> Result<Option<i64>> {
+    let mut statement = connection.prepare_cached(queue.first)?;
+    let first = statement.query_row(params![scope, key], |row| row.get(0));
+    Ok(first.optional()?)
+}
+
 /// Makes the first open row of a key due, if it waits and is the first of its other keys too.
 fn promote(connection: &Connection, queue: &Queue, scope: i64, key: &str) -> Result<()> {
     let first = connection

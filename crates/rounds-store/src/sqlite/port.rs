@@ -12,12 +12,14 @@ use rounds_domain::ports::{
     Claimed, ContainerDetail, ContainerFilter, ContainerSummary, Credential, Credentials,
     DeletionDecision, DeletionFilter, DeliveryCount, DeliveryFilter, DeliverySummary,
     DestinationNote, DestinationState, HeldDeletion, NotificationDetail, NotificationFilter,
-    NotificationSummary, Operations, Overview, PageRequest, Selection, Store, StoreError,
+    NotificationSummary, Operations, Overview, PageRequest, RecordHistory, Selection, Store,
+    StoreError,
 };
 use rounds_domain::{
     ActionName, CommitReceipt, ConnectionName, Container, ContainerId, ContainerSettlement,
     DeliveryId, DeliveryJob, DeliverySettlement, DestinationName, Document, FeedKey, FeedState,
-    InstanceId, Knowledge, MissedRecord, NotificationId, RecordId, RoundCommit, Version,
+    InstanceId, Knowledge, MissedRecord, NotificationId, OrderingKey, RecordId, RoundCommit,
+    Version,
 };
 use rusqlite::Connection;
 use std::time::Duration;
@@ -307,6 +309,34 @@ impl Operations for SqliteStore {
     ) -> Answer<Vec<NotificationSummary>> {
         self.read("listing notifications", move |connection| {
             operations::notifications::list(connection, &filter, page)
+        })
+        .await
+    }
+
+    async fn history(
+        &self,
+        action: &ActionName,
+        record: &RecordId,
+        limit: usize,
+    ) -> Answer<RecordHistory> {
+        let operation = format!("reading the history of a record of `{action}`");
+        let (action, record) = (action.clone(), record.clone());
+        self.read(operation, move |connection| {
+            operations::history::of_record(connection, &action, &record, limit)
+        })
+        .await
+    }
+
+    async fn records_of_key(
+        &self,
+        action: &ActionName,
+        key: &OrderingKey,
+        limit: usize,
+    ) -> Answer<Vec<RecordId>> {
+        let operation = format!("looking for the records of a key of `{action}`");
+        let (action, key) = (action.clone(), key.clone());
+        self.read(operation, move |connection| {
+            operations::history::records_of_key(connection, &action, &key, limit)
         })
         .await
     }

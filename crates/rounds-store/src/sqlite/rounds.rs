@@ -10,6 +10,7 @@ use super::error::Result;
 use super::ledger::{self, Absence, Entry, NewEntry, Standing};
 use super::names::Names;
 use super::{bodies, feeds, order, views};
+use rounds_domain::ports::Taken;
 use rounds_domain::{
     Change, CommitReceipt, ContainerState, Cursor, Partition, Presence, Resolution, RoundCommit,
 };
@@ -221,6 +222,11 @@ fn take(
             standing: match change.resolution {
                 Resolution::Presume => Standing::Presumed,
                 _ => Standing::Known,
+            },
+            taken: if is_silent(&change.resolution) {
+                Taken::Silently
+            } else {
+                Taken::ToTell
             },
             absence: match change.presence {
                 Presence::There => Absence::None,

@@ -17,6 +17,7 @@ pub mod replay;
 pub mod reset;
 pub mod run;
 pub mod status;
+pub mod why;
 
 use crate::cli::{Arguments, Command};
 use crate::output::Terminal;
@@ -37,6 +38,7 @@ pub async fn perform(arguments: Box<Arguments>, terminal: &mut Terminal) -> Resu
         Command::Probe(options) => probe::perform(&common, &options, terminal).await,
         Command::Demo(options) => demo::perform(&options, terminal).await,
         Command::Status => status::perform(&common, terminal).await,
+        Command::Why(arguments) => why::perform(&common, arguments, terminal).await,
         Command::Notifications(command) => notifications::perform(&common, command, terminal).await,
         Command::Destinations(command) => destinations::perform(&common, command, terminal).await,
         Command::Replay(arguments) => replay::perform(&common, arguments, terminal).await,

@@ -264,6 +264,12 @@ impl Report for NotificationList {
             ]);
         }
         table.write(out, "")?;
+        if self.notifications.is_empty() {
+            writeln!(
+                out,
+                "none: `rounds why ACTION RECORD` says why a record was not told"
+            )?;
+        }
         if self.more {
             writeln!(out, "there are more: --offset {}", self.notifications.len())?;
         }

@@ -21,3 +21,4 @@ mod service;
 mod storage;
 mod support;
 mod trouble;
+mod why;

@@ -1,19 +1,19 @@
 //! Containers, for people.
 
 use super::{Conditions, Selectable, for_each, read_reason};
-use crate::sqlite::bodies;
 use crate::sqlite::codec::{At, ContainerWord, KindWord, VersionBytes};
 use crate::sqlite::containers::{self, Standing};
 use crate::sqlite::error::Result;
+use crate::sqlite::{bodies, order};
 use jiff::Timestamp;
 use rounds_domain::ports::{
-    ContainerDetail, ContainerFilter, ContainerSummary, PageRequest, Selection,
+    ContainerDetail, ContainerFilter, ContainerSummary, KeptContainer, PageRequest, Selection,
 };
-use rounds_domain::{ActionName, ContainerId, ContainerState, RecordId};
-use rusqlite::{Connection, Row};
+use rounds_domain::{ActionName, ContainerId, ContainerState, OrderingKey, RecordId};
+use rusqlite::{Connection, Row, params};
 
 const SELECT: &str = "SELECT c.sequence, c.id, a.name AS action_name, c.record_id, c.kind, c.state, c.attempts, c.due_at, \
-     c.reason_code, c.reason, c.detected_at, c.version, c.record_body, c.previous_body \
+     c.reason_code, c.reason, c.detected_at, c.version, c.record_body, c.previous_body, c.ordering_key \
      FROM containers c JOIN actions a ON a.id = c.action";
 
 /// Containers, oldest first.
@@ -24,6 +24,54 @@ pub(crate) fn list(
 ) -> Result<Vec<ContainerSummary>> {
     let words = words(&filter.states);
     conditions(filter, &words)?.page(connection, SELECT, "c.sequence", page, summary)
+}
+
+/// The last containers of a record, newest first.
+pub(crate) fn of_record(
+    connection: &Connection,
+    action: i64,
+    record: &RecordId,
+    limit: i64,
+) -> Result<Vec<KeptContainer>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "{SELECT} WHERE c.action = ?1 AND c.record_id = ?2 ORDER BY c.sequence DESC LIMIT ?3"
+    ))?;
+    let mut rows = statement.query(params![action, record.expose(), limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (summary, sequence) = (summary(row)?, row.get("sequence")?);
+        let behind = match summary.state {
+            ContainerState::Waiting => {
+                let key = OrderingKey::new(row.get::<_, String>("ordering_key")?);
+                before(connection, action, &key, sequence)?
+            }
+            _ => None,
+        };
+        found.push(KeptContainer { summary, behind });
+    }
+    Ok(found)
+}
+
+/// The first open container of one of these keys, if it comes before this one.
+fn before(
+    connection: &Connection,
+    action: i64,
+    key: &OrderingKey,
+    sequence: i64,
+) -> Result<Option<(ContainerId, RecordId)>> {
+    for key in key.keys() {
+        let first = order::first(connection, &order::CONTAINERS, action, key)?;
+        if let Some(first) = first.filter(|first| *first < sequence) {
+            let mut statement = connection
+                .prepare_cached("SELECT id, record_id FROM containers WHERE sequence = ?1")?;
+            let found = statement.query_row([first], |row| {
+                let id = ContainerId::new(row.get::<_, String>(0)?);
+                Ok((id, RecordId::new(row.get::<_, String>(1)?)))
+            })?;
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 /// One container with its record.

@@ -2,6 +2,7 @@
 
 pub(crate) mod containers;
 pub(crate) mod deliveries;
+pub(crate) mod history;
 pub(crate) mod notifications;
 pub(crate) mod overview;
 

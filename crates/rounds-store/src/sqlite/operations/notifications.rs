@@ -10,7 +10,7 @@ use rounds_domain::ports::{
 use rounds_domain::{
     ActionName, ContainerId, DeliveryState, DestinationName, NotificationId, RecordId,
 };
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, params};
 
 const SELECT: &str = "SELECT n.sequence, n.id, a.name AS action_name, n.record_id, n.kind, n.event, n.detected_at, \
      n.created_at, n.container, n.version, n.body, n.changed, n.filtered, n.former \
@@ -51,11 +51,30 @@ pub(crate) fn detail(
 ) -> Result<Option<NotificationDetail>> {
     let mut statement = connection.prepare_cached(&format!("{SELECT} WHERE n.id = ?1"))?;
     let mut rows = statement.query([id.as_str()])?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
+    rows.next()?.map(|row| read(connection, row)).transpose()
+}
+
+/// The last notifications of a record, newest first.
+pub(crate) fn of_record(
+    connection: &Connection,
+    action: i64,
+    record: &RecordId,
+    limit: i64,
+) -> Result<Vec<NotificationDetail>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "{SELECT} WHERE n.action = ?1 AND n.record_id = ?2 ORDER BY n.sequence DESC LIMIT ?3"
+    ))?;
+    let mut rows = statement.query(params![action, record.expose(), limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(connection, row)?);
+    }
+    Ok(found)
+}
+
+fn read(connection: &Connection, row: &Row<'_>) -> Result<NotificationDetail> {
     let sequence = row.get("sequence")?;
-    Ok(Some(NotificationDetail {
+    Ok(NotificationDetail {
         summary: summary(connection, row)?,
         container: ContainerId::new(row.get::<_, String>("container")?),
         version: row.get::<_, VersionBytes>("version")?.0,
@@ -68,7 +87,7 @@ pub(crate) fn detail(
             .collect(),
         body: bodies::load(connection, row.get("body")?)?,
         deliveries: deliveries::of_notification(connection, sequence)?,
-    }))
+    })
 }
 
 fn summary(connection: &Connection, row: &Row<'_>) -> Result<NotificationSummary> {

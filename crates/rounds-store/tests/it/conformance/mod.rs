@@ -6,6 +6,7 @@
 mod containers;
 mod credentials;
 mod deliveries;
+mod history;
 mod operations;
 mod rounds;
 mod sweeps;
@@ -172,6 +173,10 @@ suite! {
         sweeps::what_is_out_of_sight_is_not_missed_until_it_is_shown_again,
         sweeps::what_is_thought_of_a_missed_record_is_kept_until_it_is_shown,
         sweeps::what_sweeps_found_is_added_up,
+        history::a_record_remembers_when_it_came_and_whether_that_was_told,
+        history::what_waits_is_known_with_what_it_waits_for,
+        history::what_was_told_under_a_key_is_found_by_it,
+        history::what_sweeps_think_of_a_record_is_known,
         views::feeds_that_show_two_states_of_a_record_do_not_take_turns,
         views::a_contested_change_leaves_no_view,
         credentials::the_last_secret_of_each_connection_outlives_the_process,

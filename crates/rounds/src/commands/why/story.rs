@@ -1,0 +1,274 @@
+//! What happened to one record, in order.
+
+use crate::output::{attempt_in_words, delivery_state, plural};
+use jiff::Timestamp;
+use rounds_domain::ports::{
+    DeliveryDetail, KeptContainer, KnownState, NotificationDetail, RecordHistory, Taken,
+    Whereabouts,
+};
+use rounds_domain::{ChangeKind, ContainerState, Former, RecordId};
+use serde::Serialize;
+
+/// What happened to a record.
+#[derive(Debug, Serialize)]
+pub struct Story {
+    /// Which.
+    pub record: String,
+    /// Each thing that happened, oldest first.
+    pub events: Vec<Event>,
+    /// Where it stands, in words; none if nothing is known of it.
+    pub now: Option<String>,
+    /// Whether more happened before.
+    pub is_cut: bool,
+}
+
+/// One thing that happened.
+#[derive(Debug, Serialize)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// In one word: `baselined`, `seen`, `noted`, `told`, `waiting`, `due`, `parked`, `dead`, `silent`, `dropped`, `forgotten`.
+    pub what: &'static str,
+    /// In words.
+    pub words: String,
+    /// What belongs to it.
+    pub details: Vec<String>,
+    /// The notification or the container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
+impl Story {
+    pub(super) fn of(record: &RecordId, history: &RecordHistory) -> Self {
+        let mut events: Vec<Event> = Vec::new();
+        events.extend(history.containers.iter().map(of_container));
+        events.extend(history.notifications.iter().map(of_notification));
+        if let Some(known) = &history.known {
+            of_known(known, history.is_cut, &mut events);
+        }
+        events.sort_by_key(|event| event.at);
+        Self {
+            record: record.expose().to_owned(),
+            now: history.known.as_ref().map(standing),
+            events,
+            is_cut: history.is_cut,
+        }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.now.is_none()
+    }
+}
+
+fn event(at: Timestamp, what: &'static str, words: impl Into<String>) -> Event {
+    Event {
+        at,
+        what,
+        words: words.into(),
+        details: Vec::new(),
+        id: None,
+    }
+}
+
+/// What the ledger says beside what containers and notifications say.
+fn of_known(known: &KnownState, is_cut: bool, events: &mut Vec<Event>) {
+    let (seen_at, taken) = known.last;
+    let is_told_of = |at: Timestamp| events.iter().any(|event| event.at == at);
+    let mut noted = Vec::new();
+    match known.first {
+        Some((at, Taken::Silently)) => noted.push(event(
+            at,
+            "baselined",
+            "seen for the first time, and noted in silence: it was there before its changes are told (`start`, or a sweep's first look)",
+        )),
+        Some((at, Taken::ToTell)) if !is_told_of(at) && at != seen_at && !is_cut => {
+            noted.push(forgotten(at, "seen for the first time"));
+        }
+        Some((_, Taken::ToTell)) | None => {}
+    }
+    let is_first = known.first.is_some_and(|(at, _)| at == seen_at);
+    match taken {
+        Some(Taken::Silently) if !is_first => noted.push(event(
+            seen_at,
+            "noted",
+            "its state was noted in silence: the EHR's record was the same by the rules of `version`, or the feed began anew",
+        )),
+        Some(Taken::ToTell) if !is_told_of(seen_at) => {
+            noted.push(forgotten(seen_at, "its known state was found"));
+        }
+        None if !is_told_of(seen_at) => {
+            noted.push(event(seen_at, "noted", "its known state was found"));
+        }
+        _ => {}
+    }
+    events.extend(noted);
+}
+
+fn forgotten(at: Timestamp, words: &str) -> Event {
+    let words =
+        format!("{words} and taken to be told; what became of that was removed after `keep`");
+    event(at, "forgotten", words)
+}
+
+const fn change(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Created => "seen for the first time",
+        ChangeKind::Updated => "changed",
+        ChangeKind::Deleted => "gone",
+    }
+}
+
+/// A change that is no notification.
+fn of_container(kept: &KeptContainer) -> Event {
+    let summary = &kept.summary;
+    let change = change(summary.kind);
+    let reason = summary.reason.as_ref();
+    let why = match reason {
+        Some((code, words)) if !code.is_empty() => format!(" ({code}): {words}"),
+        Some((_, words)) => format!(": {words}"),
+        None => String::new(),
+    };
+    let due = summary
+        .due_at
+        .map(|at| format!("it is tried again at {at}"));
+    let (what, words, details) = match summary.state {
+        ContainerState::Waiting => {
+            let behind = match &kept.behind {
+                Some((id, record)) => format!(
+                    "; waits behind record {} of the same ordering key, container {id}",
+                    record.expose()
+                ),
+                None => "; waits for its turn".to_owned(),
+            };
+            ("waiting", format!("{change}{behind}"), None)
+        }
+        ContainerState::Due => (
+            "due",
+            format!("{change}; on its way: to be looked up and mapped next"),
+            None,
+        ),
+        ContainerState::Parked => (
+            "parked",
+            format!(
+                "{change}; could not be told yet, after {}{why}",
+                plural(u64::from(summary.attempts), "attempt")
+            ),
+            due,
+        ),
+        ContainerState::Dead => (
+            "dead",
+            format!("{change}; given up{why}"),
+            Some(format!(
+                "`rounds containers retry {}` tries it once more",
+                summary.id
+            )),
+        ),
+        ContainerState::Dropped if reason.is_some_and(|(code, _)| !code.is_empty()) => (
+            "silent",
+            format!("{change}; not told, by a rule of the action{why}"),
+            None,
+        ),
+        ContainerState::Dropped => (
+            "dropped",
+            format!("{change}; dropped by a person{why}"),
+            None,
+        ),
+    };
+    Event {
+        details: details.into_iter().collect(),
+        id: Some(summary.id.to_string()),
+        ..event(summary.detected_at, what, words)
+    }
+}
+
+fn of_notification(detail: &NotificationDetail) -> Event {
+    let summary = &detail.summary;
+    let change = change(summary.kind);
+    let mut details = Vec::new();
+    if detail.former == Former::Unknown {
+        details.push("its state before was not seen".to_owned());
+    }
+    for gap in &detail.gaps {
+        details.push(format!(
+            "lookup {} found nothing: the EHR answered {}",
+            gap.lookup, gap.status
+        ));
+    }
+    if summary.created_at > summary.detected_at {
+        details.push(format!("looked up and mapped at {}", summary.created_at));
+    }
+    for name in &detail.filtered {
+        details.push(format!(
+            "not to {name}: its subscription (`only`, `filter`) does not want it"
+        ));
+    }
+    if detail.deliveries.is_empty() {
+        details.push("to nobody".to_owned());
+    }
+    for delivery in &detail.deliveries {
+        of_delivery(delivery, &mut details);
+    }
+    Event {
+        details,
+        id: Some(summary.id.to_string()),
+        ..event(
+            summary.detected_at,
+            "told",
+            format!("{change}; told as {}", summary.event),
+        )
+    }
+}
+
+fn of_delivery(delivery: &DeliveryDetail, details: &mut Vec<String>) {
+    let summary = &delivery.summary;
+    let state = delivery_state(summary.state);
+    let next = match summary.due_at {
+        Some(at) => format!(", tried at {at}"),
+        None => String::new(),
+    };
+    details.push(format!("to {}: {state}{next}", summary.id.destination));
+    for attempt in &delivery.attempts {
+        details.push(format!(
+            "  {}  {}",
+            attempt.started_at,
+            attempt_in_words(attempt)
+        ));
+    }
+    if let Some((_, words)) = summary
+        .reason
+        .as_ref()
+        .filter(|_| delivery.attempts.is_empty())
+    {
+        details.push(format!("  {words}"));
+    }
+}
+
+/// Where it stands.
+fn standing(known: &KnownState) -> String {
+    let seen_at = known.last.0;
+    let partition = match &known.partition {
+        Some(partition) => format!(", by partition {}", partition.expose()),
+        None => String::new(),
+    };
+    let known = match known.whereabouts {
+        Whereabouts::There => "a further change of it is told".to_owned(),
+        Whereabouts::Presumed => {
+            "so far only a sweep has seen it; it is told when the change query shows it".to_owned()
+        }
+        Whereabouts::Gone => "it was told that it is gone".to_owned(),
+        Whereabouts::OutOfSight => "sweeps do not look where it is now".to_owned(),
+        Whereabouts::UnseenSince(at) => format!(
+            "the sweep of {at} did not show it; if the next one does not either, it is told as gone"
+        ),
+        Whereabouts::HeldSince(at) => {
+            let since = at.map_or_else(String::new, |at| format!(" since {at}"));
+            format!(
+                "sweeps have not shown it{since}, with too many others to be told: `rounds deletions list`"
+            )
+        }
+        Whereabouts::Released => {
+            "a person released its deletion: the next sweep that misses it tells it".to_owned()
+        }
+    };
+    format!("its state of {seen_at} is known{partition}; {known}")
+}
