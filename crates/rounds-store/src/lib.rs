@@ -32,4 +32,4 @@
 
 pub mod sqlite;
 
-pub use sqlite::{SqliteStore, StoreOptions};
+pub use sqlite::{Holder, SqliteStore, StoreOptions};

@@ -147,7 +147,7 @@ impl Color {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make rounds until SIGTERM or Ctrl-C, then finish what is under way.
+    /// Make rounds until SIGTERM, SIGHUP or Ctrl-C, then finish what is under way.
     #[command(
         after_help = "Examples:\n  rounds run\n  rounds run --config hospital/ --data-dir /var/lib/rounds --log-format json"
     )]
@@ -171,7 +171,9 @@ pub enum Command {
     )]
     Demo(DemoArguments),
     /// Show how every action and destination stands. Works while `rounds run` runs.
-    #[command(after_help = "Examples:\n  rounds status\n  rounds status --json")]
+    #[command(
+        after_help = "Examples:\n  rounds status\n  rounds status --json\n\nExit code 0: all is well; 3: something is failing, held, paused or given up, with since when and why; 4: no `rounds run` is at work on the data directory."
+    )]
     Status,
     /// Why a record was told, or was not: all that is known of it, in order.
     #[command(
@@ -437,7 +439,7 @@ pub enum AlgorithmArgument {
 /// What `run` takes.
 #[derive(Debug, Args)]
 pub struct RunArguments {
-    /// How long work that is under way may take to finish after SIGTERM or Ctrl-C. A second signal ends it at once.
+    /// How long work that is under way may take to finish after SIGTERM, SIGHUP or Ctrl-C. A second signal ends it at once.
     #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = duration)]
     pub drain_for: Duration,
     /// How large the database may become. For tests of a full disk, and not promised to stay.

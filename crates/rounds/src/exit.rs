@@ -13,6 +13,10 @@ pub enum Ended {
     Failed = 1,
     /// It ran, and what it looked at is not as it should be: the demo lost something, the drain was cut short.
     NotAsItShould = 2,
+    /// `status`: something is failing.
+    Failing = 3,
+    /// `status`: nothing runs.
+    NothingRuns = 4,
     /// The command line makes no sense, or names what there is not.
     Usage = 64,
     /// The configuration or the database cannot be used.
@@ -27,10 +31,12 @@ pub enum Ended {
 
 impl Ended {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Fine,
         Self::Failed,
         Self::NotAsItShould,
+        Self::Failing,
+        Self::NothingRuns,
         Self::Usage,
         Self::BadData,
         Self::Unavailable,
@@ -51,6 +57,8 @@ impl Ended {
             Self::NotAsItShould => {
                 "the demo lost, repeated or reordered a change, or `run` could not finish in time"
             }
+            Self::Failing => "`status` found something failing, held, paused or given up",
+            Self::NothingRuns => "`status` found no `run` at work on the data directory",
             Self::Usage => "the command line makes no sense, or names what there is not",
             Self::BadData => "the configuration or the database cannot be used",
             Self::Unavailable => "the EHR did not do its part in a round made by `poll`",

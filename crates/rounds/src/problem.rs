@@ -48,6 +48,8 @@ pub const UNKNOWN_MODEL: Code = Code::new("R0722");
 pub const NOT_MAPPED: Code = Code::new("R0723");
 /// An action that has no ordering keys of its own.
 pub const NOT_BY_KEY: Code = Code::new("R0725");
+/// A command that changes things found nothing that it can change.
+pub const NOTHING_CHANGED: Code = Code::new("R0726");
 /// A feed that is not asked by time cannot be asked since one.
 pub const NOT_BY_TIME: Code = Code::new("R0724");
 /// An address cannot be listened on.

@@ -7,11 +7,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// x86 and ARM, of macOS and of the BSDs.
 const FILE_SIZE_LIMIT: i32 = 25;
 
-/// SIGTERM and SIGINT (Ctrl-C), heard from the moment that this is made.
+/// SIGTERM, SIGINT (Ctrl-C) and SIGHUP (the terminal went away, or a service manager wants a restart), heard from the moment that this is
+/// made.
 #[derive(Debug)]
 pub struct Stopping {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
     /// Never asked. A listener is what keeps the signal from ending the process with a core dump: the write fails with an error
     /// instead, which the store tells like any other, and Rounds goes on when the limit is raised.
     _file_size_limit: Signal,
@@ -26,6 +28,7 @@ impl Stopping {
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
             _file_size_limit: listen(SignalKind::from_raw(FILE_SIZE_LIMIT))?,
         })
     }
@@ -35,6 +38,7 @@ impl Stopping {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
+            _ = self.hangup.recv() => "SIGHUP",
         }
     }
 }

@@ -25,7 +25,7 @@ pub use operations::{
     ActionOverview, ContainerDetail, ContainerFilter, ContainerSummary, DeletionDecision,
     DeletionFilter, DeliveryCount, DeliveryDetail, DeliveryFilter, DeliverySummary,
     DestinationOverview, HeldDeletion, NotificationDetail, NotificationFilter, NotificationSummary,
-    Operations, Overview, PageRequest, Selection,
+    Oldest, Operations, Overview, PageRequest, Selection,
 };
 pub use reception::{NotTaken, Receipt, Reception};
 pub use store::{

@@ -260,8 +260,12 @@ pub struct ActionOverview {
     pub containers_open: u64,
     /// Containers parked.
     pub containers_parked: u64,
+    /// The one of them that was found first.
+    pub oldest_parked: Option<Oldest>,
     /// Containers dead.
     pub containers_dead: u64,
+    /// The one of them that was found first.
+    pub oldest_dead: Option<Oldest>,
     /// Notifications kept.
     pub notifications: u64,
 }
@@ -277,10 +281,25 @@ pub struct DestinationOverview {
     pub owed: u64,
     /// When the oldest owed one was found at the EHR.
     pub oldest_owed_at: Option<Timestamp>,
+    /// Of those, how many an attempt has failed of.
+    pub failing: u64,
+    /// The one of them that was found first.
+    pub oldest_failing: Option<Oldest>,
     /// Deliveries taken by the receiver and still kept.
     pub delivered: u64,
     /// Deliveries given up.
     pub dead: u64,
+    /// The one of them that was found first.
+    pub oldest_dead: Option<Oldest>,
+}
+
+/// The oldest of several that do not go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Oldest {
+    /// When its change was found.
+    pub found_at: Timestamp,
+    /// The stable code and the words of why it does not go on.
+    pub reason: Option<(String, String)>,
 }
 
 /// One container in a list.

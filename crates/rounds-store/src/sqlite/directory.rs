@@ -4,13 +4,16 @@
 //! content, the process id, is only there for the message.
 
 use super::error::{Result, Trouble};
+use jiff::Timestamp;
 use rounds_domain::ports::StoreErrorKind;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 const DATABASE: &str = "rounds.db";
 const LOCK: &str = "rounds.lock";
+/// How often the lock is tried while somebody looks whether it is taken.
+const PATIENCE: usize = 100_000;
 
 /// Where the database of a data directory is.
 pub(crate) fn database_path(directory: &Path) -> PathBuf {
@@ -43,7 +46,17 @@ impl DirectoryLock {
     /// Takes it, or says who has it.
     pub(crate) fn take(directory: &Path) -> Result<Self> {
         let mut file = private_file(&directory.join(LOCK))?;
-        match file.try_lock() {
+        let mut taken = file.try_lock();
+        // Whoever only looks whether somebody has it holds a shared lock, for a moment.
+        for _ in 0..PATIENCE {
+            if !matches!(taken, Err(TryLockError::WouldBlock)) || file.try_lock_shared().is_err() {
+                break;
+            }
+            file.unlock()?;
+            std::thread::yield_now();
+            taken = file.try_lock();
+        }
+        match taken {
             Ok(()) => {
                 file.set_len(0)?;
                 file.rewind()?;
@@ -63,15 +76,51 @@ impl DirectoryLock {
     }
 }
 
+/// Who has a data directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// Its process id, in its own namespace.
+    pub process: Option<u32>,
+    /// Since when.
+    pub since: Option<Timestamp>,
+}
+
+impl Holder {
+    /// Looks who has it; None if nobody does.
+    ///
+    /// # Errors
+    ///
+    /// When the directory cannot be looked into.
+    pub fn of(directory: &Path) -> std::io::Result<Option<Self>> {
+        let mut file = match File::open(directory.join(LOCK)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+            Err(TryLockError::WouldBlock) => {
+                // It writes into the file when it takes the lock, and never again.
+                let written = file.metadata().and_then(|about| about.modified()).ok();
+                Ok(Some(Self {
+                    process: process_of(&mut file),
+                    since: written.and_then(|at| Timestamp::try_from(at).ok()),
+                }))
+            }
+        }
+    }
+}
+
 /// ` (pid 123)`, or nothing if that cannot be read.
 fn holder(file: &mut File) -> String {
+    process_of(file).map_or_else(String::new, |process| format!(" (pid {process})"))
+}
+
+fn process_of(file: &mut File) -> Option<u32> {
     let mut text = String::new();
-    match file.take(20).read_to_string(&mut text) {
-        Ok(_) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            format!(" (pid {text})")
-        }
-        _ => String::new(),
-    }
+    file.take(20).read_to_string(&mut text).ok()?;
+    text.parse().ok()
 }
 
 fn private_file(path: &Path) -> Result<File> {

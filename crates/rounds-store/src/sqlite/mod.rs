@@ -48,6 +48,7 @@ mod upkeep;
 mod views;
 
 use directory::DirectoryLock;
+pub use directory::Holder;
 use error::{Result, Trouble};
 use executor::{Executor, Threads};
 use rounds_domain::InstanceId;

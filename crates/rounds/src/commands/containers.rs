@@ -1,5 +1,6 @@
 //! `rounds containers`: changes on their way to becoming notifications.
 
+use super::untouched::Meant;
 use crate::cli::{
     Common, ContainerFilterArguments, ContainerSelection, ContainerStateArgument,
     ContainersCommand, ListPage,
@@ -11,7 +12,7 @@ use crate::wiring::Surroundings;
 use crate::{Ended, Problem, data};
 use jiff::Timestamp;
 use rounds_domain::ports::{
-    ContainerDetail, ContainerFilter, ContainerSummary, Operations, Selection,
+    ContainerDetail, ContainerFilter, ContainerSummary, Operations, PageRequest, Selection,
 };
 use rounds_domain::{ActionName, ContainerId, ContainerState, RecordId, plain};
 use serde::Serialize;
@@ -130,7 +131,14 @@ pub async fn perform(
         ContainersCommand::Show { id } => terminal.give(&show(&store, &id).await?)?,
         ContainersCommand::Retry(selection) => {
             let selection = select(&store, selection).await?;
+            let before = states(&store, &selection).await?;
             let count = store.retry_containers(selection, now).await?;
+            let meant = Meant {
+                done: "retried",
+                what,
+                hint: "what is parked or dead can be retried; what is due is tried by itself, and what waits is behind another: `rounds why ACTION RECORD` says which",
+            };
+            meant.changed(count, before.into_iter())?;
             terminal.give(&Changed {
                 done: "retried",
                 count,
@@ -139,7 +147,14 @@ pub async fn perform(
         }
         ContainersCommand::Drop { selection, reason } => {
             let selection = select(&store, selection).await?;
+            let before = states(&store, &selection).await?;
             let count = store.drop_containers(selection, reason, now).await?;
+            let meant = Meant {
+                done: "dropped",
+                what,
+                hint: "it was dropped before",
+            };
+            meant.changed(count, before.into_iter())?;
             terminal.give(&Changed {
                 done: "dropped",
                 count,
@@ -148,6 +163,35 @@ pub async fn perform(
         }
     }
     Ok(Ended::Fine)
+}
+
+/// Where those stand that are selected, at most so many as tell why nothing can be done.
+async fn states(
+    operations: &dyn Operations,
+    selection: &Selection<ContainerId, ContainerFilter>,
+) -> Result<Vec<(&'static str, u64)>, Problem> {
+    const ENOUGH: PageRequest = PageRequest {
+        offset: 0,
+        limit: 1_000,
+    };
+    let mut states = Vec::new();
+    match selection {
+        Selection::Matching(filter) => {
+            let found = operations.containers(filter.clone(), ENOUGH).await?;
+            states.extend(
+                found
+                    .iter()
+                    .map(|summary| (container_state(summary.state), 1)),
+            );
+        }
+        Selection::These(ids) => {
+            for id in ids {
+                let found = operations.container(id).await?;
+                states.extend(found.map(|found| (container_state(found.summary.state), 1)));
+            }
+        }
+    }
+    Ok(states)
 }
 
 fn unknown(id: &str) -> Problem {

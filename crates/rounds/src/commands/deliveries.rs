@@ -1,15 +1,18 @@
 //! `rounds deliveries`: what is owed to destinations, was refused or was given up.
 
+use super::untouched::{Meant, counted};
 use crate::cli::{
     Common, DeliveriesCommand, DeliveryFilterArguments, DeliverySelection, DeliveryStateArgument,
     ListPage,
 };
-use crate::output::{Align, Columns, Report, Terminal, delivery_state, plural};
+use crate::output::{Align, Columns, Report, Terminal, delivery_state};
 use crate::problem::{NOTHING_SELECTED, UNKNOWN_ID};
 use crate::wiring::Surroundings;
 use crate::{Ended, Problem, data};
 use jiff::Timestamp;
-use rounds_domain::ports::{DeliveryFilter, DeliverySummary, Operations, PageRequest, Selection};
+use rounds_domain::ports::{
+    DeliveryCount, DeliveryFilter, DeliverySummary, Operations, PageRequest, Selection,
+};
 use rounds_domain::{
     ActionName, DeliveryId, DeliveryState, DestinationName, NotificationId, RecordId,
 };
@@ -148,7 +151,14 @@ pub async fn perform(
         }
         DeliveriesCommand::Retry(selection) => {
             let selection = select(&store, selection, now).await?;
+            let before = count_by_state(&store, &selection).await?;
             let count = store.retry_deliveries(selection, now).await?;
+            let meant = Meant {
+                done: "retried",
+                what,
+                hint: "what is due or dead can be retried; what waits is sent after the one before it, and `rounds replay` sends what is finished once more",
+            };
+            meant.changed(count, states(&before))?;
             terminal.give(&Changed {
                 done: "retried",
                 count,
@@ -157,7 +167,14 @@ pub async fn perform(
         }
         DeliveriesCommand::Drop { selection, reason } => {
             let selection = select(&store, selection, now).await?;
+            let before = count_by_state(&store, &selection).await?;
             let count = store.drop_deliveries(selection, reason, now).await?;
+            let meant = Meant {
+                done: "dropped",
+                what,
+                hint: "what is delivered cannot be called back; what waits, is due or was given up can be dropped",
+            };
+            meant.changed(count, states(&before))?;
             terminal.give(&Changed {
                 done: "dropped",
                 count,
@@ -166,6 +183,35 @@ pub async fn perform(
         }
     }
     Ok(Ended::Fine)
+}
+
+/// How many of what is selected stand where, by destination.
+pub(super) async fn count_by_state(
+    operations: &dyn Operations,
+    selection: &Selection<DeliveryId, DeliveryFilter>,
+) -> Result<Vec<DeliveryCount>, Problem> {
+    let ids = match selection {
+        Selection::Matching(filter) => {
+            return Ok(operations.count_deliveries(filter.clone()).await?);
+        }
+        Selection::These(ids) => ids,
+    };
+    let mut counted = Vec::new();
+    for id in ids {
+        let one = DeliveryFilter {
+            destination: Some(id.destination.clone()),
+            notification: Some(id.notification.clone()),
+            ..DeliveryFilter::default()
+        };
+        counted.extend(operations.count_deliveries(one).await?);
+    }
+    Ok(counted)
+}
+
+fn states(counted: &[DeliveryCount]) -> impl Iterator<Item = (&'static str, u64)> {
+    counted
+        .iter()
+        .map(|counted| (delivery_state(counted.state), counted.count))
 }
 
 fn filter(arguments: DeliveryFilterArguments, now: Timestamp) -> DeliveryFilter {
@@ -241,11 +287,12 @@ impl Report for DeliveryList {
 
 impl Report for Changed {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let what = match (self.what, self.count) {
-            ("delivery", 1) => "1 delivery".to_owned(),
-            ("delivery", count) => format!("{count} deliveries"),
-            (word, count) => plural(count, word),
+        let what = counted(self.what, self.count);
+        let why = if self.count == 0 {
+            ": none matches"
+        } else {
+            ""
         };
-        writeln!(out, "{what} {}", self.done)
+        writeln!(out, "{what} {}{why}", self.done)
     }
 }

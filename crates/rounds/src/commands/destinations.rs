@@ -1,5 +1,6 @@
 //! `rounds destinations`: how the endpoints stand, holding and releasing them, and a test that goes the way of notifications.
 
+use super::oldest::{OldestRow, are};
 use crate::cli::{Common, DestinationsCommand};
 use crate::output::{Ago, Align, Columns, Report, Terminal, attempt_in_words, duration_in_words};
 use crate::problem::UNKNOWN_DESTINATION;
@@ -33,10 +34,16 @@ pub struct DestinationStatus {
     pub owed: u64,
     /// When the change of the oldest of them was found.
     pub oldest_owed_at: Option<Timestamp>,
+    /// Of those that are owed, how many an attempt has failed of.
+    pub failing: u64,
+    /// Why the oldest of them fails.
+    pub oldest_failing: Option<OldestRow>,
     /// Deliveries that were taken and are still kept.
     pub delivered: u64,
     /// Deliveries given up.
     pub dead: u64,
+    /// Why the oldest of them was given up.
+    pub oldest_dead: Option<OldestRow>,
     /// Since when and why nothing is sent.
     pub paused: Option<Paused>,
     /// Since when and why only one delivery at a time is tried.
@@ -104,8 +111,15 @@ impl DestinationStatus {
             (Some(paused), _) if paused.code == DestinationState::HELD.as_str() => "held",
             (Some(_), _) => "paused",
             (None, Some(_)) => "breaker open",
+            (None, None) if self.failing > 0 => "failing",
+            (None, None) if self.dead > 0 => "gave up some",
             (None, None) => "served",
         }
+    }
+
+    /// Whether all that is owed to it goes on, and nothing was given up.
+    pub(super) fn is_well(&self) -> bool {
+        self.state() == "served"
     }
 
     /// What is wrong with it and what can be done.
@@ -144,11 +158,20 @@ impl DestinationStatus {
                 breaker.reason
             )?;
         }
-        if self.dead > 0 {
+        if let Some(oldest) = &self.oldest_failing {
             writeln!(
                 out,
-                "\n{name}: {} given up: rounds deliveries list --destination {name} --state dead",
-                self.dead
+                "\n{name}: failing: {} tried again, the oldest {}\n  help: rounds deliveries list --destination {name} --state due",
+                are(self.failing),
+                oldest.in_words(now)
+            )?;
+        }
+        if let Some(oldest) = &self.oldest_dead {
+            writeln!(
+                out,
+                "\n{name}: {} given up, the oldest {}\n  help: rounds deliveries list --destination {name} --state dead",
+                are(self.dead),
+                oldest.in_words(now)
             )?;
         }
         Ok(())
@@ -173,8 +196,11 @@ impl From<DestinationOverview> for DestinationStatus {
             destination: overview.destination.to_string(),
             owed: overview.owed,
             oldest_owed_at: overview.oldest_owed_at,
+            failing: overview.failing,
+            oldest_failing: overview.oldest_failing.map(OldestRow::from),
             delivered: overview.delivered,
             dead: overview.dead,
+            oldest_dead: overview.oldest_dead.map(OldestRow::from),
             paused,
             breaker,
         }

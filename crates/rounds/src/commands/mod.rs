@@ -11,12 +11,14 @@ pub mod keys;
 pub mod map;
 pub mod models;
 pub mod notifications;
+pub mod oldest;
 pub mod poll;
 pub mod probe;
 pub mod replay;
 pub mod reset;
 pub mod run;
 pub mod status;
+mod untouched;
 pub mod why;
 
 use crate::cli::{Arguments, Command};

@@ -1,12 +1,12 @@
 //! `rounds replay`: what was told is told once more, because a receiver lost it.
 
-use super::deliveries::select;
+use super::deliveries::{count_by_state, select};
 use crate::cli::{Common, ReplayArguments};
 use crate::output::{Align, Columns, Report, Terminal, delivery_state, duration_in_words};
 use crate::wiring::Surroundings;
 use crate::{Ended, Problem, data};
 use rounds_domain::DeliveryState;
-use rounds_domain::ports::{DeliveryCount, Operations, Selection};
+use rounds_domain::ports::{Operations, Selection};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -75,21 +75,7 @@ async fn count(
             DeliveryState::Delivered | DeliveryState::Dead | DeliveryState::Dropped
         )
     };
-    let counted = match selection {
-        Selection::Matching(filter) => operations.count_deliveries(filter.clone()).await?,
-        Selection::These(ids) => {
-            let mut counted: Vec<DeliveryCount> = Vec::new();
-            for id in ids {
-                let one = rounds_domain::ports::DeliveryFilter {
-                    destination: Some(id.destination.clone()),
-                    notification: Some(id.notification.clone()),
-                    ..Default::default()
-                };
-                counted.extend(operations.count_deliveries(one).await?);
-            }
-            counted
-        }
-    };
+    let counted = count_by_state(operations, selection).await?;
     let of: Vec<Counted> = counted
         .into_iter()
         .filter(|counted| is_finished(counted.state))

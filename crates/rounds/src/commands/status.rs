@@ -1,14 +1,16 @@
 //! `rounds status`: how everything stands, as the store tells it.
 
 use super::destinations::{DestinationStatus, write_table};
+use super::oldest::{OldestRow, are};
 use crate::cli::Common;
 use crate::output::{
-    Ago, Align, Columns, FindingRow, Report, Terminal, cursor_in_words, duration_in_words,
+    Ago, Align, Columns, FindingRow, Report, Terminal, cursor_in_words, duration_in_words, plural,
 };
 use crate::wiring::Surroundings;
 use crate::{Ended, Problem, data};
 use jiff::Timestamp;
-use rounds_domain::ports::{ActionOverview, Operations};
+use rounds_domain::ports::{ActionOverview, Operations, StoreError, StoreErrorKind};
+use rounds_store::Holder;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -18,10 +20,35 @@ use std::time::Duration;
 pub struct Status {
     /// When it was looked.
     pub now: Timestamp,
+    /// All of it in one word.
+    pub health: Health,
+    /// The process that has the data directory; none if nobody makes rounds.
+    pub running: Option<Running>,
     /// Each action that was ever run.
     pub actions: Vec<ActionStatus>,
     /// Each destination to which anything was ever owed.
     pub destinations: Vec<DestinationStatus>,
+}
+
+/// How it stands, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// All goes on.
+    Well,
+    /// Something does not go on by itself, or not now.
+    Failing,
+    /// Nobody makes rounds.
+    NothingRuns,
+}
+
+/// The process that has the data directory.
+#[derive(Debug, Serialize)]
+pub struct Running {
+    /// Its id.
+    pub process: Option<u32>,
+    /// When it took the directory.
+    pub since: Option<Timestamp>,
 }
 
 /// How one action stands.
@@ -37,8 +64,12 @@ pub struct ActionStatus {
     pub containers_open: u64,
     /// Containers waiting for their own retry.
     pub containers_parked: u64,
+    /// Why the oldest of them waits.
+    pub oldest_parked: Option<OldestRow>,
     /// Containers given up.
     pub containers_dead: u64,
+    /// Why the oldest of them was given up.
+    pub oldest_dead: Option<OldestRow>,
     /// Notifications kept.
     pub notifications: u64,
 }
@@ -95,25 +126,62 @@ pub struct Failure {
 }
 
 /// Asks the store how everything stands.
-pub async fn status(operations: &dyn Operations, now: Timestamp) -> Result<Status, Problem> {
+pub async fn status(
+    operations: &dyn Operations,
+    holder: Option<Holder>,
+    now: Timestamp,
+) -> Result<Status, Problem> {
     let overview = operations.overview().await?;
+    let actions: Vec<ActionStatus> = overview.actions.into_iter().map(action).collect();
+    let destinations = overview.destinations.into_iter();
+    let destinations: Vec<DestinationStatus> = destinations.map(DestinationStatus::from).collect();
+    let all_well = actions.iter().all(ActionStatus::is_well)
+        && destinations.iter().all(DestinationStatus::is_well);
+    let health = match holder {
+        None => Health::NothingRuns,
+        Some(_) if all_well => Health::Well,
+        Some(_) => Health::Failing,
+    };
     Ok(Status {
         now,
-        actions: overview.actions.into_iter().map(action).collect(),
-        destinations: overview
-            .destinations
-            .into_iter()
-            .map(DestinationStatus::from)
-            .collect(),
+        health,
+        running: holder.map(|holder| Running {
+            process: holder.process,
+            since: holder.since,
+        }),
+        actions,
+        destinations,
     })
 }
 
 /// Shows it.
 pub async fn perform(common: &Common, terminal: &mut Terminal) -> Result<Ended, Problem> {
     let store = data::open_for_operator(&common.data_dir)?;
+    let holder = Holder::of(&common.data_dir).map_err(|error| {
+        Problem::from(StoreError {
+            kind: StoreErrorKind::Unavailable,
+            operation: format!("looking who has {}", common.data_dir.display()),
+            reason: error.to_string(),
+        })
+    })?;
     let now = Surroundings::real().clock.now();
-    terminal.give(&status(&store, now).await?)?;
-    Ok(Ended::Fine)
+    let status = status(&store, holder, now).await?;
+    terminal.give(&status)?;
+    Ok(match status.health {
+        Health::Well => Ended::Fine,
+        Health::Failing => Ended::Failing,
+        Health::NothingRuns => Ended::NothingRuns,
+    })
+}
+
+impl ActionStatus {
+    /// Whether its rounds and its changes go on.
+    fn is_well(&self) -> bool {
+        let feeds = self.feeds.iter().all(|feed| {
+            feed.failure.is_none() && feed.failing_partitions == 0 && feed.held_back == 0
+        });
+        feeds && self.containers_parked == 0 && self.containers_dead == 0
+    }
 }
 
 fn action(overview: ActionOverview) -> ActionStatus {
@@ -146,7 +214,9 @@ fn action(overview: ActionOverview) -> ActionStatus {
         known_records: overview.known_records,
         containers_open: overview.containers_open,
         containers_parked: overview.containers_parked,
+        oldest_parked: overview.oldest_parked.map(OldestRow::from),
         containers_dead: overview.containers_dead,
+        oldest_dead: overview.oldest_dead.map(OldestRow::from),
         notifications: overview.notifications,
     }
 }
@@ -158,6 +228,15 @@ impl FeedStatus {
             action.to_owned()
         } else {
             format!("{action}/{}", self.feed)
+        }
+    }
+
+    /// Since when its rounds fail.
+    fn since_when(&self, now: Timestamp) -> String {
+        let rounds = plural(u64::from(self.failures_in_a_row), "round");
+        match self.last_succeeded_at {
+            Some(at) => format!("for {rounds}, the last good one {}", Ago { at, now }),
+            None => format!("for {rounds}, since its first"),
         }
     }
 
@@ -211,7 +290,8 @@ impl Report for Status {
         self.write_actions(out)?;
         writeln!(out)?;
         write_table(&self.destinations, self.now, out)?;
-        self.write_troubles(out)
+        self.write_troubles(out)?;
+        self.write_health(out)
     }
 }
 
@@ -249,14 +329,35 @@ impl Status {
         table.write(out, "")
     }
 
+    fn write_health(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Some(running) = &self.running else {
+            return writeln!(
+                out,
+                "\nNothing runs: no process has this data directory. `rounds run` makes the rounds."
+            );
+        };
+        let process =
+            (running.process).map_or_else(String::new, |process| format!(" (pid {process})"));
+        let since = running.since.map_or_else(String::new, |at| {
+            format!(", started {}", Ago { at, now: self.now })
+        });
+        let how = if self.health == Health::Well {
+            "all is well"
+        } else {
+            "what is said above does not go on by itself, or not now"
+        };
+        writeln!(out, "\nRounds runs{process}{since}; {how}.")
+    }
+
     fn write_troubles(&self, out: &mut dyn Write) -> io::Result<()> {
         for action in &self.actions {
             for feed in &action.feeds {
                 if let Some(failure) = &feed.failure {
                     writeln!(
                         out,
-                        "\n{}: failing ({}): {}",
+                        "\n{}: failing {} ({}): {}",
                         feed.title(&action.action),
+                        feed.since_when(self.now),
                         failure.code,
                         failure.message
                     )?;
@@ -270,11 +371,21 @@ impl Status {
                 }
                 feed.write_sweeps(&action.action, out)?;
             }
-            if action.containers_dead > 0 {
+            let name = &action.action;
+            if let Some(oldest) = &action.oldest_parked {
                 writeln!(
                     out,
-                    "\n{}: {} given up: rounds containers list --action {} --state dead",
-                    action.action, action.containers_dead, action.action
+                    "\n{name}: {} parked and tried again, the oldest {}\n  help: rounds containers list --action {name} --state parked",
+                    are(action.containers_parked),
+                    oldest.in_words(self.now)
+                )?;
+            }
+            if let Some(oldest) = &action.oldest_dead {
+                writeln!(
+                    out,
+                    "\n{name}: {} given up, the oldest {}\n  help: rounds containers list --action {name} --state dead",
+                    are(action.containers_dead),
+                    oldest.in_words(self.now)
                 )?;
             }
         }

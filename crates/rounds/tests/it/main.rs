@@ -18,6 +18,7 @@ mod pushes;
 mod reliability;
 mod run;
 mod service;
+mod status;
 mod storage;
 mod support;
 mod trouble;
