@@ -1,7 +1,8 @@
 //! One thing that is wrong, and the gathering of them all.
 
-use crate::source::{Place, Sources};
+use crate::source::{Place, ReadError, Sources};
 use rounds_domain::Code;
+use rounds_map::Json;
 
 /// The most diagnostics of one configuration; after so many the rest tell nothing new.
 pub const MAX_DIAGNOSTICS: usize = 200;
@@ -113,6 +114,8 @@ pub(crate) struct Reported;
 #[derive(Debug)]
 pub(crate) struct Findings<'s> {
     pub(crate) sources: &'s Sources,
+    /// The texts beside them that were read.
+    beside: Vec<String>,
     diagnostics: Vec<Diagnostic>,
     /// The key or item whose value is being read: where a missing key is told.
     pub(crate) owner: Place,
@@ -122,9 +125,26 @@ impl<'s> Findings<'s> {
     pub(crate) fn new(sources: &'s Sources) -> Self {
         Self {
             sources,
+            beside: Vec::new(),
             diagnostics: Vec::new(),
             owner: Place::default(),
         }
+    }
+
+    /// The text of a file that one of the texts names.
+    pub(crate) fn read_beside(&mut self, file: usize, path: &str) -> Result<String, ReadError> {
+        let text = self.sources.beside(file, path)?;
+        self.beside.push(text.clone());
+        Ok(text)
+    }
+
+    /// What stands for all that was read, and for the program that read it: another edit gives another.
+    pub(crate) fn fingerprint(&self) -> String {
+        let own = (0..self.sources.count()).map(|file| self.sources.text(file));
+        let texts = std::iter::once(env!("CARGO_PKG_VERSION")).chain(own);
+        let all = texts.chain(self.beside.iter().map(String::as_str));
+        let mark = Json::array(all.map(Json::string)).fingerprint();
+        format!("{:032x}", u128::from_be_bytes(mark))
     }
 
     pub(crate) fn error(

@@ -60,6 +60,8 @@ pub struct Outcome {
     pub diagnostics: Vec<Diagnostic>,
     /// Which actions use which of a connector's.
     pub uses: Vec<ConnectorUse>,
+    /// What stands for everything that was read: another edit gives another.
+    pub fingerprint: String,
 }
 
 /// Makes a plan out of a configuration, or says everything that is wrong with it.
@@ -102,12 +104,14 @@ pub fn load(sources: &Sources) -> Outcome {
         let plan = (!findings.has_errors()).then_some(lowered.plan);
         return Outcome {
             plan,
+            fingerprint: findings.fingerprint(),
             diagnostics: findings.finish(),
             uses: applied.uses,
         };
     }
     Outcome {
         plan: None,
+        fingerprint: findings.fingerprint(),
         diagnostics: findings.finish(),
         uses: applied.uses,
     }

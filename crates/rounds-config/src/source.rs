@@ -207,14 +207,18 @@ impl Sources {
         let text = if let Some(given) = given {
             given.text.clone()
         } else {
-            let folder = Path::new(self.name(file)).parent();
-            let path = folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path));
-            read_regular(&path)?.text
+            read_regular(&self.path_beside(file, path))?.text
         };
         Ok(match text.strip_prefix('\u{feff}') {
             Some(text) => text.to_owned(),
             None => text,
         })
+    }
+
+    /// A path that one of the texts names, from the folder of that text on, unless it is absolute.
+    pub(crate) fn path_beside(&self, file: usize, path: &str) -> PathBuf {
+        let folder = Path::new(self.name(file)).parent();
+        folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
     }
 
     /// How many texts there are.

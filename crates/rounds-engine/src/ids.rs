@@ -2,7 +2,7 @@
 
 use crate::Ports;
 use jiff::Timestamp;
-use rounds_domain::{ContainerId, DeliveryId};
+use rounds_domain::{ContainerId, DeliveryId, InstanceId, RecordId};
 use sha2::{Digest, Sha256};
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -22,6 +22,17 @@ pub(crate) fn new_container_id(ports: &Ports) -> ContainerId {
         })
         .collect();
     ContainerId::new(format!("{}{text}", ContainerId::PREFIX))
+}
+
+/// What stands for a record in a log: eight digits of a hash of its identity, with the installation's name as salt.
+pub(crate) fn record_mark(instance: &InstanceId, record: &RecordId) -> String {
+    let mut hash = Sha256::new();
+    hash.update(instance.as_str());
+    hash.update([0]);
+    hash.update(record.expose());
+    let mut digits = [0; 4];
+    digits.copy_from_slice(&hash.finalize()[..4]);
+    format!("{:08x}", u32::from_be_bytes(digits))
 }
 
 /// What an attempt at a delivery is called: made of what is kept of it, so that a receiver's record and ours name the same.

@@ -20,6 +20,8 @@ pub(crate) enum Trouble {
         words: String,
         transience: Transience,
     },
+    /// What answers at an `https` address speaks no TLS.
+    NotTls(String),
     /// The connection ended before the answer did.
     Broken(String),
     /// What came was no HTTP, or something else that has no better name.
@@ -33,6 +35,10 @@ impl Trouble {
     pub(crate) fn from_client(error: &reqwest::Error, connect_timeout: Duration) -> Self {
         if let Some(refusal) = find::<AddressRefusal>(error) {
             return Self::AddressRefused(*refusal);
+        }
+        if let Some(rustls::Error::InvalidMessage(_)) = find::<rustls::Error>(error) {
+            let words = "what answers there speaks no TLS, though the address says https";
+            return Self::NotTls(words.to_owned());
         }
         if let Some(tls) = find::<rustls::Error>(error) {
             let transience = match tls {
@@ -50,6 +56,10 @@ impl Trouble {
                 _ if error.is_timeout() => {
                     Self::TimedOut(format!("no connection within {connect_timeout:?}"))
                 }
+                Some(io::ErrorKind::UnexpectedEof) => Self::NotTls(
+                    "the other side closed the connection before there was a TLS session"
+                        .to_owned(),
+                ),
                 _ if error.is_dns() => Self::Connect("the host name has no address".to_owned()),
                 Some(kind) => Self::Connect(format!("could not connect: {kind}")),
                 None => Self::Connect("could not connect".to_owned()),

@@ -383,6 +383,10 @@ impl Endpoint {
             Trouble::Connect(words) => unanswered(codes::DESTINATION_CONNECT, words),
             Trouble::TimedOut(words) => unanswered(codes::DESTINATION_TIMEOUT, words),
             Trouble::Tls { words, .. } => unanswered(codes::DESTINATION_TLS, words),
+            Trouble::NotTls(words) => unanswered(
+                codes::DESTINATION_TLS,
+                format!("{words}; check the port of its `url`, which is probably for plain http"),
+            ),
             Trouble::Broken(words) | Trouble::Other(words) => {
                 unanswered(codes::DESTINATION_BROKEN, words)
             }

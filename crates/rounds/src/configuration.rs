@@ -19,6 +19,8 @@ pub struct Read {
     pub diagnostics: Vec<Diagnostic>,
     /// Which actions use which of a connector's.
     pub uses: Vec<ConnectorUse>,
+    /// What stands for everything that was read.
+    pub fingerprint: String,
 }
 
 impl Read {
@@ -35,6 +37,7 @@ impl Read {
             plan: outcome.plan.map(Arc::new),
             diagnostics: outcome.diagnostics,
             uses: outcome.uses,
+            fingerprint: outcome.fingerprint,
         })
     }
 
@@ -64,7 +67,12 @@ impl Read {
 
 /// Reads the configuration for a command that needs it, and shows what is wrong with it.
 pub fn load(path: &Path, terminal: &mut Terminal) -> Result<Arc<Plan>, Problem> {
+    load_marked(path, terminal).map(|(plan, _)| plan)
+}
+
+/// The same, with what stands for everything that was read, so that an edit is noticed.
+pub fn load_marked(path: &Path, terminal: &mut Terminal) -> Result<(Arc<Plan>, String), Problem> {
     let read = Read::from(path)?;
     terminal.diagnostics(&read.sources, &read.diagnostics);
-    read.plan(path)
+    Ok((read.plan(path)?, read.fingerprint))
 }

@@ -7,7 +7,8 @@
 
 use crate::problem::EDITED;
 use crate::{Ended, Problem};
-use rounds_domain::plan::rules::{BASE_URL, CURSOR, ID, START};
+use jiff::Timestamp;
+use rounds_domain::plan::rules::{BASE_URL, CONFIGURATION, CURSOR, ID, START};
 use rounds_domain::plan::{Action, Plan, Rules, rules_of};
 use rounds_domain::ports::{ActionOverview, KnownRecord, Operations, Overview, StoreError, Upkeep};
 use rounds_domain::{ActionName, FeedState};
@@ -51,7 +52,9 @@ impl Edit {
 /// When an edit cannot be reconciled with the state that is kept. Nothing is kept of the edited actions then.
 pub async fn reconcile<S: Operations + Upkeep>(
     plan: &Plan,
+    fingerprint: &str,
     store: &S,
+    now: Timestamp,
 ) -> Result<Overview, Problem> {
     for action in &plan.actions {
         take_over(action, store).await?;
@@ -66,7 +69,8 @@ pub async fn reconcile<S: Operations + Upkeep>(
         let Some(connection) = plan.connections.get(&action.connection) else {
             continue;
         };
-        let rules = rules_of(action, connection);
+        let mut rules = rules_of(action, connection);
+        rules.insert(CONFIGURATION.to_owned(), fingerprint.to_owned());
         let kept = store.kept_rules(&action.name).await?;
         if kept.is_none() {
             new_ones.push(&action.name);
@@ -75,6 +79,7 @@ pub async fn reconcile<S: Operations + Upkeep>(
         let edits = edits(action, &rules, kept.as_ref(), standing, store).await?;
         if edits.is_empty() {
             if kept.as_ref() != Some(&rules) {
+                try_again(action, standing, store, now).await?;
                 store.keep_rules(&action.name, rules).await?;
             }
         } else {
@@ -86,6 +91,32 @@ pub async fn reconcile<S: Operations + Upkeep>(
         None => Ok(overview),
         Some((first, _)) => Err(refusal(first, &edited)),
     }
+}
+
+/// What could not be told under the former configuration may go well under this one, so it does not wait for its old schedule. What
+/// was given up is for a person to try again.
+async fn try_again<S: Upkeep>(
+    action: &Action,
+    standing: Option<&ActionOverview>,
+    store: &S,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let Some(standing) = standing else {
+        return Ok(());
+    };
+    let name = &action.name;
+    if standing.containers_parked > 0 {
+        let count = store.unpark_all(name, now).await?;
+        tracing::info!(action = %name, containers = count, "the configuration is another: what is parked is tried at once, with new lookups");
+    }
+    if standing.containers_dead > 0 {
+        tracing::info!(
+            action = %name,
+            containers = standing.containers_dead,
+            "the configuration is another, and changes were given up before: `rounds containers retry --action {name} --state dead` tries them once more"
+        );
+    }
+    Ok(())
 }
 
 /// Takes over what is kept under an action's former name.
@@ -135,6 +166,9 @@ pub async fn edits<S: Upkeep>(
         let Some(before) = kept.get(rule).filter(|before| *before != now) else {
             continue;
         };
+        if rule == CONFIGURATION {
+            continue;
+        }
         let matters = match rule.rsplit_once('.') {
             Some((feed, CURSOR | START)) => (standing.feeds.iter())
                 .any(|(key, state)| key.feed.as_str() == feed && has_begun(state)),

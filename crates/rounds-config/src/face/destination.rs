@@ -38,7 +38,7 @@ keys! {
         optional timeout: PositiveLength = "30s",
         /// For the connection. Default 10s.
         optional connect_timeout: PositiveLength = "10s",
-        /// For each wait for more of the answer. Default 15s.
+        /// For each wait for more of the answer. Default: as long as `timeout`.
         optional read_timeout: PositiveLength = "15s",
         /// When a refused notification is tried again. Default: for about three days.
         optional retry: RetryKeys,

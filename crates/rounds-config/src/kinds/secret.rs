@@ -8,7 +8,6 @@ use crate::reading::{At, Definitions, Given, Here, Read, wrong_type};
 use crate::tree::{Node, NodeKind, Scalar};
 use rounds_domain::plan::SecretReference;
 use serde_json::{Value, json};
-use std::path::PathBuf;
 
 /// Where a secret is to be read from.
 #[derive(Debug, Clone)]
@@ -70,7 +69,10 @@ fn reference(keys: &SecretKeys, findings: &mut Findings<'_>) -> Option<SecretRef
                 findings.error(codes::BAD_SECRET, file.place, "an empty path");
                 return None;
             }
-            Some(SecretReference::File(PathBuf::from(&file.value.0.text)))
+            let path = findings
+                .sources
+                .path_beside(file.place.file, &file.value.0.text);
+            Some(SecretReference::File(path))
         }
         (None, None, Some(command)) => {
             let words: Vec<String> = command

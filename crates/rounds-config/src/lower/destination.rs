@@ -108,16 +108,14 @@ fn oauth2(
 
 fn timeouts(keys: &DestinationKeys) -> DestinationTimeouts {
     let default = DestinationTimeouts::default();
+    let total = keys.timeout.value().map_or(default.total, |given| given.0);
     DestinationTimeouts {
         connect: keys
             .connect_timeout
             .value()
             .map_or(default.connect, |given| given.0),
-        read: keys
-            .read_timeout
-            .value()
-            .map_or(default.read, |given| given.0),
-        total: keys.timeout.value().map_or(default.total, |given| given.0),
+        read: keys.read_timeout.value().map_or(total, |given| given.0),
+        total,
     }
 }
 

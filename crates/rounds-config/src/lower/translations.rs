@@ -55,7 +55,7 @@ fn from_file(
     findings: &mut Findings<'_>,
 ) -> Result<BTreeMap<String, Json>, Reported> {
     let scalar = &file.value.0;
-    let text = (findings.sources).beside(scalar.place.file, &scalar.text);
+    let text = findings.read_beside(scalar.place.file, &scalar.text);
     let text = text.map_err(|error| match error {
         ReadError::Io { source, .. } => source.to_string(),
         other => other.to_string(),

@@ -1,7 +1,8 @@
 //! Configurations of several files, and files that cannot be read.
 
 use crate::{SMALL, rendered};
-use rounds_config::{MAX_FILE_BYTES, ReadError, Sources, codes, load};
+use rounds_config::{MAX_FILE_BYTES, ReadError, Sources, codes, load, secret_references};
+use rounds_domain::plan::SecretReference;
 
 /// The small example in three files.
 fn three() -> [(&'static str, String); 3] {
@@ -28,6 +29,20 @@ fn the_sections_of_a_folder_are_merged_in_the_order_of_names() {
     let outcome = load(&sources);
     assert_eq!(rendered(&sources), "");
     assert_eq!(outcome.plan.expect("a plan").actions.len(), 1);
+}
+
+#[test]
+fn a_relative_secret_file_is_beside_the_text_that_names_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("rounds.yaml");
+    let text = SMALL.replacen("{ env: FAKEDATA_TOKEN }", "{ file: secrets/token }", 1);
+    assert_ne!(text, SMALL);
+    std::fs::write(&path, text).expect("is written");
+    let sources = Sources::read(&path).expect("is read");
+    let plan = load(&sources).plan.expect("a plan");
+    let (_, found) = secret_references(&plan).into_iter().next().expect("one");
+    let wanted = folder.path().join("secrets/token");
+    assert_eq!(found, SecretReference::File(wanted));
 }
 
 #[test]

@@ -342,6 +342,21 @@ fn what_is_left_out_has_its_default() {
     ));
 }
 
+/// A timeout that is given holds: nothing that is not given cuts it short.
+#[test]
+fn a_destinations_timeout_is_not_cut_short_by_a_default() {
+    let of = |keys: &str| {
+        let text = SMALL.replacen("    url: https", &format!("{keys}    url: https"), 1);
+        assert_eq!(text == SMALL, keys.is_empty(), "{text}");
+        let plan = plan(&text);
+        let timeouts = plan.destinations.values().next().expect("one").timeouts;
+        (timeouts.read.as_secs(), timeouts.total.as_secs())
+    };
+    assert_eq!(of(""), (30, 30));
+    assert_eq!(of("    timeout: 90s\n"), (90, 90));
+    assert_eq!(of("    timeout: 90s\n    read_timeout: 5s\n"), (5, 90));
+}
+
 #[test]
 fn every_secret_is_listed_with_its_use() {
     let listed: Vec<_> = secret_references(&plan(FULL))

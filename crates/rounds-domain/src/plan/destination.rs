@@ -156,7 +156,7 @@ impl Default for DestinationTimeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
-            read: Duration::from_secs(15),
+            read: Duration::from_secs(30),
             total: Duration::from_secs(30),
         }
     }

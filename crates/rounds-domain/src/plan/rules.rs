@@ -18,6 +18,9 @@ pub const CURSOR: &str = "cursor";
 /// The ending of the rules that say where a feed began.
 pub const START: &str = "start";
 
+/// How it is named what the whole configuration was: it gives the state no meaning, but what failed under another may go well now.
+pub const CONFIGURATION: &str = "configuration";
+
 /// The rules of an action, by name: `id`, `base_url`, and for each change query `FEED.cursor` and `FEED.start`.
 pub type Rules = BTreeMap<String, String>;
 

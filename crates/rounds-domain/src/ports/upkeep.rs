@@ -6,6 +6,7 @@ use super::StoreError;
 use crate::plan::{Rules, Start};
 use crate::{ActionName, Cursor, Document, FeedName, Partition, RecordId};
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 /// What becomes of a stored state when the configuration is edited.
 #[async_trait]
@@ -15,6 +16,9 @@ pub trait Upkeep: Send + Sync + 'static {
 
     /// Keeps an action's rules in the place of the former ones.
     async fn keep_rules(&self, action: &ActionName, rules: Rules) -> Result<(), StoreError>;
+
+    /// Makes all parked containers of an action due at `now`, with fresh attempts and without the answers that they kept; says how many.
+    async fn unpark_all(&self, action: &ActionName, now: Timestamp) -> Result<u64, StoreError>;
 
     /// The last states of some records of an action, at most `limit`.
     async fn sample_records(

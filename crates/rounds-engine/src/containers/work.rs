@@ -1,15 +1,18 @@
 //! The lane of one connection's containers.
 
 use super::{LookupDesk, process};
+use crate::ids::record_mark;
 use crate::lane::{LEASE, Work};
 use crate::{Ports, Signals};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rounds_domain::plan::{Action, Plan};
 use rounds_domain::ports::{Claimed, StoreError};
-use rounds_domain::{ActionName, ConnectionName, Container, ContainerId, ContainerSettlement};
+use rounds_domain::{
+    ActionName, ConnectionName, Container, ContainerId, ContainerSettlement, InstanceId, RecordId,
+};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Fills and maps the containers of all actions of one connection.
 pub(crate) struct ContainerWork {
@@ -19,9 +22,34 @@ pub(crate) struct ContainerWork {
     ports: Ports,
     desk: LookupDesk,
     signals: Arc<Signals>,
+    salt: OnceLock<InstanceId>,
+}
+
+/// What became of a container, with what its log lines say of it.
+#[derive(Clone)]
+pub(crate) struct Settled {
+    settlement: ContainerSettlement,
+    action: ActionName,
+    /// A hash of the record's identity, by which lines about one record are found.
+    record: String,
+    /// How many attempts failed before.
+    tries: u32,
 }
 
 impl ContainerWork {
+    /// A short hash of a record's identity, the same in all lines of one installation. Without that installation's name nobody can try
+    /// out which record it is.
+    async fn mark(&self, record: &RecordId) -> String {
+        let salt = match self.salt.get() {
+            Some(salt) => salt.clone(),
+            None => match self.ports.store.instance().await {
+                Ok(instance) => self.salt.get_or_init(|| instance).clone(),
+                Err(_) => return "unknown".to_owned(),
+            },
+        };
+        record_mark(&salt, record)
+    }
+
     /// The lane of this connection; `signals` are told when deliveries become due.
     pub(crate) fn new(
         lane: ConnectionName,
@@ -41,6 +69,7 @@ impl ContainerWork {
             ports,
             desk: LookupDesk::default(),
             signals,
+            salt: OnceLock::new(),
         }
     }
 }
@@ -48,7 +77,7 @@ impl ContainerWork {
 #[async_trait]
 impl Work for ContainerWork {
     type Item = Container;
-    type Settlement = ContainerSettlement;
+    type Settlement = Settled;
     type Key = ContainerId;
 
     fn name(&self) -> String {
@@ -66,17 +95,40 @@ impl Work for ContainerWork {
             .await
     }
 
-    async fn process(&self, container: Container) -> ContainerSettlement {
+    async fn process(&self, container: Container) -> Settled {
         let action = self.actions.get(&container.action);
-        process(&self.ports, &self.plan, &self.desk, action, container).await
+        let name = container.action.clone();
+        let (record, tries) = (container.record_id.clone(), container.attempts);
+        let settlement = process(&self.ports, &self.plan, &self.desk, action, container).await;
+        let is_told_of = tries > 0 || !matches!(settlement, ContainerSettlement::Notified { .. });
+        Settled {
+            record: if is_told_of {
+                self.mark(&record).await
+            } else {
+                String::new()
+            },
+            action: name,
+            tries,
+            settlement,
+        }
     }
 
-    async fn settle(&self, settlements: Vec<ContainerSettlement>) -> Result<(), StoreError> {
-        self.ports.store.settle_containers(settlements).await
+    async fn settle(&self, settled: Vec<Settled>) -> Result<(), StoreError> {
+        let settlements = settled.into_iter().map(|settled| settled.settlement);
+        self.ports
+            .store
+            .settle_containers(settlements.collect())
+            .await
     }
 
-    fn settled(&self, settlements: &[ContainerSettlement]) {
-        for settlement in settlements {
+    fn settled(&self, all: &[Settled]) {
+        for settled in all {
+            let Settled {
+                settlement,
+                action,
+                record,
+                tries,
+            } = settled;
             match settlement {
                 ContainerSettlement::Notified {
                     notification,
@@ -89,6 +141,15 @@ impl Work for ContainerWork {
                         gaps = notification.gaps.len(),
                         "a change became a notification"
                     );
+                    if *tries > 0 {
+                        tracing::info!(
+                            %action,
+                            record,
+                            container = %notification.container,
+                            "container recovered: it became a notification after {} attempts that failed",
+                            tries
+                        );
+                    }
                     for owed in destinations {
                         self.signals.deliveries_of(&owed.destination);
                     }
@@ -100,17 +161,17 @@ impl Work for ContainerWork {
                     due_at,
                     ..
                 } => {
-                    tracing::warn!(container = %id, %code, next_try = %due_at, "container parked: {reason}");
+                    tracing::warn!(%action, record, container = %id, %code, next_try = %due_at, "container parked: {reason}");
                 }
                 ContainerSettlement::Dead {
                     id, code, reason, ..
                 } => {
-                    tracing::error!(container = %id, %code, "container given up: {reason}");
+                    tracing::error!(%action, record, container = %id, %code, "container given up: {reason}");
                 }
                 ContainerSettlement::Dropped {
                     id, code, reason, ..
                 } => {
-                    tracing::info!(container = %id, %code, "container dropped: {reason}");
+                    tracing::info!(%action, record, container = %id, %code, "container dropped: {reason}");
                 }
                 ContainerSettlement::Released { .. } => {}
             }

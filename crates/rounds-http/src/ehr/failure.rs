@@ -184,6 +184,9 @@ fn told(cause: Cause) -> (Code, String, Option<String>, Transience) {
     }
 }
 
+/// What to do about an `https` address at which nobody speaks TLS.
+const NOT_TLS: &str = "this is probably the port for plain http: check base_url's port, or write http:// if nothing secret goes there";
+
 fn told_trouble(trouble: Trouble) -> (Code, String, Option<String>, Transience) {
     use Transience::{Lasting, Passing};
     let hint = |text: &str| Some(text.to_owned());
@@ -208,6 +211,7 @@ fn told_trouble(trouble: Trouble) -> (Code, String, Option<String>, Transience) 
             ),
             transience,
         ),
+        Trouble::NotTls(words) => (codes::EHR_TLS, words, hint(NOT_TLS), Passing),
         Trouble::Broken(words) => (codes::EHR_BROKEN, words, None, Passing),
         Trouble::Other(words) => (
             codes::EHR_OTHER,

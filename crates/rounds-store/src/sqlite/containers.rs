@@ -320,6 +320,30 @@ pub(crate) fn retry_one(
     Ok(())
 }
 
+/// Makes what is parked of an action due, as if it had never been tried: what it was told by lookups may be asked otherwise now.
+pub(crate) fn unpark_all(
+    connection: &Connection,
+    action: &ActionName,
+    now: Timestamp,
+) -> Result<u64> {
+    let Some(action) = Names::Actions.find(connection, action.as_str())? else {
+        return Ok(0);
+    };
+    // The first condition is that of the index, word for word.
+    connection.execute(
+        "DELETE FROM container_answers WHERE container IN (
+             SELECT sequence FROM containers
+             WHERE action = ?1 AND state IN ('waiting', 'due', 'parked') AND state = 'parked')",
+        [action],
+    )?;
+    let due = connection.execute(
+        "UPDATE containers SET state = 'due', due_at = ?2, attempts = 0, reason_code = NULL, reason = NULL
+         WHERE action = ?1 AND state IN ('waiting', 'due', 'parked') AND state = 'parked'",
+        params![action, At(now)],
+    )?;
+    Ok(u64::try_from(due).unwrap_or(u64::MAX))
+}
+
 /// Removes a container and the bodies that only it held.
 pub(crate) fn delete(connection: &Connection, standing: &Standing) -> Result<()> {
     connection

@@ -1,8 +1,9 @@
 //! The store behind the port that edits of the configuration go through.
 
 use super::port::Answer;
-use super::{SqliteStore, ledger, rules};
+use super::{SqliteStore, containers, ledger, rules};
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rounds_domain::ActionName;
 use rounds_domain::plan::Rules;
 use rounds_domain::ports::{ActionReset, KnownRecord, Upkeep};
@@ -21,6 +22,15 @@ impl Upkeep for SqliteStore {
         let action = action.clone();
         self.write(operation, move |connection| {
             rules::keep(connection, &action, &rules)
+        })
+        .await
+    }
+
+    async fn unpark_all(&self, action: &ActionName, now: Timestamp) -> Answer<u64> {
+        let operation = format!("making what is parked of {action} due");
+        let action = action.clone();
+        self.write(operation, move |connection| {
+            containers::unpark_all(connection, &action, now)
         })
         .await
     }

@@ -135,7 +135,6 @@ pub async fn perform(
             let count = store.retry_containers(selection, now).await?;
             let meant = Meant {
                 done: "retried",
-                what,
                 hint: "what is parked or dead can be retried; what is due is tried by itself, and what waits is behind another: `rounds why ACTION RECORD` says which",
             };
             meant.changed(count, before.into_iter())?;
@@ -151,7 +150,6 @@ pub async fn perform(
             let count = store.drop_containers(selection, reason, now).await?;
             let meant = Meant {
                 done: "dropped",
-                what,
                 hint: "it was dropped before",
             };
             meant.changed(count, before.into_iter())?;

@@ -155,7 +155,6 @@ pub async fn perform(
             let count = store.retry_deliveries(selection, now).await?;
             let meant = Meant {
                 done: "retried",
-                what,
                 hint: "what is due or dead can be retried; what waits is sent after the one before it, and `rounds replay` sends what is finished once more",
             };
             meant.changed(count, states(&before))?;
@@ -171,7 +170,6 @@ pub async fn perform(
             let count = store.drop_deliveries(selection, reason, now).await?;
             let meant = Meant {
                 done: "dropped",
-                what,
                 hint: "what is delivered cannot be called back; what waits, is due or was given up can be dropped",
             };
             meant.changed(count, states(&before))?;

@@ -100,7 +100,7 @@ pub async fn perform(
     options: &PollArguments,
     terminal: &mut Terminal,
 ) -> Result<Ended, Problem> {
-    let plan = configuration::load(&common.config, terminal)?;
+    let (plan, fingerprint) = configuration::load_marked(&common.config, terminal)?;
     let feed = FeedKey::whole(
         ActionName::new(options.action.as_str()),
         FeedName::new(options.feed.as_str()),
@@ -120,7 +120,8 @@ pub async fn perform(
     };
     let (store, credentials) = open(&common.data_dir, &mode)?;
     if matches!(mode, Mode::Commit) {
-        edits::reconcile(&plan, &*store).await?;
+        let now = surroundings.clock.now();
+        edits::reconcile(&plan, &fingerprint, &*store, now).await?;
     }
     let store = store as Arc<dyn Store>;
     let answers = match (options.raw, options.redact) {

@@ -26,7 +26,7 @@ pub async fn perform(
     let mut stopping = Stopping::listen()?;
 
     // What is to be done.
-    let plan = configuration::load(&common.config, terminal)?;
+    let (plan, fingerprint) = configuration::load_marked(&common.config, terminal)?;
 
     // What is kept. Fails where another process has it.
     let store = Arc::new(SqliteStore::open(
@@ -38,10 +38,11 @@ pub async fn perform(
     )?);
 
     // An edit that does not fit what is kept is said before anything is asked.
-    let overview = edits::reconcile(&plan, &*store).await?;
+    let surroundings = Surroundings::real();
+    let now = surroundings.clock.now();
+    let overview = edits::reconcile(&plan, &fingerprint, &*store, now).await?;
 
     // What carries it out. Nothing is dialled yet.
-    let surroundings = Surroundings::real();
     let ports = surroundings.ports(
         &plan,
         Arc::clone(&store) as Arc<dyn Store>,

@@ -9,8 +9,6 @@ use std::collections::BTreeMap;
 pub(super) struct Meant {
     /// `retried` or `dropped`.
     pub(super) done: &'static str,
-    /// `delivery` or `container`.
-    pub(super) what: &'static str,
     /// What it can be done to, and what to do otherwise.
     pub(super) hint: &'static str,
 }

@@ -146,6 +146,8 @@ fn assert_tells_of_no_patient(log: &str) -> Outcome {
     )?;
     for word in [
         "container parked",
+        "container recovered: it became a notification after ",
+        "\"record\":\"",
         "became a notification",
         "not delivered",
         "\"DEBUG\"",

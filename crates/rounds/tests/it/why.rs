@@ -130,6 +130,26 @@ async fn every_place_where_a_change_may_stop_has_its_answer() -> Outcome {
     let nobody = rounds(&folder, &["why", "apointments", "1"]).await;
     assert_eq!(nobody.code, Some(64), "{}", nobody.whole());
     service.terminate().await?;
+
+    // Mended by an edit: what is parked does not wait for its hour, and the log of both lives names it alike.
+    let lookup = r#"    lookups:
+      patient: { get: "/patient/{{ record.patientID }}", when_missing: park }
+"#;
+    let failing = configuration(&ehr, &receiver);
+    let mended = failing
+        .replace(lookup, "")
+        .replace("= .patient.mrn", "= .record.patientID");
+    assert!(!mended.contains("lookups"), "{mended}");
+    folder.write("rounds.yaml", &mended);
+    let service = Service::start(&folder, &[], &[])?;
+    until(&folder, &["status", "--json"], |status| {
+        status["destinations"][0]["delivered"] == 3
+    })
+    .await;
+    assert_eq!(happened(&folder, &id(stuck.id)).await, ["told"]);
+    let log = service.terminate().await?.stderr;
+    let words = "the configuration is another: what is parked is tried at once";
+    assert!(log.contains(words), "{log}");
     ehr.stop().await;
     receiver.stop().await;
     Ok(())

@@ -64,7 +64,7 @@ fn read(file: &Scalar, findings: &mut Findings<'_>) -> Result<OwnModel, Reported
     let name = file.text.rsplit('/').next().unwrap_or_default();
     let name = name.strip_suffix(".json").unwrap_or(name);
     let name = name.strip_suffix(".schema").unwrap_or(name);
-    let read = findings.sources.beside(file.place.file, &file.text);
+    let read = findings.read_beside(file.place.file, &file.text);
     let (what, hint) = match read {
         Ok(text) => match OwnModel::read(name, text.as_bytes()) {
             Ok(model) => {

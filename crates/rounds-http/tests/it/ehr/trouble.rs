@@ -296,7 +296,9 @@ async fn a_server_without_tls_is_trouble_with_tls() {
     let base = format!("https://{}/", server.address());
     let (code, message, error) = failure(connection(&base), request(&base)).await;
     assert_eq!(code, "R0308");
-    assert!(message.contains("no TLS session"), "{message}");
+    assert!(message.contains("speaks no TLS, though"), "{message}");
+    let hint = error.hint.as_deref().unwrap_or_default();
+    assert!(hint.contains("the port for plain http"), "{hint}");
     assert_eq!(error.transience, Passing);
 }
 

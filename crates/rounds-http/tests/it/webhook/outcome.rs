@@ -235,7 +235,8 @@ async fn a_server_without_tls_is_trouble_with_tls() {
     let url = format!("https://{}/{CONFIDENTIAL}", server.address());
     let (code, reason) = told(delivered(destination(&url), message()).await);
     assert_eq!(code, "R0503");
-    assert!(reason.contains("no TLS session"), "{reason}");
+    assert!(reason.contains("speaks no TLS, though"), "{reason}");
+    assert!(reason.contains("probably for plain http"), "{reason}");
 }
 
 #[tokio::test]
