@@ -91,6 +91,8 @@ pub struct RoundCounts {
     pub elsewhere: u64,
     /// How often `skip` or `gone` failed on a record, which was taken as there.
     pub undecided: u64,
+    /// Rows that `skip` left out: they are no records.
+    pub skipped: u64,
     /// Signs in the answers that are no characters, each read as U+FFFD.
     pub mended_signs: u64,
     /// Changes that a sweep found and that the change query should have shown before.
@@ -126,6 +128,7 @@ impl RoundCounts {
         self.ambiguous += other.ambiguous;
         self.elsewhere += other.elsewhere;
         self.undecided += other.undecided;
+        self.skipped += other.skipped;
         self.mended_signs += other.mended_signs;
         self.late += other.late;
         self.longest_late = self.longest_late.max(other.longest_late);
@@ -154,6 +157,7 @@ impl RoundCounts {
             ambiguous: self.ambiguous - earlier.ambiguous,
             elsewhere: self.elsewhere - earlier.elsewhere,
             undecided: self.undecided - earlier.undecided,
+            skipped: self.skipped - earlier.skipped,
             mended_signs: self.mended_signs - earlier.mended_signs,
             late: self.late - earlier.late,
             longest_late: self.longest_late,

@@ -5,9 +5,13 @@
 //! each action since this process began, and said with the next round as a finding. Nothing of a record is kept: only where there was
 //! something, and where not.
 //!
+//! The same of the query itself: the record whose date moved the cursor has to come again, because the next query begins there.
+//!
 //! What to mind: of a mapping that came along most fields are empty in most EHRs, so only the paths are watched that the user wrote.
 
-use rounds_domain::{ActionName, Code, Finding, FindingUpdate, LookupName, Sighting};
+use rounds_domain::{
+    ActionName, Code, Cursor, FeedKey, Finding, FindingUpdate, LookupName, Sighting,
+};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,7 +25,14 @@ pub(crate) const ENOUGH: u64 = 5;
 
 /// What was there and what was not, of each action. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
-pub struct Watch(Arc<Mutex<BTreeMap<ActionName, Tallies>>>);
+pub struct Watch(Arc<Mutex<Seen>>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    tallies: BTreeMap<ActionName, Tallies>,
+    /// The date of the last record that moved a feed's cursor.
+    dates: BTreeMap<FeedKey, Cursor>,
+}
 
 #[derive(Debug, Default)]
 struct Tallies {
@@ -53,8 +64,8 @@ impl Tally {
 impl Watch {
     /// Notes whether a lookup found something for a record.
     pub(crate) fn looked_up(&self, action: &ActionName, lookup: &LookupName, is_found: bool) {
-        let mut all = self.tallies();
-        let tallies = all.entry(action.clone()).or_default();
+        let mut seen = self.seen();
+        let tallies = seen.tallies.entry(action.clone()).or_default();
         let tally = tallies.lookups.entry(lookup.clone()).or_default();
         tally.count(is_found);
     }
@@ -64,8 +75,8 @@ impl Watch {
         if paths.is_empty() {
             return;
         }
-        let mut all = self.tallies();
-        let tallies = all.entry(action.clone()).or_default();
+        let mut seen = self.seen();
+        let tallies = seen.tallies.entry(action.clone()).or_default();
         for (path, is_empty) in paths.iter().zip(is_empty) {
             // Nearly always it is there.
             if let Some(tally) = tallies.paths.get_mut(path) {
@@ -78,10 +89,20 @@ impl Watch {
         }
     }
 
+    /// Notes that a record of this date was the last that a feed showed.
+    pub(crate) fn left_at(&self, feed: &FeedKey, cursor: &Cursor) {
+        self.seen().dates.insert(feed.clone(), cursor.clone());
+    }
+
+    /// Whether a feed asks from the date of a record that it showed.
+    pub(crate) fn is_left_at(&self, feed: &FeedKey, cursor: &Cursor) -> bool {
+        self.seen().dates.get(feed) == Some(cursor)
+    }
+
     /// What is to be said of an action, where so many records are enough.
     pub(crate) fn sightings(&self, action: &ActionName, enough: u64) -> Vec<Sighting> {
-        let all = self.tallies();
-        let Some(tallies) = all.get(action) else {
+        let seen = self.seen();
+        let Some(tallies) = seen.tallies.get(action) else {
             return Vec::new();
         };
         let lookups = tallies.lookups.iter();
@@ -131,8 +152,8 @@ impl Watch {
 
     /// Whether this process has seen something of the kind.
     fn has_evidence(&self, action: &ActionName, code: Code) -> bool {
-        let all = self.tallies();
-        let Some(tallies) = all.get(action) else {
+        let seen = self.seen();
+        let Some(tallies) = seen.tallies.get(action) else {
             return false;
         };
         let shows = |tally: &Tally| tally.something > 0;
@@ -142,7 +163,7 @@ impl Watch {
         }
     }
 
-    fn tallies(&self) -> MutexGuard<'_, BTreeMap<ActionName, Tallies>> {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

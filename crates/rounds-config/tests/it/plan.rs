@@ -602,6 +602,17 @@ fn formats_that_write_something_else_than_they_seem_to_are_refused() {
             "Europe/London",
             "the format says that its times are in UTC, and `zone` is Europe/London",
         ),
+        (
+            "%Y-%M-%dT%H:%m:%S",
+            "UTC",
+            "`%M` writes the minute, and no hour stands before it",
+        ),
+        (
+            "%Y-%M-%d",
+            "UTC",
+            "`%M` writes the minute, and no hour stands before it",
+        ),
+        ("%H:%M %d.%m.%Y", "UTC", ""),
         ("%FT%TZ", "Etc/GMT", ""),
         ("%Y-%m-%dT%H:%M:%SZ", "UTC", ""),
         ("%Y-%m-%dT%H:%M:%S%:z", chicago, ""),

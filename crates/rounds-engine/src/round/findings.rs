@@ -8,7 +8,7 @@ use crate::watch::Watch;
 use jiff::{SignedDuration, Timestamp};
 use rounds_domain::plan::{Action, Feed};
 use rounds_domain::{
-    Code, FeedKey, FeedState, Finding, FindingUpdate, RoundCounts, RoundEnd, Sighting,
+    Code, Cursor, FeedKey, FeedState, Finding, FindingUpdate, RoundCounts, RoundEnd, Sighting,
 };
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ const UNSAID_MADE: Code = Code::new("R0378");
 const UNDECIDED: Code = Code::new("R0379");
 /// The feed has never shown a record.
 const NEVER_SHOWN: Code = Code::new("R0386");
+/// What was shown is not shown again.
+const NOT_SHOWN_AGAIN: Code = Code::new("R0387");
 /// Signs are no characters.
 const MENDED: Code = Code::new("R0376");
 
@@ -252,6 +254,38 @@ fn add_silence(
                 state.rounds.saturating_add(1)
             ),
             hint: "look at what it asks for and what comes back: `rounds poll ACTION --dry-run`; a filter, `records` or the account's rights may hide everything".to_owned(),
+        });
+    }
+}
+
+/// Adds whether the EHR shows again what it showed last. A query from a record's date on has to show that record, unless it is
+/// gone by now. It does not where the instant is written in another zone than it is read in: then the EHR is asked for what comes hours
+/// later, and shows nothing as long as nobody notices.
+pub(super) fn add_not_shown_again(
+    update: &mut FindingUpdate,
+    watch: &Watch,
+    feed: &FeedKey,
+    counts: &RoundCounts,
+    (from, to): (Option<&Cursor>, Option<&Cursor>),
+    before: Option<&FeedState>,
+) {
+    if counts.records + counts.skipped > 0 {
+        if let Some(to) = to.filter(|to| Some(*to) != from) {
+            watch.left_at(feed, to);
+        }
+        let is_known =
+            before.is_some_and(|state| codes(&state.findings).contains(&NOT_SHOWN_AGAIN));
+        if is_known && !update.gone.contains(&NOT_SHOWN_AGAIN) {
+            update.gone.push(NOT_SHOWN_AGAIN);
+        }
+        return;
+    }
+    if from.is_some_and(|from| watch.is_left_at(feed, from)) {
+        update.seen.push(Sighting {
+            code: NOT_SHOWN_AGAIN,
+            records: 0,
+            message: "asked from the date of the last record on, the EHR does not show that record again".to_owned(),
+            hint: "check `zone` and `time` of the cursor: asked in another zone, the EHR shows changes hours late or never. If the record was deleted, or is left out by what else the request asks for, nothing is wrong with the zone, and only a `reconcile` sees such records go".to_owned(),
         });
     }
 }

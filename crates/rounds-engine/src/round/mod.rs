@@ -393,6 +393,7 @@ impl Round<'_> {
             self.counts.pages += 1;
             self.counts.mended_signs += page.mended_signs;
             self.counts.undecided += page.undecided;
+            self.counts.skipped += page.skipped;
             if pages.is_first()
                 && let Some(failure) = heard::ignored_by_its_word(&feed, page.bundle.as_ref())
             {
@@ -567,17 +568,34 @@ impl Round<'_> {
 
     /// What this commit says of the feed: nothing before the round's end, and nothing of a single partition, whose rounds are
     /// summed up by the feed's.
-    fn finding_update(&mut self, end: &RoundEnd, now: Timestamp) -> FindingUpdate {
+    fn finding_update(
+        &mut self,
+        end: &RoundEnd,
+        cursor: Option<&Cursor>,
+        now: Timestamp,
+    ) -> FindingUpdate {
         if self.key.partition.is_some() || *end == RoundEnd::Unfinished {
             return FindingUpdate::default();
         }
-        let update = findings::of_round(
+        let mut update = findings::of_round(
             &self.ports.watch,
             (self.action, self.feed),
             (&self.counts, &self.zone, end),
             self.before,
             now,
         );
+        if *end == RoundEnd::Succeeded && self.goes_by_dates() {
+            let (watch, counts) = (&self.ports.watch, &self.counts);
+            let moved = (self.known, cursor);
+            findings::add_not_shown_again(
+                &mut update,
+                watch,
+                &self.key,
+                counts,
+                moved,
+                self.before,
+            );
+        }
         self.found.clone_from(&update.seen);
         update
     }
@@ -607,7 +625,7 @@ impl Round<'_> {
         let counts = self.counts.since(&self.counted);
         self.counted = self.counts;
         let now = self.ports.clock.now();
-        let findings = self.finding_update(&end, now);
+        let findings = self.finding_update(&end, cursor.as_ref(), now);
         let receipt = self
             .ports
             .store
@@ -631,6 +649,13 @@ impl Round<'_> {
         self.contested += receipt.contested;
         self.counts.elsewhere += receipt.elsewhere;
         Ok(cursor.filter(|_| receipt.contested == 0 || self.is_sweep()))
+    }
+
+    /// Whether the round asks from a date that a record has, so that this record has to be shown again.
+    fn goes_by_dates(&self) -> bool {
+        self.purpose == Purpose::Tell
+            && self.feed.role == FeedRole::Changes
+            && matches!(&self.feed.cursor, CursorRule::Time(rule) if rule.source.is_field())
     }
 
     fn is_sweep(&self) -> bool {

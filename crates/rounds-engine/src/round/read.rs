@@ -52,6 +52,8 @@ pub(super) struct PageContent {
     pub(super) mended_signs: u64,
     /// How often `skip` or `gone` failed on a record.
     pub(super) undecided: u64,
+    /// How many rows `skip` left out.
+    pub(super) skipped: u64,
 }
 
 impl PageContent {
@@ -80,6 +82,7 @@ impl PageContent {
             mark: mark_of(&[]),
             mended_signs: 0,
             undecided: 0,
+            skipped: 0,
         }
     }
 }
@@ -245,7 +248,9 @@ fn page(
     let doubt = doubted(&found);
     let every = feed.records.shown(&body);
     let chosen = found.len();
+    let shown = found.len();
     let mut undecided = skip(feed, &mut found)?;
+    let skipped = u64::try_from(shown - found.len()).unwrap_or(u64::MAX);
     // `.[]` over an error's object gives its texts: taken as records, they would be told.
     if let Some(other) = found
         .iter()
@@ -315,6 +320,7 @@ fn page(
         mark,
         mended_signs,
         undecided,
+        skipped,
     })
 }
 

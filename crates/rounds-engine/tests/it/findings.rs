@@ -278,7 +278,38 @@ async fn a_feed_that_has_never_shown_a_record_is_a_finding_after_a_day() {
     world.run_for(3600).await;
     assert_eq!(found(&world).await, [""; 0]);
     // A feed that is quiet again for days has shown one.
-    rows.lock().expect("not poisoned").clear();
     world.run_for(72 * 3600).await;
     assert_eq!(found(&world).await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_in_another_zone_does_not_show_again_what_it_showed_and_that_is_said() {
+    let story = async |zone: &str| {
+        let cursor = format!("overlap: 30s, zone: {zone}, field: .lastModified");
+        let config = appointments_with(&[
+            ("overlap: 30s, field: .lastModified", &cursor),
+            ("start: now", "start: 2026-05-01T00:00:00Z"),
+        ]);
+        let world = World::with(&config);
+        world.clinic.put(1, "p", "booked", world.now());
+        world.run_for(30).await;
+        let said = found(&world).await;
+        (world, said)
+    };
+    // The query from midnight on shows the record in both; from the record's own date on only in one.
+    let (world, said) = story("UTC").await;
+    assert_eq!(said, [""; 0]);
+    // A record that is gone is said too, and the next one that is shown ends it.
+    world.clinic.remove(1);
+    world.run_for(20).await;
+    let words =
+        "R0387 asked from the date of the last record on, the EHR does not show that record again";
+    assert_eq!(found(&world).await, [words]);
+    world.clinic.put(2, "p", "booked", world.now());
+    world.run_for(20).await;
+    assert_eq!(found(&world).await, [""; 0]);
+
+    let (world, said) = story("Asia/Tokyo").await;
+    assert_eq!(said, [words]);
+    assert_eq!(world.told(), ["1:booked"]);
 }

@@ -11,6 +11,7 @@ mod map;
 mod map_files;
 mod map_try;
 mod maps_page;
+mod mistakes;
 mod models;
 mod poll;
 mod probe;

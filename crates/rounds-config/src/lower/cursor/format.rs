@@ -209,6 +209,16 @@ pub(in crate::lower) fn unlikely(format: &str) -> Result<(), Trouble> {
             );
         }
     }
+    // Read back it would be right, and the EHR reads a month.
+    let place = |wanted| seen.iter().position(|(part, _)| *part == wanted);
+    if let Some(minute) = place(Part::Minute)
+        && place(Part::Hour).is_none_or(|hour| minute < hour)
+    {
+        return wrong(
+            "`%M` writes the minute, and no hour stands before it".to_owned(),
+            "%m is the month: `%Y-%m-%dT%H:%M:%S`".to_owned(),
+        );
+    }
     if seen.len() > 1 && seen.iter().any(|(part, _)| *part == Part::Epoch) {
         return wrong(
             "`%s` writes the whole instant, and there is more beside it".to_owned(),

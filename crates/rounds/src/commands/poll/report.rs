@@ -251,6 +251,7 @@ fn counts(counts: &RoundCounts) -> Value {
         "unidentified": counts.unidentified,
         "ambiguous": counts.ambiguous,
         "undecided": counts.undecided,
+        "skipped": counts.skipped,
         "mended_signs": counts.mended_signs,
     })
 }

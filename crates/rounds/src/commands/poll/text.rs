@@ -99,6 +99,14 @@ impl PollPage {
         if !self.records.is_empty() {
             table.write(out, "  ")?;
         }
+        if counts.skipped > 0 {
+            writeln!(
+                out,
+                "  {} more {} left out by `skip`",
+                counts.skipped,
+                if counts.skipped == 1 { "is" } else { "are" }
+            )?;
+        }
         writeln!(out)
     }
 
@@ -146,6 +154,9 @@ impl PollPage {
     /// Why a dry run tells nothing, or what to do about it.
     const fn why_nothing(&self) -> &'static str {
         match self.subject {
+            _ if self.records.is_empty() && self.counted.skipped > 0 => {
+                "`skip` leaves out all that the EHR shows; check that it is true of placeholders only"
+            }
             AsOf::NextRound => "with `--sample 3` it tells of records that are there, new or not",
             AsOf::Shown { .. } | AsOf::Record if self.records.is_empty() => {
                 "the EHR shows no record there; `--since` asks from further back"
@@ -175,10 +186,16 @@ impl PollPage {
                         "The round would have gone well, and nothing would have been told: {}.",
                         self.why_nothing()
                     ),
-                    0 => writeln!(out, "The round would have gone well."),
+                    0 if self.findings.is_empty() => {
+                        writeln!(out, "The round would have gone well.")
+                    }
+                    0 => writeln!(
+                        out,
+                        "The round would have gone well; what is said above is to be looked at."
+                    ),
                     failed => writeln!(
                         out,
-                        "The EHR would have been asked well, and {failed} of {changes} changes could not be told: why is said above. They would wait and be tried again."
+                        "The EHR would have been asked well, and {failed} of {changes} changes could not be told: why is said above. Each would be kept, to be tried again or as given up."
                     ),
                 }
             }
