@@ -5,6 +5,7 @@ mod connectors;
 mod demo;
 mod destinations;
 mod edits;
+mod first_contact;
 mod hostile;
 mod keys;
 mod map;

@@ -15,8 +15,16 @@ type Mind = dyn Fn(&Url) -> (u16, Value) + Send + Sync;
 async fn serve(
     mind: impl Fn(&Url) -> (u16, Value) + Send + Sync + 'static,
 ) -> std::io::Result<String> {
+    serve_under("/r4", mind).await
+}
+
+/// The same under another path.
+pub(crate) async fn serve_under(
+    path: &str,
+    mind: impl Fn(&Url) -> (u16, Value) + Send + Sync + 'static,
+) -> std::io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let base = format!("http://{}/r4", listener.local_addr()?);
+    let base = format!("http://{}{path}", listener.local_addr()?);
     let (mind, origin): (Arc<Mind>, String) = (Arc::new(mind), base.clone());
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {

@@ -45,7 +45,9 @@ fn about(subject: &AsOf) -> String {
                 Some(most) => format!(" of {most} records that are there"),
                 None => String::new(),
             };
-            let since = since.map_or_else(String::new, |since| format!(" from {since} on"));
+            let since = since.map_or_else(String::new, |since| {
+                format!(" from {} on", since.strftime("%FT%TZ"))
+            });
             format!("{records}{since}, as if nothing were known")
         }
     }
