@@ -106,11 +106,15 @@ struct Found {
 /// Looks for it as a user would come upon it.
 async fn look(folder: &Folder) -> Outcome<Option<Found>> {
     let check = with_environment(folder, &["check"]).await;
-    if check.code != Some(0) || check.stderr.contains("warning[") {
-        return Ok(Some(Found {
-            by: "check",
-            words: check.stderr,
-        }));
+    // What is wrong with secrets and addresses stands below the report.
+    let below = check
+        .stdout
+        .find("\nSecrets\n")
+        .unwrap_or(check.stdout.len());
+    let words = format!("{}{}", check.stderr, &check.stdout[below..]);
+    if check.code != Some(0) || words.contains("warning[") {
+        let by = "check";
+        return Ok(Some(Found { by, words }));
     }
     let dry = with_environment(folder, &["poll", "appointments", "--dry-run", "--json"]).await;
     let page = dry.json();
