@@ -18,8 +18,8 @@ use rehearsal::Rehearsal;
 use rounds_domain::plan::{Action, Connection, CursorRule, Feed, Plan};
 use rounds_domain::ports::StoreError;
 use rounds_domain::{
-    ActionName, Container, ContainerSettlement, Cursor, FeedKey, Notification, RecordId,
-    RoundCounts, RoundEnd, Sighting,
+    ActionName, Container, ContainerSettlement, Cursor, DestinationName, FeedKey, Notification,
+    RecordId, RoundCounts, RoundEnd, Sighting,
 };
 use std::sync::Arc;
 use subject::Source;
@@ -61,8 +61,8 @@ pub struct Tried {
 /// What becomes of a record that is to be told.
 #[derive(Debug, Clone)]
 pub enum Trial {
-    /// It would be told.
-    Told(Box<Notification>),
+    /// It would be told to these destinations: none where their rules do not want it.
+    Told(Box<Notification>, Vec<DestinationName>),
     /// It would not be told.
     Silent {
         /// The stable code.
@@ -215,6 +215,7 @@ pub async fn rehearse(
         ..ports.clone()
     };
     let mut recorder = Recorder::default();
+    let mut dead = Vec::new();
     let (mut report, telling, containers) = match source {
         Source::Given { action, container } => {
             let outcome = RoundOutcome::none(RoundEnd::Succeeded);
@@ -225,6 +226,7 @@ pub async fn rehearse(
             let outcome = asked.round(ports, &mut recorder).await?;
             let report = PollReport::of(outcome, recorder);
             let containers = rehearsal.containers(asked.action);
+            dead = rehearsal.dead();
             (report, Arc::clone(asked.action), containers)
         }
         Source::Shown {
@@ -240,6 +242,11 @@ pub async fn rehearse(
             }
             let mut report = PollReport::of(outcome, recorder);
             let mut containers = rehearsal.containers(&action);
+            // Of one record that was asked for by its id, those without an id say nothing.
+            dead = match which {
+                Which::One(_) => Vec::new(),
+                Which::All | Which::First(_) => rehearsal.dead(),
+            };
             report.beyond = which.choose(&mut containers, &mut report.records);
             let is_missing = report.records.is_empty() && matches!(which, Which::One(_));
             if is_missing && report.end == RoundEnd::Succeeded {
@@ -253,7 +260,7 @@ pub async fn rehearse(
     };
     rehearsal.forget_exchanges();
     report.tried = tried(plan, ports, &telling, containers).await;
-    report.tried.extend(rehearsal.dead());
+    report.tried.extend(dead);
     report.exchanges.extend(rehearsal.exchanges());
     // Whoever looks sees how many there were.
     let said = ports.watch.sightings(&asked.action.name, 1);
@@ -279,7 +286,7 @@ impl PollReport {
     /// The notifications that would be sent.
     pub fn notifications(&self) -> impl Iterator<Item = &Notification> {
         self.tried.iter().filter_map(|tried| match &tried.outcome {
-            Trial::Told(notification) => Some(&**notification),
+            Trial::Told(notification, _) => Some(&**notification),
             Trial::Silent { .. } | Trial::Failed { .. } => None,
         })
     }
@@ -318,7 +325,13 @@ impl Trial {
     /// None only of a container whose action is gone.
     fn of(settlement: ContainerSettlement) -> Option<Self> {
         Some(match settlement {
-            ContainerSettlement::Notified { notification, .. } => Self::Told(notification),
+            ContainerSettlement::Notified {
+                notification,
+                destinations,
+            } => {
+                let to = destinations.into_iter().map(|owed| owed.destination);
+                Self::Told(notification, to.collect())
+            }
             ContainerSettlement::Dropped { code, reason, .. } => Self::Silent {
                 code: code.to_string(),
                 reason,

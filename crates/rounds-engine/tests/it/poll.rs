@@ -104,7 +104,7 @@ async fn a_sample_is_one_page_of_what_is_there_told_as_new_and_nothing_is_noted(
     assert_eq!(report.tried.len(), 4);
     assert_eq!((report.beyond, report.passed().count()), (5, 0));
     for tried in &report.tried {
-        let Trial::Told(notification) = &tried.outcome else {
+        let Trial::Told(notification, _) = &tried.outcome else {
             panic!("{:?}", tried.outcome);
         };
         assert_eq!(notification.kind, ChangeKind::Created);

@@ -6,6 +6,7 @@ mod report;
 mod text;
 
 pub use answer::Answers;
+use answer::KnownSegments;
 
 pub(crate) use report::choice;
 pub use report::{AsOf, ExchangeRow, FailureRow, NotificationRow, PollPage, RecordRow};
@@ -51,7 +52,17 @@ pub async fn poll(
     };
     match report {
         Ok(report) => {
-            let mut page = PollPage::of(feed, &mode, answers, report, surroundings.clock.now());
+            let Some(action) = plan.actions.iter().find(|known| known.name == feed.action) else {
+                return Err(unknown_action(plan, &feed.action));
+            };
+            let known = KnownSegments::of(
+                action,
+                plan.connections
+                    .get(&action.connection)
+                    .map(|known| &**known),
+            );
+            let shown = (answers, &**action, &known);
+            let mut page = PollPage::of(feed, &mode, shown, report, surroundings.clock.now());
             if let Some(parameter) = secret_parameter(plan, feed) {
                 page.hide_parameter(parameter);
             }
@@ -71,7 +82,7 @@ pub(super) fn explained(plan: &Plan, error: PollError) -> Problem {
             UNKNOWN_ID,
             Ended::Usage,
             error.to_string(),
-            "`rounds poll ACTION --dry-run --sample 10` lists the ids of what is shown; `--since` asks from further back, and all pages",
+            "without `--since` one page is asked for, and `--sample 10` lists its ids; a feed that is asked by time shows more, and all pages, with `--since 90d`",
         ),
         PollError::NotByTime(_) => Problem::new(
             NOT_BY_TIME,

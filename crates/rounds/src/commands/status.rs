@@ -6,6 +6,7 @@ use crate::cli::Common;
 use crate::output::{
     Ago, Align, Columns, FindingRow, Report, Terminal, cursor_in_words, duration_in_words, plural,
 };
+use crate::problem::NO_DATA;
 use crate::wiring::Surroundings;
 use crate::{Ended, Problem, data};
 use jiff::Timestamp;
@@ -156,7 +157,15 @@ pub async fn status(
 
 /// Shows it.
 pub async fn perform(common: &Common, terminal: &mut Terminal) -> Result<Ended, Problem> {
-    let store = data::open_for_operator(&common.data_dir)?;
+    let store = data::open_for_operator(&common.data_dir).map_err(|problem| Problem {
+        // A monitor is told that nothing runs, and not that a disk fails.
+        ended: if problem.code == NO_DATA {
+            Ended::NothingRuns
+        } else {
+            problem.ended
+        },
+        ..problem
+    })?;
     let holder = Holder::of(&common.data_dir).map_err(|error| {
         Problem::from(StoreError {
             kind: StoreErrorKind::Unavailable,
@@ -270,8 +279,15 @@ impl FeedStatus {
         if self.failing_partitions > 0 {
             writeln!(
                 out,
-                "\n{title}: {} of {} partitions failed in the last round; the others go on\n  help: the log says why; `rounds poll {action} --feed {} --dry-run` asks them one after the other",
-                self.failing_partitions, self.partitions, self.feed
+                "\n{title}: {} of {} partitions failed in the last round{}\n  help: the log says why; `rounds poll {action} --feed {} --dry-run` asks them one after the other",
+                self.failing_partitions,
+                self.partitions,
+                if self.failing_partitions < self.partitions {
+                    "; the others go on"
+                } else {
+                    ""
+                },
+                self.feed
             )?;
         }
         if self.held_back > 0 {

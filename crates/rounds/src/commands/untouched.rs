@@ -32,6 +32,7 @@ impl Meant {
         if all == 0 {
             return Ok(());
         }
+        let is_dropped = by_state.keys().all(|state| *state == "dropped");
         let states: Vec<String> = (by_state.iter())
             .map(|(state, count)| format!("{count} {state}"))
             .collect();
@@ -43,7 +44,11 @@ impl Meant {
                 self.done,
                 states.join(", ")
             ),
-            self.hint,
+            if is_dropped {
+                "what was dropped stays so; the record's next change is told"
+            } else {
+                self.hint
+            },
         ))
     }
 }

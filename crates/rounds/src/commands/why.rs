@@ -16,11 +16,11 @@ use crate::wiring::Surroundings;
 use crate::{Ended, Problem, configuration, data};
 use asked::AskedRow;
 use jiff::Timestamp;
-use rounds_domain::plan::{Action, OrderBy, Plan};
-use rounds_domain::ports::{Operations, Store, Upkeep};
+use rounds_domain::plan::{Action, Ids, OrderBy, Plan};
+use rounds_domain::ports::{DestinationState, Operations, Store, Upkeep};
 use rounds_domain::{ActionName, FeedKey, OrderingKey, RecordId};
 use serde::Serialize;
-use story::Story;
+use story::{Ends, Story};
 
 /// How many containers and notifications of a record are shown.
 const MOST_CHANGES: usize = 50;
@@ -78,10 +78,17 @@ pub async fn why(
             (found.await?, Some(key))
         }
     };
+    let mut ends = Ends::new();
+    for subscription in &action.to {
+        let destination = &subscription.destination;
+        if let Some(words) = at_rest(&store.destination_state(destination).await?) {
+            ends.insert(destination.clone(), words);
+        }
+    }
     let mut stories = Vec::new();
     for record in &records {
         let history = store.history(name, record, MOST_CHANGES).await?;
-        stories.push(Story::of(record, &history));
+        stories.push(Story::of(record, &history, &ends, now));
     }
     let is_unknown = stories.iter().all(Story::is_empty);
     let mut asked = Vec::new();
@@ -103,6 +110,18 @@ pub async fn why(
         advice,
         now,
     })
+}
+
+/// Why nothing goes to a destination now, to be read after its name.
+fn at_rest(state: &DestinationState) -> Option<String> {
+    if let Some((since, code, reason)) = &state.paused {
+        return Some(format!("is paused since {since} ({code}): {reason}"));
+    }
+    let breaker = state.breaker.as_ref()?;
+    Some(format!(
+        "fails for everything since {}, so one delivery at a time is tried, the next at {}",
+        breaker.opened_at, breaker.next_try_at
+    ))
 }
 
 /// Shows it.
@@ -132,6 +151,11 @@ async fn unknown(
 ) -> Result<Vec<String>, Problem> {
     let mut advice = Vec::new();
     let id = record.expose();
+    if action.changes.ids == Ids::PerPartition && !id.contains('/') {
+        advice.push(format!(
+            "its ids stand behind their partition: `PARTITION/{id}`"
+        ));
+    }
     // As a reference or a URL names it, or with blanks around it.
     let last = id.trim().rsplit('/').next().unwrap_or(id);
     if last != id {

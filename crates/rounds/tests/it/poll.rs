@@ -151,6 +151,42 @@ async fn a_dry_run_whose_mapping_fails_does_not_say_that_all_is_well()
     Ok(())
 }
 
+/// What no destination wants is not sent, and a dry run does not say that it is.
+#[tokio::test]
+async fn a_dry_run_says_to_whom_and_that_nobody_wants_it() -> Result<(), Box<dyn std::error::Error>>
+{
+    let now: Timestamp = "2022-05-10T10:00:00.25Z".parse()?;
+    let hospital = Hospital::new(1, ManualClock::at(now).clock());
+    let booked = hospital.book_anything();
+    let ehr = FakeEhr::start(hospital.clone()).await?;
+    let usual = configuration(&ehr);
+    let choosy = usual.replace(
+        "to: [my-app]",
+        "to: [{ destination: my-app, deny: { status: [booked] } }]",
+    );
+    assert_ne!(choosy, usual);
+    let folder = Folder::with_configuration(&choosy);
+    let dry = ["poll", "appointments", "--dry-run"];
+    let nobody = rounds(&folder, &dry).await;
+    for words in [
+        "0 notifications would be sent",
+        "to nobody: no destination of the action wants it",
+    ] {
+        assert!(nobody.stdout.contains(words), "{words}: {}", nobody.whole());
+    }
+    hospital.cancel(booked.appointment.id)?;
+    let somebody = rounds(&folder, &dry).await;
+    for words in ["1 notification would be sent", "(created), to my-app"] {
+        assert!(
+            somebody.stdout.contains(words),
+            "{words}: {}",
+            somebody.whole()
+        );
+    }
+    ehr.stop().await;
+    Ok(())
+}
+
 /// Whoever writes a mapping does not want to wait for a change, and not for a configuration that starts in the past.
 #[tokio::test]
 async fn a_dry_run_of_a_feed_that_starts_from_now_tells_of_what_is_there()

@@ -174,7 +174,7 @@ pub(crate) async fn until(
         loop {
             let said = rounds(folder, words).await;
             // The database is made by the service; before, there is nothing to ask. That something fails is an answer.
-            if matches!(said.code, Some(0 | 3 | 4)) {
+            if matches!(said.code, Some(0 | 3 | 4)) && !said.stdout.is_empty() {
                 let answer = said.json();
                 if is_so(&answer) {
                     return answer;

@@ -49,6 +49,7 @@ destinations:
 fn shown(name: &str, said: &Said) {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"asked .* ago; .* shown", "asked [when]; [counts]");
+    settings.add_filter(r", after (\d+ ms|\d+\.\d s|\d+ s)\n", ", after [took]\n");
     settings.add_filter(r"asked for changedsince=\S+", "asked for [cursor]");
     settings.bind(|| snapshots(|| insta::assert_snapshot!(name.to_owned(), said.whole())));
 }

@@ -135,7 +135,7 @@ fn row(action: &Action, tried: Tried) -> TriedRow {
         leaves: Vec::new(),
     };
     match tried.outcome {
-        Trial::Told(notification) => {
+        Trial::Told(notification, _) => {
             let Leaves { envelope, message } = leaves::of(action, &notification);
             TriedRow {
                 record: record.clone(),

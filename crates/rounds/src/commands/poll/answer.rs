@@ -3,7 +3,9 @@
 //! A page is the only documentation that many APIs have, so it is shown as it came: indented, and bounded, because nobody reads the hundredth record.
 //! For a ticket or a colleague the values are replaced by what they are, and only the shape is left.
 
+use rounds_domain::plan::{Action, Connection, Partitions};
 use rounds_map::{Json, JsonKind};
+use std::collections::HashSet;
 
 /// How many lines of an answer are shown.
 const MOST_LINES: usize = 40;
@@ -67,17 +69,37 @@ pub(super) fn redacted(value: &Json) -> Json {
     }
 }
 
-/// A URL without what may name somebody: values of its query, and segments with digits.
-pub(super) fn redacted_url(url: &str) -> String {
+/// The segments of paths that stand in the configuration: whatever else a path holds was filled in, and may name somebody.
+#[derive(Debug, Default)]
+pub(super) struct KnownSegments(HashSet<String>);
+
+impl KnownSegments {
+    /// Those of an action's requests and of its connection's address.
+    pub(super) fn of(action: &Action, connection: Option<&Connection>) -> Self {
+        let base = connection.map(|connection| connection.base_url.path());
+        let lists = action.feeds().filter_map(|feed| match &feed.partitions {
+            Some(Partitions::Asked(query)) => Some(&query.list.request),
+            _ => None,
+        });
+        let feeds = action.feeds().map(|feed| &feed.request);
+        let lookups = action.lookups.iter().map(|lookup| &lookup.request);
+        let requests = feeds.chain(lists).chain(lookups);
+        let paths = requests.map(|request| request.path.text());
+        let segments = paths.chain(base).flat_map(|path| path.split(['/', '?']));
+        let literal = segments.filter(|segment| !segment.contains("{{"));
+        Self(literal.map(str::to_owned).collect())
+    }
+}
+
+/// A URL without what may name somebody: values of its query, and segments that the configuration does not have.
+pub(super) fn redacted_url(url: &str, known: &KnownSegments) -> String {
     let Ok(mut url) = url::Url::parse(url) else {
         return "*".to_owned();
     };
-    let has_digits = |segment: &str| segment.bytes().any(|byte| byte.is_ascii_digit());
     let segments: Vec<String> = (url.path_segments().into_iter().flatten())
-        .map(|segment| match segment {
-            version if version.len() <= 3 => version.to_owned(),
-            segment if has_digits(segment) => "*".to_owned(),
-            segment => segment.to_owned(),
+        .map(|segment| {
+            let is_known = known.0.contains(segment);
+            if is_known { segment } else { "*" }.to_owned()
         })
         .collect();
     url.set_path(&segments.join("/"));
@@ -156,12 +178,18 @@ mod tests {
                 "https://a.example/v1/patient/*?since=*&mrn=*",
             ),
             (
+                "https://a.example/v1/patient/SMITH-JOHN",
+                "https://a.example/v1/patient/*",
+            ),
+            (
                 "https://a.example/R4/Appointment",
                 "https://a.example/R4/Appointment",
             ),
         ];
+        let known = ["v1", "patient", "R4", "Appointment"];
+        let known = KnownSegments(known.into_iter().map(str::to_owned).collect());
         for (url, shown) in table {
-            assert_eq!(redacted_url(url), shown);
+            assert_eq!(redacted_url(url, &known), shown);
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What one round did or would have done, as people and programs read it.
 
 use super::Mode;
-use super::answer::{self, Answers};
+use super::answer::{self, Answers, KnownSegments};
 use crate::output::{FindingRow, RawDocument, cursor_in_words};
 use jiff::Timestamp;
+use rounds_domain::plan::Action;
 use rounds_domain::{Document, FeedKey, Notification, RecordId, RoundCounts, RoundEnd};
 use rounds_engine::{Choice, ChosenRecord, Exchange, PollReport, Subject, Trial, Which};
 use rounds_map::Json;
@@ -46,6 +47,9 @@ pub struct PollPage {
     /// How the round ended.
     #[serde(skip)]
     pub end: RoundEnd,
+    /// Whether the action has any.
+    #[serde(skip)]
+    pub(super) has_destinations: bool,
     #[serde(skip)]
     pub(super) counted: RoundCounts,
     #[serde(skip)]
@@ -132,6 +136,8 @@ pub struct NotificationRow {
     pub record: String,
     /// `created` or `updated`.
     pub kind: &'static str,
+    /// To whom: those destinations of the action whose rules want it.
+    pub to: Vec<String>,
     /// Lookups whose record was not there.
     pub missing: Vec<String>,
     /// What the receiver would get.
@@ -153,7 +159,7 @@ impl PollPage {
     pub(super) fn of(
         feed: &FeedKey,
         mode: &Mode,
-        answers: Answers,
+        (answers, action, known): (Answers, &Action, &KnownSegments),
         report: PollReport,
         now: Timestamp,
     ) -> Self {
@@ -174,7 +180,7 @@ impl PollPage {
                 .then(|| answer::text(exchange.answer.expose(), answers))
                 .flatten(),
             url: match answers {
-                Answers::Redacted => answer::redacted_url(exchange.url.expose()),
+                Answers::Redacted => answer::redacted_url(exchange.url.expose(), known),
                 Answers::Beginning | Answers::Raw => exchange.url.expose().clone(),
             },
             body: (exchange.body.as_ref())
@@ -187,11 +193,6 @@ impl PollPage {
             record: document(&chosen.record),
             ..RecordRow::from(chosen)
         };
-        let notification = |told: &Notification| NotificationRow {
-            record: name(&told.record_id),
-            body: document(&told.body),
-            ..NotificationRow::from(told)
-        };
         let failure = match &report.end {
             RoundEnd::Failed(failure) => Some(json!({
                 "code": failure.code.as_str(),
@@ -200,7 +201,7 @@ impl PollPage {
             })),
             RoundEnd::Succeeded | RoundEnd::Unfinished => None,
         };
-        let (mut failures, mut silent) = (Vec::new(), Vec::new());
+        let (mut notifications, mut failures, mut silent) = (Vec::new(), Vec::new(), Vec::new());
         for tried in &report.tried {
             let row = |code: &String, reason: &String| FailureRow {
                 record: name(&tried.record_id),
@@ -208,7 +209,12 @@ impl PollPage {
                 reason: reason.clone(),
             };
             match &tried.outcome {
-                Trial::Told(_) => {}
+                Trial::Told(told, to) => notifications.push(NotificationRow {
+                    record: name(&told.record_id),
+                    body: document(&told.body),
+                    to: to.iter().map(ToString::to_string).collect(),
+                    ..NotificationRow::from(&**told)
+                }),
                 Trial::Silent { code, reason } => silent.push(row(code, reason)),
                 Trial::Failed { code, reason } => failures.push(row(code, reason)),
             }
@@ -224,12 +230,13 @@ impl PollPage {
             records: report.records.iter().map(record).collect(),
             counts: counts(&report.counts),
             findings: report.findings.iter().map(FindingRow::from).collect(),
-            notifications: report.notifications().map(notification).collect(),
+            notifications,
             failures,
             silent,
             beyond: report.beyond,
             failure,
             end: report.end,
+            has_destinations: !action.to.is_empty(),
             counted: report.counts,
             now,
         }
@@ -325,6 +332,7 @@ impl From<&Notification> for NotificationRow {
             event: notification.event.clone(),
             record: notification.record_id.expose().to_owned(),
             kind: notification.kind.as_str(),
+            to: Vec::new(),
             missing: missing.collect(),
             body: RawDocument::from(&notification.body),
         }

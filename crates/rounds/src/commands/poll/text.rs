@@ -1,6 +1,6 @@
 //! The page for people.
 
-use super::report::{AsOf, PollPage};
+use super::report::{AsOf, NotificationRow, PollPage};
 use crate::output::{Align, Columns, Report, bytes_in_words, duration_in_words, plural};
 use rounds_domain::{RoundEnd, plain};
 use std::io::{self, Write};
@@ -20,9 +20,12 @@ impl Report for PollPage {
         }
         self.write_requests(out)?;
         self.write_records(out)?;
-        writeln!(out, "Cursor")?;
-        writeln!(out, "  before  {}", self.cursor_before)?;
-        writeln!(out, "  after   {}\n", self.cursor_after)?;
+        // As if nothing were known there is none.
+        if matches!(self.subject, AsOf::NextRound) {
+            writeln!(out, "Cursor")?;
+            writeln!(out, "  before  {}", self.cursor_before)?;
+            writeln!(out, "  after   {}\n", self.cursor_after)?;
+        }
         if self.dry_run {
             self.write_notifications(out)?;
         }
@@ -38,7 +41,9 @@ impl Report for PollPage {
 fn about(subject: &AsOf) -> String {
     match subject {
         AsOf::NextRound => String::new(),
-        AsOf::Record => " of one record".to_owned(),
+        AsOf::Record => {
+            " of one record, in the last state that is known or shown, as if it were new".to_owned()
+        }
         AsOf::Shown { since, sample } => {
             let records = match sample {
                 Some(1) => " of one record that is there".to_owned(),
@@ -113,14 +118,18 @@ impl PollPage {
     }
 
     fn write_notifications(&self, out: &mut dyn Write) -> io::Result<()> {
-        let count = u64::try_from(self.notifications.len()).unwrap_or(u64::MAX);
+        let is_wanted = |told: &&NotificationRow| !(told.to.is_empty() && self.has_destinations);
+        let count = self.notifications.iter().filter(is_wanted).count();
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
         writeln!(out, "{} would be sent", plural(count, "notification"))?;
         for notification in &self.notifications {
             let record = plain(&notification.record);
             writeln!(
                 out,
-                "  {} for record {record} ({})",
-                notification.event, notification.kind
+                "  {} for record {record} ({}){}",
+                notification.event,
+                notification.kind,
+                self.to_whom(notification)
             )?;
             for lookup in &notification.missing {
                 writeln!(out, "  missing: lookup {lookup}")?;
@@ -151,6 +160,17 @@ impl PollPage {
             )?;
         }
         writeln!(out)
+    }
+
+    /// To whom a notification goes, where the action has destinations.
+    fn to_whom(&self, told: &NotificationRow) -> String {
+        if !told.to.is_empty() {
+            format!(", to {}", told.to.join(", "))
+        } else if self.has_destinations {
+            ", to nobody: no destination of the action wants it".to_owned()
+        } else {
+            String::new()
+        }
     }
 
     /// Why a dry run tells nothing, or what to do about it.

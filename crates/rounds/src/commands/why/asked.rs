@@ -72,6 +72,9 @@ fn conditions(action: &Action, feed: &Feed, state: &FeedState) -> Vec<String> {
         format!(" by its `{}`", dated.field.text().trim())
     });
     match (&feed.cursor, &state.cursor) {
+        (_, None) if state.rounds > 0 => {
+            conditions.push("the feed begins anew with its next round".to_owned());
+        }
         (_, None) => conditions.push("it has not been asked yet".to_owned()),
         (CursorRule::Time(rule), Some(Cursor::Time(at))) => {
             let from = at.checked_sub(rule.overlap).unwrap_or(*at);
@@ -105,7 +108,7 @@ fn conditions(action: &Action, feed: &Feed, state: &FeedState) -> Vec<String> {
     let leaves_out = starts_now && feed.baseline == Baseline::None;
     if let (true, CursorRule::Time(_), Some(began)) = (leaves_out, &feed.cursor, began) {
         conditions.push(format!(
-            "it changed after {began}, when the feed began with `start: now`: what did not was never asked for"
+            "it changed after {began}, or shortly before, when the feed began with `start: now`: what did not was never asked for"
         ));
     }
     if feed.partitions.is_some() {

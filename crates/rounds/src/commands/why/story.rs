@@ -1,13 +1,17 @@
 //! What happened to one record, in order.
 
-use crate::output::{attempt_in_words, delivery_state, plural};
+use crate::output::{attempt_in_words, delivery_state, duration_in_words, plural};
 use jiff::Timestamp;
 use rounds_domain::ports::{
     DeliveryDetail, KeptContainer, KnownState, NotificationDetail, RecordHistory, Taken,
     Whereabouts,
 };
-use rounds_domain::{ChangeKind, ContainerState, Former, RecordId};
+use rounds_domain::{ChangeKind, ContainerState, DeliveryState, DestinationName, Former, RecordId};
 use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Why nothing goes to destinations now: words to be read after their names.
+pub(super) type Ends = BTreeMap<DestinationName, String>;
 
 /// What happened to a record.
 #[derive(Debug, Serialize)]
@@ -27,7 +31,7 @@ pub struct Story {
 pub struct Event {
     /// When.
     pub at: Timestamp,
-    /// In one word: `baselined`, `seen`, `noted`, `told`, `waiting`, `due`, `parked`, `dead`, `silent`, `dropped`, `forgotten`.
+    /// In one word: `baselined`, `seen`, `noted`, `told` (somebody has taken it), `notified`, `waiting`, `due`, `parked`, `dead`, `silent`, `dropped`, `forgotten`.
     pub what: &'static str,
     /// In words.
     pub words: String,
@@ -39,17 +43,24 @@ pub struct Event {
 }
 
 impl Story {
-    pub(super) fn of(record: &RecordId, history: &RecordHistory) -> Self {
+    /// `ends` says of destinations why nothing goes to them now.
+    pub(super) fn of(
+        record: &RecordId,
+        history: &RecordHistory,
+        ends: &Ends,
+        now: Timestamp,
+    ) -> Self {
         let mut events: Vec<Event> = Vec::new();
         events.extend(history.containers.iter().map(of_container));
-        events.extend(history.notifications.iter().map(of_notification));
+        let notifications = history.notifications.iter();
+        events.extend(notifications.map(|detail| of_notification(detail, ends, now)));
         if let Some(known) = &history.known {
             of_known(known, history.is_cut, &mut events);
         }
         events.sort_by_key(|event| event.at);
         Self {
             record: record.expose().to_owned(),
-            now: history.known.as_ref().map(standing),
+            now: (history.known.as_ref()).map(|known| standing(record, known)),
             events,
             is_cut: history.is_cut,
         }
@@ -181,9 +192,11 @@ fn of_container(kept: &KeptContainer) -> Event {
     }
 }
 
-fn of_notification(detail: &NotificationDetail) -> Event {
+fn of_notification(detail: &NotificationDetail, ends: &Ends, now: Timestamp) -> Event {
     let summary = &detail.summary;
     let change = change(summary.kind);
+    let is_taken = (detail.deliveries.iter())
+        .any(|delivery| delivery.summary.state == DeliveryState::Delivered);
     let mut details = Vec::new();
     if detail.former == Former::Unknown {
         details.push("its state before was not seen".to_owned());
@@ -199,63 +212,89 @@ fn of_notification(detail: &NotificationDetail) -> Event {
     }
     for name in &detail.filtered {
         details.push(format!(
-            "not to {name}: its subscription (`only`, `filter`) does not want it"
+            "not to {name}: the rules of its subscription (`when`, `allow`, `deny`) do not want it"
         ));
     }
     if detail.deliveries.is_empty() {
-        details.push("to nobody".to_owned());
+        details.push("to nobody: no destination wants it, or the action has none".to_owned());
     }
     for delivery in &detail.deliveries {
-        of_delivery(delivery, &mut details);
+        of_delivery(delivery, ends, now, &mut details);
     }
     Event {
         details,
         id: Some(summary.id.to_string()),
         ..event(
             summary.detected_at,
-            "told",
-            format!("{change}; told as {}", summary.event),
+            if is_taken { "told" } else { "notified" },
+            format!(
+                "{change}; {} {}",
+                if is_taken { "told as" } else { "made into" },
+                summary.event
+            ),
         )
     }
 }
 
-fn of_delivery(delivery: &DeliveryDetail, details: &mut Vec<String>) {
+fn of_delivery(delivery: &DeliveryDetail, ends: &Ends, now: Timestamp, details: &mut Vec<String>) {
     let summary = &delivery.summary;
+    let name = &summary.id.destination;
     let state = delivery_state(summary.state);
+    let is_open = matches!(summary.state, DeliveryState::Waiting | DeliveryState::Due);
     let next = match summary.due_at {
-        Some(at) => format!(", tried at {at}"),
+        Some(at) if at > now => format!(", tried at {at}"),
+        Some(at) => format!(" since {at}"),
+        None if summary.state == DeliveryState::Waiting => {
+            ", behind an earlier one of the same ordering key".to_owned()
+        }
         None => String::new(),
     };
-    details.push(format!("to {}: {state}{next}", summary.id.destination));
+    details.push(format!("to {name}: {state}{next}"));
     for attempt in &delivery.attempts {
         details.push(format!(
-            "  {}  {}",
+            "  {}  {}, after {}",
             attempt.started_at,
-            attempt_in_words(attempt)
+            attempt_in_words(attempt),
+            duration_in_words(attempt.took)
         ));
     }
-    if let Some((_, words)) = summary
-        .reason
-        .as_ref()
-        .filter(|_| delivery.attempts.is_empty())
+    if let Some((code, words)) = &summary.reason
+        && (delivery.attempts.is_empty() || !is_open)
     {
-        details.push(format!("  {words}"));
+        let by = if code.is_empty() {
+            "by a person: ".to_owned()
+        } else {
+            format!("({code}) ")
+        };
+        details.push(format!("  {by}{words}"));
+    }
+    if summary.state == DeliveryState::Dead {
+        details.push(format!(
+            "  `rounds deliveries retry {}/{name}` sends it once more",
+            summary.id.notification
+        ));
+    }
+    if let Some(words) = ends.get(name).filter(|_| is_open) {
+        details.push(format!("  {name} {words}"));
     }
 }
 
 /// Where it stands.
-fn standing(known: &KnownState) -> String {
+fn standing(record: &RecordId, known: &KnownState) -> String {
     let seen_at = known.last.0;
     let partition = match &known.partition {
         Some(partition) => format!(", by partition {}", partition.expose()),
         None => String::new(),
     };
     let known = match known.whereabouts {
+        Whereabouts::There if record.expose().starts_with("unidentified:") => {
+            "it has no identity, so another state of it is another record".to_owned()
+        }
         Whereabouts::There => "a further change of it is told".to_owned(),
         Whereabouts::Presumed => {
             "so far only a sweep has seen it; it is told when the change query shows it".to_owned()
         }
-        Whereabouts::Gone => "it was told that it is gone".to_owned(),
+        Whereabouts::Gone => "it is gone, and that was made into a notification".to_owned(),
         Whereabouts::OutOfSight => "sweeps do not look where it is now".to_owned(),
         Whereabouts::UnseenSince(at) => format!(
             "the sweep of {at} did not show it; if the next one does not either, it is told as gone"
