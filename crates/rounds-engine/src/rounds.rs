@@ -254,7 +254,7 @@ fn log_sweep(polled: &Polled, counts: &RoundCounts) {
         let longest_late_s = counts.longest_late.unwrap_or_default().as_secs();
         tracing::warn!(
             %action, %feed, late = counts.late, longest_late_s,
-            "round: changes showed up later than the horizon and were found by the reconciling sweep only; make `trailing.horizon` longer"
+            "round: changes showed up so late that only the reconciling sweep found them; a `trailing` sweep with a longer `horizon` finds such changes sooner"
         );
     }
     if counts.undeclared > 0 {

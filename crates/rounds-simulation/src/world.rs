@@ -155,6 +155,7 @@ fn options() -> StoreOptions {
     StoreOptions {
         instance: Some(InstanceId::new("simulation")),
         size_limit_bytes: None,
+        purpose: rounds_store::Purpose::Service,
     }
 }
 

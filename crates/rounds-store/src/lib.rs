@@ -32,4 +32,4 @@
 
 pub mod sqlite;
 
-pub use sqlite::{Holder, SqliteStore, StoreOptions};
+pub use sqlite::{Holder, Purpose, SqliteStore, StoreOptions};

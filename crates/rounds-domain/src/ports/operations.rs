@@ -410,4 +410,6 @@ pub struct DeliveryDetail {
     pub summary: DeliverySummary,
     /// The attempts, oldest first. At most the last 100 are kept.
     pub attempts: Vec<Attempt>,
+    /// The one before it of the same destination and ordering key, if it waits for that.
+    pub behind: Option<(NotificationId, RecordId)>,
 }

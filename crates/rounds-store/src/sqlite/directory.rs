@@ -44,7 +44,7 @@ pub(crate) struct DirectoryLock {
 
 impl DirectoryLock {
     /// Takes it, or says who has it.
-    pub(crate) fn take(directory: &Path) -> Result<Self> {
+    pub(crate) fn take(directory: &Path, purpose: Purpose) -> Result<Self> {
         let mut file = private_file(&directory.join(LOCK))?;
         let mut taken = file.try_lock();
         // Whoever only looks whether somebody has it holds a shared lock, for a moment.
@@ -60,7 +60,7 @@ impl DirectoryLock {
             Ok(()) => {
                 file.set_len(0)?;
                 file.rewind()?;
-                write!(file, "{}", std::process::id())?;
+                write!(file, "{}{}", std::process::id(), purpose.mark())?;
                 Ok(Self { _file: file })
             }
             Err(TryLockError::WouldBlock) => Err(Trouble::new(
@@ -83,6 +83,28 @@ pub struct Holder {
     pub process: Option<u32>,
     /// Since when.
     pub since: Option<Timestamp>,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What a process has a data directory for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Purpose {
+    /// It makes the rounds, until it is stopped.
+    #[default]
+    Service,
+    /// One command of a person.
+    ByHand,
+}
+
+impl Purpose {
+    /// What stands behind the process id in the lock's file.
+    const fn mark(self) -> &'static str {
+        match self {
+            Self::Service => "",
+            Self::ByHand => " by hand",
+        }
+    }
 }
 
 impl Holder {
@@ -103,8 +125,14 @@ impl Holder {
             Err(TryLockError::WouldBlock) => {
                 // It writes into the file when it takes the lock, and never again.
                 let written = file.metadata().and_then(|about| about.modified()).ok();
+                let text = text_of(&mut file);
                 Ok(Some(Self {
-                    process: process_of(&mut file),
+                    process: process_in(&text),
+                    purpose: if text.ends_with(Purpose::ByHand.mark()) {
+                        Purpose::ByHand
+                    } else {
+                        Purpose::Service
+                    },
                     since: written.and_then(|at| Timestamp::try_from(at).ok()),
                 }))
             }
@@ -114,13 +142,18 @@ impl Holder {
 
 /// ` (pid 123)`, or nothing if that cannot be read.
 fn holder(file: &mut File) -> String {
-    process_of(file).map_or_else(String::new, |process| format!(" (pid {process})"))
+    process_in(&text_of(file)).map_or_else(String::new, |process| format!(" (pid {process})"))
 }
 
-fn process_of(file: &mut File) -> Option<u32> {
+fn text_of(file: &mut File) -> String {
     let mut text = String::new();
-    file.take(20).read_to_string(&mut text).ok()?;
-    text.parse().ok()
+    // What cannot be read says nothing.
+    let _ = file.take(40).read_to_string(&mut text);
+    text
+}
+
+fn process_in(text: &str) -> Option<u32> {
+    text.split(' ').next()?.parse().ok()
 }
 
 fn private_file(path: &Path) -> Result<File> {

@@ -48,7 +48,7 @@ mod upkeep;
 mod views;
 
 use directory::DirectoryLock;
-pub use directory::Holder;
+pub use directory::{Holder, Purpose};
 use error::{Result, Trouble};
 use executor::{Executor, Threads};
 use rounds_domain::InstanceId;
@@ -70,6 +70,8 @@ pub struct StoreOptions {
     /// is refused as on a full disk, and so may be dropping something, which writes its reason first. The write-ahead log
     /// beside it comes on top.
     pub size_limit_bytes: Option<u64>,
+    /// What the directory is opened for, for whoever looks who has it.
+    pub purpose: Purpose,
 }
 
 /// The store on `SQLite`. Dropping it finishes what is queued and gives the data directory free.
@@ -144,7 +146,7 @@ impl SqliteStore {
     ) -> std::result::Result<Self, StoreError> {
         let open = || {
             directory::prepare_directory(data_directory)?;
-            let lock = DirectoryLock::take(data_directory)?;
+            let lock = DirectoryLock::take(data_directory, options.purpose)?;
             directory::prepare_database(data_directory)?;
             let connection = connection::open_owned(data_directory, options)?;
             let released = port::release_claims(&connection)?;

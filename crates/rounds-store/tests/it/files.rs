@@ -5,7 +5,7 @@ use rounds_domain::Knowledge;
 use rounds_domain::ports::{
     ContainerFilter, Operations, Selection, Store, StoreError, StoreErrorKind,
 };
-use rounds_store::{SqliteStore, StoreOptions};
+use rounds_store::{Holder, Purpose, SqliteStore, StoreOptions};
 use rusqlite::Connection;
 use std::fs;
 use std::path::Path;
@@ -269,4 +269,39 @@ async fn many_callers_at_once_are_all_answered() {
     let overview = store.overview().await.expect("an overview");
     assert_eq!(overview.actions[0].known_records, 360);
     assert_eq!(overview.actions[0].feeds[0].1.rounds, 360);
+}
+
+#[test]
+fn whoever_looks_is_told_who_has_the_directory_and_hinders_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let directory = folder.path().join("data");
+    let look = || Holder::of(&directory).expect("it can be looked into");
+    assert_eq!(look(), None);
+    for purpose in [Purpose::Service, Purpose::ByHand] {
+        let options = StoreOptions {
+            purpose,
+            ..StoreOptions::default()
+        };
+        let store = SqliteStore::open(&directory, &options).expect("a store");
+        let holder = look().expect("somebody has it");
+        assert_eq!(holder.purpose, purpose);
+        assert_eq!(holder.process, Some(std::process::id()));
+        assert!(holder.since.is_some());
+        drop(store);
+        assert_eq!(look(), None);
+    }
+    // Somebody looks all the time, and it is opened all the same.
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
+                let _holder = look();
+            }
+        });
+        for _ in 0..20 {
+            let opened = SqliteStore::open_inline(&directory, &StoreOptions::default());
+            drop(opened.expect("a look is no process at work"));
+        }
+        is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
 }

@@ -5,7 +5,7 @@ use crate::cli::{
     Common, ContainerFilterArguments, ContainerSelection, ContainerStateArgument,
     ContainersCommand, ListPage,
 };
-use crate::commands::deliveries::{Changed, nothing_selected};
+use crate::commands::deliveries::{Changed, nothing_selected, require_action};
 use crate::output::{Align, Columns, RawDocument, Report, Terminal, container_state};
 use crate::problem::UNKNOWN_ID;
 use crate::wiring::Surroundings;
@@ -99,6 +99,7 @@ pub async fn select(
         if is_open && !selection.all {
             return Err(nothing_selected("--action, --record, --state"));
         }
+        require_action(&operations.overview().await?, filter.action.as_ref())?;
         return Ok(Selection::Matching(filter));
     }
     let mut ids = Vec::new();

@@ -6,12 +6,12 @@ use crate::cli::{
     ListPage,
 };
 use crate::output::{Align, Columns, Report, Terminal, delivery_state};
-use crate::problem::{NOTHING_SELECTED, UNKNOWN_ID};
+use crate::problem::{NOTHING_SELECTED, UNKNOWN_ACTION, UNKNOWN_DESTINATION, UNKNOWN_ID};
 use crate::wiring::Surroundings;
 use crate::{Ended, Problem, data};
 use jiff::Timestamp;
 use rounds_domain::ports::{
-    DeliveryCount, DeliveryFilter, DeliverySummary, Operations, PageRequest, Selection,
+    DeliveryCount, DeliveryFilter, DeliverySummary, Operations, Overview, PageRequest, Selection,
 };
 use rounds_domain::{
     ActionName, DeliveryId, DeliveryState, DestinationName, NotificationId, RecordId,
@@ -92,7 +92,21 @@ pub async fn select(
                 "--destination, --action, --state, --since",
             ));
         }
-        return Ok(Selection::Matching(filter(selection.filter, now)));
+        let filter = filter(selection.filter, now);
+        let overview = operations.overview().await?;
+        require_action(&overview, filter.action.as_ref())?;
+        if let Some(wanted) = &filter.destination {
+            let mut known = overview.destinations.iter().map(|known| &known.destination);
+            if !known.any(|known| known == wanted) {
+                return Err(Problem::new(
+                    UNKNOWN_DESTINATION,
+                    Ended::Usage,
+                    format!("nothing was ever owed to a destination `{wanted}`"),
+                    "`rounds destinations list` shows them",
+                ));
+            }
+        }
+        return Ok(Selection::Matching(filter));
     }
     let mut ids = Vec::new();
     for text in &selection.ids {
@@ -121,6 +135,26 @@ pub async fn select(
         ids.extend(found.into_iter().map(|delivery| delivery.id));
     }
     Ok(Selection::These(ids))
+}
+
+/// Fails where an action is named of which the store knows nothing.
+pub(crate) fn require_action(
+    overview: &Overview,
+    wanted: Option<&ActionName>,
+) -> Result<(), Problem> {
+    let Some(wanted) = wanted else {
+        return Ok(());
+    };
+    let mut known = overview.actions.iter().map(|known| &known.action);
+    if known.any(|known| known == wanted) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        UNKNOWN_ACTION,
+        Ended::Usage,
+        format!("no round was ever made of an action `{wanted}`"),
+        "`rounds status` shows those that there are",
+    ))
 }
 
 /// A command that changes many things was not told which.

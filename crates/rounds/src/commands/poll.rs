@@ -22,7 +22,7 @@ use rounds_domain::plan::Plan;
 use rounds_domain::ports::{Credentials, Store};
 use rounds_domain::{ActionName, FeedKey, FeedName, RecordId, RoundEnd};
 use rounds_engine::{PollError, Subject, Which};
-use rounds_store::{SqliteStore, StoreOptions};
+use rounds_store::{Purpose, SqliteStore, StoreOptions};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -192,7 +192,11 @@ pub(super) type Opened = (Arc<SqliteStore>, Option<Arc<dyn Credentials>>);
 fn open(data_directory: &Path, mode: &Mode) -> Result<Opened, Problem> {
     match mode {
         Mode::Commit => {
-            let store = Arc::new(SqliteStore::open(data_directory, &StoreOptions::default())?);
+            let options = StoreOptions {
+                purpose: Purpose::ByHand,
+                ..StoreOptions::default()
+            };
+            let store = Arc::new(SqliteStore::open(data_directory, &options)?);
             Ok((Arc::clone(&store), Some(store as Arc<dyn Credentials>)))
         }
         Mode::DryRun(_) => open_to_look(data_directory),

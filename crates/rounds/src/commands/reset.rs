@@ -16,7 +16,7 @@ use rounds_domain::plan::rules::{CURSOR, ID, START, of_feed};
 use rounds_domain::plan::{Action, CursorRule, Feed, FeedRole, Start, rules_of};
 use rounds_domain::ports::{ActionReset, FeedPlace, LedgerFate, Operations, Upkeep};
 use rounds_domain::{ActionName, Cursor, Phi, QueueState};
-use rounds_store::{SqliteStore, StoreOptions};
+use rounds_store::{Purpose, SqliteStore, StoreOptions};
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -63,7 +63,11 @@ pub async fn perform(
     // A reset has nothing to make.
     data::require(&common.data_dir)?;
     let store = if is_meant {
-        SqliteStore::open(&common.data_dir, &StoreOptions::default())?
+        let options = StoreOptions {
+            purpose: Purpose::ByHand,
+            ..StoreOptions::default()
+        };
+        SqliteStore::open(&common.data_dir, &options)?
     } else {
         data::open_for_operator(&common.data_dir)?
     };

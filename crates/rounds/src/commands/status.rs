@@ -11,7 +11,7 @@ use crate::wiring::Surroundings;
 use crate::{Ended, Problem, data};
 use jiff::Timestamp;
 use rounds_domain::ports::{ActionOverview, Operations, StoreError, StoreErrorKind};
-use rounds_store::Holder;
+use rounds_store::{Holder, Purpose};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -97,7 +97,7 @@ pub struct FeedStatus {
     /// What a person should look at, though the rounds do what they should.
     pub findings: Vec<FindingRow>,
     /// Changes that a sweep found although a faster feed should have shown them, by their dates. Those of a reconciling sweep
-    /// came later than the horizon.
+    /// came later than any horizon.
     pub late: u64,
     /// By how much the latest of them was late.
     pub longest_late_seconds: Option<u64>,
@@ -132,6 +132,7 @@ pub async fn status(
     holder: Option<Holder>,
     now: Timestamp,
 ) -> Result<Status, Problem> {
+    let holder = holder.filter(|holder| holder.purpose == Purpose::Service);
     let overview = operations.overview().await?;
     let actions: Vec<ActionStatus> = overview.actions.into_iter().map(action).collect();
     let destinations = overview.destinations.into_iter();
@@ -258,7 +259,7 @@ impl FeedStatus {
             if self.feed == "reconcile" {
                 writeln!(
                     out,
-                    "\n{title}: {} found later than the horizon, up to {by} after their date\n  help: make `trailing.horizon` longer than {by}",
+                    "\n{title}: {} found by this sweep only, up to {by} after their date\n  help: a `trailing` sweep whose `horizon` is longer than {by} finds such changes sooner",
                     self.late
                 )?;
             } else {
@@ -349,7 +350,7 @@ impl Status {
         let Some(running) = &self.running else {
             return writeln!(
                 out,
-                "\nNothing runs: no process has this data directory. `rounds run` makes the rounds."
+                "\nNothing runs: no `rounds run` has this data directory, and nothing else makes its rounds."
             );
         };
         let process =

@@ -4,19 +4,19 @@ use super::{Conditions, Selectable, for_each, read_reason};
 use crate::sqlite::codec::{At, DeliveryWord};
 use crate::sqlite::deliveries::{self, Standing};
 use crate::sqlite::error::Result;
-use crate::sqlite::{attempts, destinations};
+use crate::sqlite::{attempts, destinations, order};
 use jiff::Timestamp;
 use rounds_domain::ports::{
     DeliveryCount, DeliveryDetail, DeliveryFilter, DeliverySummary, PageRequest, Selection,
 };
 use rounds_domain::{
-    ActionName, DeliveryId, DeliveryState, DestinationName, NotificationId, RecordId,
+    ActionName, DeliveryId, DeliveryState, DestinationName, NotificationId, OrderingKey, RecordId,
 };
 use rusqlite::{Connection, Row};
 use std::time::Duration;
 
 const SELECT: &str = "SELECT d.sequence, n.id AS notification_id, t.name AS destination_name, a.name AS action_name, \
-     n.record_id, d.state, d.attempts_total, d.due_at, d.reason_code, d.reason, n.detected_at \
+     n.record_id, d.state, d.attempts_total, d.due_at, d.reason_code, d.reason, n.detected_at, d.destination, d.ordering_key \
      FROM deliveries d JOIN notifications n ON n.sequence = d.notification \
      JOIN actions a ON a.id = n.action JOIN destinations t ON t.id = d.destination";
 
@@ -41,12 +41,43 @@ pub(crate) fn of_notification(
     let mut rows = statement.query([notification])?;
     let mut details = Vec::new();
     while let Some(row) = rows.next()? {
+        let (summary, sequence) = (summary(row)?, row.get("sequence")?);
+        let behind = match summary.state {
+            DeliveryState::Waiting => before(connection, row, sequence)?,
+            _ => None,
+        };
         details.push(DeliveryDetail {
-            summary: summary(row)?,
-            attempts: attempts::of_delivery(connection, row.get("sequence")?)?,
+            summary,
+            attempts: attempts::of_delivery(connection, sequence)?,
+            behind,
         });
     }
     Ok(details)
+}
+
+/// The first open delivery of one of a row's keys, if it comes before it.
+fn before(
+    connection: &Connection,
+    row: &Row<'_>,
+    sequence: i64,
+) -> Result<Option<(NotificationId, RecordId)>> {
+    let destination = row.get("destination")?;
+    let key = OrderingKey::new(row.get::<_, String>("ordering_key")?);
+    for key in key.keys() {
+        let first = order::first(connection, &order::DELIVERIES, destination, key)?;
+        if let Some(first) = first.filter(|first| *first < sequence) {
+            let mut statement = connection.prepare_cached(
+                "SELECT n.id, n.record_id FROM deliveries d JOIN notifications n ON n.sequence = d.notification
+                 WHERE d.sequence = ?1",
+            )?;
+            let found = statement.query_row([first], |row| {
+                let id = NotificationId::new(row.get::<_, String>(0)?);
+                Ok((id, RecordId::new(row.get::<_, String>(1)?)))
+            })?;
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 /// Makes dead or due ones due now, and serves their destinations again.

@@ -119,6 +119,19 @@ pub(crate) async fn what_was_told_under_a_key_is_found_by_it(backend: &impl Back
     assert_eq!(of(1).await, ["e"]);
 }
 
+pub(crate) async fn a_delivery_that_waits_is_known_with_what_it_waits_for(backend: &impl Backend) {
+    let store = backend.open().await;
+    let told = vec![keyed_change("a", 1, "key:p"), keyed_change("b", 1, "key:p")];
+    notify(&store, 10, told).await;
+    let behind = async |name| {
+        let told = history(&store, name).await.notifications;
+        told[0].deliveries[0].behind.clone()
+    };
+    assert_eq!(behind("a").await, None);
+    let first = delivery_id("a", 1, &app()).notification;
+    assert_eq!(behind("b").await, Some((first, record("a"))));
+}
+
 pub(crate) async fn what_sweeps_think_of_a_record_is_known(backend: &impl Backend) {
     let store = backend.open().await;
     let sweep = FeedKey {

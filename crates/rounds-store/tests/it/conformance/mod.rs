@@ -176,6 +176,7 @@ suite! {
         history::a_record_remembers_when_it_came_and_whether_that_was_told,
         history::what_waits_is_known_with_what_it_waits_for,
         history::what_was_told_under_a_key_is_found_by_it,
+        history::a_delivery_that_waits_is_known_with_what_it_waits_for,
         history::what_sweeps_think_of_a_record_is_known,
         views::feeds_that_show_two_states_of_a_record_do_not_take_turns,
         views::a_contested_change_leaves_no_view,

@@ -244,10 +244,14 @@ fn of_delivery(delivery: &DeliveryDetail, ends: &Ends, now: Timestamp, details: 
     let next = match summary.due_at {
         Some(at) if at > now => format!(", tried at {at}"),
         Some(at) => format!(" since {at}"),
-        None if summary.state == DeliveryState::Waiting => {
-            ", behind an earlier one of the same ordering key".to_owned()
-        }
         None => String::new(),
+    };
+    let next = match &delivery.behind {
+        Some((id, record)) => format!(
+            " behind record {} of the same ordering key, notification {id}",
+            record.expose()
+        ),
+        None => next,
     };
     details.push(format!("to {name}: {state}{next}"));
     for attempt in &delivery.attempts {
