@@ -1,6 +1,7 @@
 //! `rounds poll`: one round by hand.
 
 mod answer;
+mod notes;
 mod parameter;
 mod report;
 mod text;

@@ -2,6 +2,7 @@
 
 use super::Mode;
 use super::answer::{self, Answers, KnownSegments};
+use super::notes;
 use crate::output::{FindingRow, RawDocument, cursor_in_words};
 use jiff::Timestamp;
 use rounds_domain::plan::Action;
@@ -34,6 +35,8 @@ pub struct PollPage {
     pub counts: Value,
     /// What a person should look at.
     pub findings: Vec<FindingRow>,
+    /// What the rules of the feed read and no record here has (dry run only).
+    pub notes: Vec<String>,
     /// The notifications that would be sent (dry run only).
     pub notifications: Vec<NotificationRow>,
     /// Changes that could not be made into notifications (dry run only).
@@ -230,6 +233,9 @@ impl PollPage {
             records: report.records.iter().map(record).collect(),
             counts: counts(&report.counts),
             findings: report.findings.iter().map(FindingRow::from).collect(),
+            notes: (action.feeds().find(|known| known.name == feed.feed))
+                .filter(|_| is_dry)
+                .map_or_else(Vec::new, |feed| notes::of(action, feed, &report.records)),
             notifications,
             failures,
             silent,

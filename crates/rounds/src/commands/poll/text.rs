@@ -33,6 +33,9 @@ impl Report for PollPage {
             finding.write("Look at", self.now, out)?;
             writeln!(out)?;
         }
+        for note in &self.notes {
+            writeln!(out, "Note: {note}\n")?;
+        }
         self.write_end(out)
     }
 }

@@ -122,7 +122,8 @@ async fn look(folder: &Folder) -> Outcome<Option<Found>> {
         .as_array()
         .is_some_and(|all| !all.is_empty());
     let has_nothing = page["notifications"].as_array().is_some_and(Vec::is_empty);
-    if dry.code != Some(0) || has_findings || has_nothing {
+    let has_notes = page["notes"].as_array().is_some_and(|all| !all.is_empty());
+    if dry.code != Some(0) || has_findings || has_nothing || has_notes {
         let text = with_environment(folder, &["poll", "appointments", "--dry-run"]).await;
         return Ok(Some(Found {
             by: "a dry run",
@@ -165,6 +166,7 @@ fn said_of_dry_run(text: &str) -> String {
     for line in text.lines() {
         let is_said = [
             "Look at",
+            "Note",
             "  none for record",
             "  not told of",
             "The ",

@@ -271,6 +271,21 @@ pub(super) const MISTAKES: &[Mistake] = &[
         "      id: .id",
         "      skip: .status != \"draft\"\n      id: .id",
     ),
+    of(
+        "a_condition_over_what_no_record_has",
+        "      id: .id",
+        "      skip: .sttus == \"draft\"\n      id: .id",
+    ),
+    of(
+        "a_version_that_no_record_has",
+        "      id: .id",
+        "      version: .revision\n      id: .id",
+    ),
+    of(
+        "an_order_by_what_no_record_has",
+        "    notify:\n",
+        "    notify:\n      order_by: = .record.patientId\n",
+    ),
     of("a_path_misspelt", "get: /appointments", "get: /appointment"),
     of(
         "a_filter_that_the_ehr_does_not_know",
